@@ -1,0 +1,3 @@
+"""Ships the evidence of failed mTLS handshakes from Istio's proxies to Loki."""
+
+__version__ = "0.1.0"

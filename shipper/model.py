@@ -1,0 +1,55 @@
+"""What crosses the borders between source, pipeline and sink."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+ENTRY_OVERHEAD = 256  # bytes of memory an Entry and its place in lists take beside its line
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One container whose log is tailed, or one log of a plain directory.
+
+    `labels` are the target's own stream labels (namespace, pod, app ...): frozen when the target is first
+    seen and kept with its positions, so that nothing is ever sent under two label sets.
+    """
+
+    key: str  # names the target in the positions: `<namespace>_<pod>_<uid>/<container>`, or a file's stem
+    labels: dict[str, str]
+    metadata: dict[str, str] = field(default_factory=dict)  # node, container: for structured metadata
+
+
+class Entry(NamedTuple):
+    """A kept line, as Loki will hold it."""
+
+    nanos: int  # since 1970, UTC
+    line: bytes  # the JSON, byte for byte
+    metadata: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes as Loki counts them: the line and its structured metadata."""
+        return len(self.line) + sum(len(name) + len(value) for name, value in self.metadata)
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One block's claim on its file: safe up to `end`, once this ticket and all before it are settled."""
+
+    file: object  # whose offset it is; only the positions know more
+    end: int
+    unsettled: int = 0  # entries on their way
+
+
+@dataclass(slots=True, eq=False)
+class Entries:
+    """Entries of one stream that came in one block, in the file's order."""
+
+    labels: str  # the stream: `{app="checkout", job="..."}`, names sorted, values quoted as in Go
+    entries: list[Entry]
+    ticket: Ticket
+
+    @property
+    def memory(self) -> int:
+        """Bytes held until these are settled."""
+        return sum(entry.size + ENTRY_OVERHEAD for entry in self.entries)

@@ -1,0 +1,1 @@
+"""From blocks to entries: no I/O, no asyncio, no clock."""

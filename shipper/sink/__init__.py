@@ -1,0 +1,1 @@
+"""To Loki: batches, pushes, and what an answer means."""

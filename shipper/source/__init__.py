@@ -1,0 +1,1 @@
+"""From the node: targets, their files, and how far each is shipped."""
