@@ -23,7 +23,7 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A part of the configuration: immutable, and strict about what it does not know."""
 
 
-class ServerConfig(Section):
+class ServerConfig(Section, frozen=True):
     """The agent's own HTTP server."""
 
     http_listen_address: str = "127.0.0.1"
@@ -32,28 +32,28 @@ class ServerConfig(Section):
     log_format: Literal["text", "json"] = "text"
 
 
-class PositionsConfig(Section):
+class PositionsConfig(Section, frozen=True):
     """How far each file is shipped, kept across restarts."""
 
     filename: str = "./positions.json"
     look_back: Literal["all"] | Seconds = "all"
 
 
-class BackoffConfig(Section):
+class BackoffConfig(Section, frozen=True):
     """Waits between attempts: doubling from one to the other, each with full jitter."""
 
     min_period: Seconds = Seconds(0.5)
     max_period: Seconds = Seconds(10)
 
 
-class BasicAuth(Section):
+class BasicAuth(Section, frozen=True):
     """User name, and a file that holds the password."""
 
     username: str = ""
     password_file: str = ""
 
 
-class TlsConfig(Section):
+class TlsConfig(Section, frozen=True):
     """TLS to Loki; a client certificate is optional."""
 
     ca_file: str = ""
@@ -63,7 +63,7 @@ class TlsConfig(Section):
     insecure_skip_verify: bool = False
 
 
-class ClientConfig(Section):
+class ClientConfig(Section, frozen=True):
     """Where entries go, and how."""
 
     url: str
@@ -82,7 +82,7 @@ class ClientConfig(Section):
     quarantine_file: str = ""
 
 
-class PodLogsConfig(Section):
+class PodLogsConfig(Section, frozen=True):
     """Which containers' logs are tailed."""
 
     root: str = "/var/log/pods"
@@ -93,7 +93,7 @@ class PodLogsConfig(Section):
 LABELS = ["namespace", "app", "pod", "response_flags", "termination_details", "source_san"]
 
 
-class ScrapeConfig(Section):
+class ScrapeConfig(Section, frozen=True):
     """What is read, what is kept of it, and under which labels."""
 
     job_name: str = "kubernetes-pods-istio-proxy"
@@ -106,7 +106,7 @@ class ScrapeConfig(Section):
     app_label: list[str] = ["app", "app.kubernetes.io/name"]
 
 
-class LimitsConfig(Section):
+class LimitsConfig(Section, frozen=True):
     """What the agent may take, whatever happens."""
 
     in_flight: Bytes = Bytes(16 * MIB)
@@ -116,7 +116,7 @@ class LimitsConfig(Section):
     open_files: Annotated[int, Meta(ge=1)] = 200
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """The whole file."""
 
     server: ServerConfig = ServerConfig()

@@ -1,6 +1,7 @@
 """What the agent tells about itself.
 
-The ledger closes at every moment: lines_read = lines_filtered + entries_sent + entries_dropped + entries_pending.
+The ledger closes at every moment: lines_read = lines_filtered + entries_sent + entries_dropped +
+entries_pending.
 No label holds a path, and no series outlives what it speaks of.
 """
 
