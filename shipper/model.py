@@ -19,6 +19,15 @@ class Target:
     metadata: dict[str, str] = field(default_factory=dict)  # node, container: for structured metadata
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole lines of one file, as read: `data` ends with a newline."""
+
+    file: object  # whose bytes they are; only the source knows more
+    start: int  # offset of the first byte
+    data: memoryview  # valid until the next read
+
+
 class Entry(NamedTuple):
     """A kept line, as Loki will hold it."""
 

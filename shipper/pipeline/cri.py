@@ -1,0 +1,88 @@
+"""The container runtime's line format: `<RFC3339Nano> <stdout|stderr> <tags> <content>`.
+
+Knows nothing of what the content means. The format is the kubelet's CRI logging format; the first tag is `F` (full)
+or `P` (partial: the rest comes with the next line of the same stream), further ones after a colon are ignored.
+Lines that begin with `{` are taken without the prefix: `kubectl logs > x.log`.
+"""
+
+import calendar
+import re
+from datetime import datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+SECOND = 1_000_000_000
+NANO_DIGITS = 9
+STREAMS = (b"stdout", b"stderr")
+
+# The same lines, told apart for a whole block at once: what is JSON, and which is Envoy's text access log, Istio's
+# default format, `[2026-11-23T10:30:00.123Z] "GET /..`.  `[^ \n]` and `[ \t]` keep a match within its line.
+_PREFIX = rb"(?m)^(?:[^ \n]+ (?:stdout|stderr) F(?::[^ \n]*)? )?"
+JSON_LINE = re.compile(_PREFIX + rb"[ \t]*\{")
+TEXT_ACCESS_LOG = re.compile(_PREFIX + rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "')
+
+
+class CriLine(NamedTuple):
+    """One line of a log file, taken apart; `time` and `stream` are empty where there was no prefix."""
+
+    time: bytes
+    stream: bytes
+    partial: bool
+    content: bytes
+
+
+def split_line(line: bytes) -> CriLine | None:
+    """The parts of a line (without its newline); None when it is neither CRI nor bare JSON."""
+    if line[:1] == b"{" or (line[:1] in b" \t" and line.lstrip(b" \t")[:1] == b"{"):
+        return CriLine(b"", b"", False, line)
+    parts = line.split(b" ", 3)
+    if len(parts) < 4 or not parts[0] or parts[1] not in STREAMS:
+        return None
+    time, stream, tags, content = parts
+    if tags == b"F" or tags.startswith(b"F:"):
+        return CriLine(time, stream, False, content)
+    if tags == b"P" or tags.startswith(b"P:"):
+        return CriLine(time, stream, True, content)
+    return None
+
+
+def parse_time(text: bytes) -> int | None:
+    """Nanoseconds since 1970 of an RFC 3339 time with any number of digits and any offset; None when it is none.
+
+    Digits beyond the ninth are cut off, for a nanosecond is all that Loki keeps.
+    """
+    second = _second(text[:19])
+    if second is None:
+        return None
+    rest = text[19:]
+    if rest[-1:] == b"Z":
+        fraction, offset = rest[:-1], 0
+    elif len(rest) >= 6 and (found := _offset(rest[-6:])) is not None:
+        fraction, offset = rest[:-6], found
+    else:
+        return None
+    if not fraction:
+        return (second - offset) * SECOND
+    digits = fraction[1:]
+    if fraction[:1] != b"." or not digits.isdigit():
+        return None
+    return (second - offset) * SECOND + int(digits[:NANO_DIGITS].ljust(NANO_DIGITS, b"0"))
+
+
+@lru_cache(maxsize=4096)  # lines of one second share it
+def _second(text: bytes) -> int | None:
+    if not re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text):
+        return None
+    try:
+        return calendar.timegm(datetime.fromisoformat(text.decode()).timetuple())
+    except ValueError:  # the 13th month
+        return None
+
+
+@lru_cache(maxsize=64)
+def _offset(text: bytes) -> int | None:
+    """Seconds east of UTC of `+02:00`."""
+    if not re.fullmatch(rb"[+-]\d\d:[0-5]\d", text) or text[1:3] > b"23":
+        return None
+    seconds = int(text[1:3]) * 3600 + int(text[4:6]) * 60
+    return -seconds if text[:1] == b"-" else seconds

@@ -1,0 +1,148 @@
+"""Label sets to Loki's canonical text, with a budget for what clients can make up.
+
+Labels are a pure function of the line and of what was admitted before. What is admitted is state: it must be saved
+before the first push that uses it, or a line sent again after a crash could carry other labels.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Final
+
+import orjson
+
+OVERFLOW: Final = "__overflow__"
+MAX_VALUE_BYTES: Final = 2048  # Loki's max_label_value_length
+# What is given up when there are too many streams, the most various first.
+SHED_ORDER: Final = ("source_san", "termination_details")
+
+Values = tuple[str, ...]
+
+
+def quote(value: str) -> str:
+    """As Go quotes: JSON's escapes are all Go's."""
+    return orjson.dumps(value).decode()
+
+
+def label_text(labels: Mapping[str, str]) -> str:
+    """`{app="checkout", job="x"}`: sorted by name, empty values left out. Equal text means the same stream."""
+    return "{" + ", ".join(f"{name}={quote(labels[name])}" for name in sorted(labels) if labels[name]) + "}"
+
+
+def cut(value: str) -> str:
+    """The value within Loki's limit, which counts bytes."""
+    if len(value) <= MAX_VALUE_BYTES // 4:
+        return value
+    return value.encode()[:MAX_VALUE_BYTES].decode(errors="ignore")
+
+
+class Admission:
+    """Which values of line labels, and which streams, there may be.
+
+    Each label has a budget of distinct values, and all targets together one of streams; beyond it values become
+    `__overflow__`. A value is free again when no stream uses it, a target's streams when the target is gone.
+    """
+
+    def __init__(self, names: Sequence[str], max_values: int, max_streams: int) -> None:
+        self.names = tuple(names)
+        self.changed = False  # since the last save
+        self._max_values = max_values
+        self._max_streams = max_streams
+        self._streams: dict[str, set[Values]] = {}
+        self._uses: list[Counter[str]] = [Counter() for _ in names]
+        self._count = 0
+        self._shed = [self.names.index(name) for name in SHED_ORDER if name in self.names]
+
+    def admit(self, target: str, values: Values) -> Values:
+        """The values that may stand in the label set."""
+        live = self._streams.setdefault(target, set())
+        fitting = tuple(map(self._fitting, range(len(values)), values))
+        if fitting not in live and self._count >= self._max_streams:
+            fitting = self._shed_until_live(fitting, live)
+        if fitting not in live:
+            self._add(live, fitting)
+            self.changed = True
+        return fitting
+
+    def release(self, target: str) -> None:
+        """The target is gone, and with it its streams."""
+        for values in self._streams.pop(target, ()):
+            self._count -= 1
+            for uses, value in zip(self._uses, values, strict=True):
+                uses[value] -= 1
+                if not uses[value]:
+                    del uses[value]
+
+    def state(self, target: str) -> list[dict[str, str]]:
+        """What was admitted for the target, to be saved."""
+        streams = sorted(self._streams.get(target, ()))
+        return [{name: value for name, value in zip(self.names, values, strict=True) if value} for values in streams]
+
+    def restore(self, target: str, state: Iterable[Mapping[str, str]]) -> None:
+        """Take back what was saved; streams of another configuration's labels are forgotten."""
+        live = self._streams.setdefault(target, set())
+        for stream in state:
+            values = tuple(stream.get(name, "") for name in self.names)
+            if values not in live and stream.keys() <= set(self.names):
+                self._add(live, values)
+
+    def __len__(self) -> int:
+        """Live streams."""
+        return self._count
+
+    def _fitting(self, at: int, value: str) -> str:
+        value, uses = cut(value), self._uses[at]
+        if not value or value in uses or len(uses) - (OVERFLOW in uses) - ("" in uses) < self._max_values:
+            return value
+        return OVERFLOW
+
+    def _shed_until_live(self, values: Values, live: set[Values]) -> Values:
+        """There is no room for another stream: give up values until it is one there is, or none is left to give."""
+        for at in self._shed:
+            if values in live:
+                break
+            if values[at]:
+                values = (*values[:at], OVERFLOW, *values[at + 1 :])
+        return values
+
+    def _add(self, live: set[Values], values: Values) -> None:
+        live.add(values)
+        self._count += 1
+        for uses, value in zip(self._uses, values, strict=True):
+            uses[value] += 1
+
+
+class LabelSets:
+    """The stream of each line of one target, as text."""
+
+    CACHED: Final = 1024  # hostile clients can make values up without end
+
+    def __init__(self, target: str, own: Mapping[str, str], admission: Admission) -> None:
+        self._target, self._own, self._admission = target, dict(own), admission
+        self._texts: dict[Values, str] = {}
+        self.overflowed: Counter[str] = Counter()  # lines, by label
+
+    def text(self, values: Values) -> str:
+        """The label text of a line with these values, which stand in the order of the admission's names."""
+        found = self._texts.get(values)
+        if found is not None:
+            return found
+        admitted = self._admission.admit(self._target, values)
+        names = self._admission.names
+        if OVERFLOW in admitted:
+            self.overflowed.update(name for name, value in zip(names, admitted, strict=True) if value == OVERFLOW)
+        labels = self._own | dict(zip(names, admitted, strict=True))
+        labels["service_name"] = labels.get("service_name") or labels.get("app", "")  # else Loki guesses
+        found = label_text(labels)
+        if OVERFLOW not in admitted:  # those that overflow are counted, line by line
+            if len(self._texts) >= self.CACHED:
+                self._texts.clear()
+            self._texts[values] = found
+        return found
+
+
+def target_labels(
+    names: Iterable[str], fields: Mapping[str, str], constant: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """A target's own labels: constants, then the promoted ones of its fields, which win."""
+    yield from constant
+    yield from ((name, cut(fields[name])) for name in names if fields.get(name))
