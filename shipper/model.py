@@ -21,11 +21,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole lines of one file, as read: `data` ends with a newline."""
+    """Whole lines of one file, as read: `data` ends with a newline, or is empty."""
 
     file: object  # whose bytes they are; only the source knows more
     start: int  # offset of the first byte
     data: memoryview  # valid until the next read
+    too_long: int = 0  # lines before these that fit no buffer and were passed over
 
 
 class Entry(NamedTuple):
@@ -45,7 +46,8 @@ class Entry(NamedTuple):
 class Ticket:
     """One block's claim on its file: safe up to `end`, once this ticket and all before it are settled."""
 
-    file: object  # whose offset it is; only the positions know more
+    log: object  # whose files these are, and
+    file: object  # whose offset it is: only the source knows more
     end: int
     unsettled: int = 0  # entries on their way
 

@@ -4,8 +4,8 @@ Envoy has no field for it: the cause is spread over response flags, details, and
 rule was measured on Envoy 1.36 to 1.40. Knows the keys of the access log; nothing of lines, labels, or of who keeps
 what.
 
-Part of the text is made by the peer: after `SAN matcher` stand the names of a certificate that nobody has verified.
-Nothing behind these words is looked at.
+Part of the text is made by the peer: behind `SAN matcher` stand the names of a certificate that nobody has verified.
+So that word is looked for before any other, and what the peer wrote after it has no say.
 """
 
 from collections.abc import Mapping
@@ -60,11 +60,11 @@ like. The colon spares the healthy lines on which the TLS inspector left its `TL
 Texts = tuple[tuple[str, tuple[str, ...]], ...]
 
 _VERIFY_FAILED: Final = "CERTIFICATE VERIFY FAILED"
-_SAN_MATCHER: Final = "SAN matcher"
 
-# What may stand beside CERTIFICATE_VERIFY_FAILED. The first row that matches counts, the last is for any other cause.
+# What may stand beside CERTIFICATE_VERIFY_FAILED; the first row that matches counts. The peer's names follow on
+# `SAN matcher`, so nothing may come before that row; the last row is for any other cause.
 _VERIFY_TEXTS: Final[Texts] = (
-    ("cert_san_mismatch", (_SAN_MATCHER, "no trust bundle")),
+    ("cert_san_mismatch", ("SAN matcher", "no trust bundle")),
     ("cert_invalid", ("revo", "CRL")),
     ("cert_expired", ("certificate has expired",)),
     ("cert_not_yet_valid", ("certificate is not yet valid",)),
@@ -119,18 +119,18 @@ class Failure(NamedTuple):
 
 
 def classify(record: Mapping[str, object]) -> Failure | None:
-    """Why the record's connection failed, or None: it is healthy, or failed for a cause that is not TLS.
+    """Why the handshake failed, or the request timed out; None for all else, healthy or failing outside TLS.
 
     `record` is the access log's JSON, with values of any type; what is no text counts as not set.
     """
     flags = record.get("response_flags")
-    names = flags.split(",") if type(flags) is str and flags != "-" else ()
+    names = flags.split(",") if type(flags) is str else ()
     if "NR" in names and _text(record, "response_code_details") in ("", "filter chain not found"):
         served = "no_filter_chain" if _text(record, "requested_server_name") else "plaintext"
         return Failure(served, DOWNSTREAM)
     if "transport socket timeout" in _text(record, "connection_termination_details"):
         return Failure("handshake_incomplete", DOWNSTREAM)
-    if reason := _downstream_reason(record) or "":
+    if reason := _downstream_reason(record):
         return Failure(reason, DOWNSTREAM)
     if reason := _upstream_reason(record):
         return Failure(reason, UPSTREAM)
@@ -162,23 +162,25 @@ def _upstream_reason(record: Mapping[str, object]) -> str:
 
 
 def _reason_of(text: str) -> str:
-    trusted, matcher, _ = text.partition(_SAN_MATCHER)
-    words = trusted + matcher
-    if _VERIFY_FAILED in words:
-        return _first_match(_VERIFY_TEXTS, words) or "cert_verify_failed"
-    return _first_match(_TLS_TEXTS, words)
+    """The reason in a text that holds `TLS error:`; never empty."""
+    if _VERIFY_FAILED in text:
+        return _first_match(_VERIFY_TEXTS, text) or "cert_verify_failed"
+    return _first_match(_TLS_TEXTS, text)
 
 
-def _first_match(texts: Texts, words: str) -> str:
+def _first_match(texts: Texts, text: str) -> str:
     for reason, any_of in texts:
         for phrase in any_of:
-            if phrase in words:
+            if phrase in text:
                 return reason
     return ""
 
 
 def _reason_by_dates(record: Mapping[str, object]) -> str:
-    """Before Envoy 1.37 only the dates of the peer's certificate can tell more; for the downstream they are there."""
+    """Before Envoy 1.37 only the dates of the peer's certificate tell more. They are logged though it was refused.
+
+    `start_time` is when the connection began, so a certificate is judged by the time it was shown.
+    """
     now = _time(record.get("start_time"))
     start = _time(record.get("downstream_peer_cert_v_start"))
     end = _time(record.get("downstream_peer_cert_v_end"))

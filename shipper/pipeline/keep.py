@@ -6,31 +6,26 @@ keeps holds at least one of them, however the JSON was escaped.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
+from shipper.pipeline import failure
+from shipper.pipeline.failure import Failure
 from shipper.pipeline.record import Record
-
-
-class Verdict(NamedTuple):
-    """Why a line is kept, and on whose side of the proxy it failed."""
-
-    failure_reason: str
-    side: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is kept."""
+    """What is kept: `judge` gives the reason, or None for a line that is not wanted."""
 
     name: str
     literals: tuple[bytes, ...]
-    judge: Callable[[Record], Verdict | None]
+    judge: Callable[[Record], Failure | None]
 
 
-_TIMEOUT = Verdict("upstream_timeout", "upstream")
+_TIMEOUT: Final = Failure("upstream_timeout", failure.UPSTREAM)
 
 
-def _upstream_timeout(record: Record) -> Verdict | None:
+def _upstream_timeout(record: Record) -> Failure | None:
     flags = record.get("response_flags")
     if type(flags) is not str:
         return None
@@ -41,4 +36,6 @@ def _upstream_timeout(record: Record) -> Verdict | None:
 # of an ASCII letter or comma begins with \u00. The key may be escaped as it likes: no literal looks at it.
 UT: Final = Rule("ut", (b'"UT', b",UT", b"\\u00"), _upstream_timeout)
 
-RULES: Final[dict[str, Rule]] = {rule.name: rule for rule in (UT,)}
+MTLS: Final = Rule("mtls", failure.LITERALS, failure.classify)
+
+RULES: Final[dict[str, Rule]] = {rule.name: rule for rule in (UT, MTLS)}

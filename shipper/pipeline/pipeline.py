@@ -12,7 +12,8 @@ from stringzilla import count
 
 from shipper.model import Block, Entry, Target
 from shipper.pipeline.cri import JSON_LINE, TEXT_ACCESS_LOG, parse_time, split_line
-from shipper.pipeline.keep import Rule, Verdict
+from shipper.pipeline.failure import Failure
+from shipper.pipeline.keep import Rule
 from shipper.pipeline.labels import Admission, LabelSets
 from shipper.pipeline.partial import Joiner, LogicalLine
 from shipper.pipeline.record import KEYS, Record, parse_record, source_ip, text
@@ -67,7 +68,11 @@ class TargetPipeline:
 
     def feed(self, block: Block, now: int) -> Extract:
         """The block's entries; `now` is the time in nanoseconds for a line that tells none."""
-        data, found = block.data, Extract()
+        data, found = block.data, Extract(lines=block.too_long)
+        if block.too_long:
+            found.dropped[TOO_LONG] += block.too_long
+        if not data:
+            return found
         if self.joiner or count(data, b" stdout P") or count(data, b" stderr P"):
             for line in self._join(block, found):
                 self._take(line, found, now)
@@ -88,17 +93,18 @@ class TargetPipeline:
     # -- a block of whole lines: only candidates are looked at
 
     def _take_candidates(self, data: memoryview, found: Extract, now: int) -> None:
-        found.lines = count_lines(data)
+        lines = count_lines(data)
         outcomes: Counter[str] = Counter()
         for start, end in candidates(data, self._rule.literals):
             parts = split_line(bytes(data[start:end]))
             if parts is not None and is_json(parts.content):
                 outcomes[self._keep(parts.time, parts.content, found, now)] += 1
         json_lines = count(data, b" F {")
-        if json_lines != found.lines:  # something else is among them
+        if json_lines != lines:  # something else is among them
             json_lines, text_lines = _matches(JSON_LINE, data), _matches(TEXT_ACCESS_LOG, data)
             found.filtered[TEXT_FORMAT] += text_lines
-            found.filtered[NOT_JSON] += found.lines - json_lines - text_lines
+            found.filtered[NOT_JSON] += lines - json_lines - text_lines
+        found.lines += lines
         found.dropped[TOO_LONG] += outcomes[TOO_LONG]
         found.filtered[MALFORMED] += outcomes[MALFORMED]
         found.filtered[NOT_KEPT] += json_lines - outcomes[KEPT] - outcomes[TOO_LONG] - outcomes[MALFORMED]
@@ -155,7 +161,7 @@ class TargetPipeline:
         found.streams.setdefault(self._labels.text(values), []).append(entry)
         return KEPT
 
-    def _metadata(self, record: Record, verdict: Verdict) -> tuple[tuple[str, str], ...]:
+    def _metadata(self, record: Record, verdict: Failure) -> tuple[tuple[str, str], ...]:
         line = [(name, value) for name, get in self._shared.metadata if (value := get(record, verdict))]
         return (*self._own_metadata, *line)
 
@@ -175,14 +181,14 @@ def own_time(record: Record, now: int) -> int:
     return now if nanos is None else nanos
 
 
-def getter(field: str) -> Callable[[Record, Verdict], str]:
+def getter(field: str) -> Callable[[Record, Failure], str]:
     """How a field's value is had from a record and the verdict on it."""
     if field in KEYS:
         return lambda record, _, key=KEYS[field]: text(record, key)  # type: ignore[misc]
     if field == "source_ip":
         return lambda record, _: source_ip(record)
     if field == "failure_reason":
-        return lambda _, verdict: verdict.failure_reason
+        return lambda _, verdict: verdict.reason
     return lambda _, verdict: verdict.side
 
 

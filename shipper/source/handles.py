@@ -1,0 +1,142 @@
+"""An open log file: plain, or gzipped and read as if it were plain.
+
+Offsets are those of the plain content. What is in the page cache is read at once; what is not, in a thread, so that
+a slow disk never stops the event loop.
+"""
+
+import asyncio
+import errno
+import gzip
+import os
+import zlib
+from pathlib import Path
+from typing import Protocol
+
+from shipper.source.identity import HEAD_BYTES
+
+_PIECE = 1 << 18
+
+_open: set[int] = set()  # descriptors of this process's logs
+_no_nowait: set[int] = set()  # devices whose file system knows no RWF_NOWAIT (tmpfs, overlayfs)
+
+
+class Handle(Protocol):
+    """An open file."""
+
+    device: int
+    inode: int
+
+    def size(self) -> int:
+        """Bytes that can be read; of a gzipped file one more than is known until its end was seen."""
+
+    def head(self) -> bytes:
+        """The first bytes, 1,024 at most."""
+
+    async def read_into(self, view: memoryview, offset: int) -> int:
+        """Fill the view from this offset; the number of bytes, 0 at the end. Raises OSError."""
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+
+
+def open_count() -> int:
+    """How many logs are open in this process."""
+    return len(_open)
+
+
+class PlainFile:
+    """A file as it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        _open.add(self._fd)
+        status = os.fstat(self._fd)
+        self.device, self.inode = status.st_dev, status.st_ino
+
+    def size(self) -> int:
+        return os.fstat(self._fd).st_size
+
+    def head(self) -> bytes:
+        return os.pread(self._fd, HEAD_BYTES, 0)
+
+    def peek(self, offset: int, size: int) -> bytes:
+        """Some bytes, without ceremony."""
+        return os.pread(self._fd, size, offset)
+
+    async def read_into(self, view: memoryview, offset: int) -> int:
+        if self.device not in _no_nowait:
+            try:
+                length = os.preadv(self._fd, [view], offset, os.RWF_NOWAIT)
+                if length == len(view) or offset + length >= self.size():
+                    return length
+                return length + await asyncio.to_thread(os.preadv, self._fd, [view[length:]], offset + length)
+            except BlockingIOError:
+                return await asyncio.to_thread(os.preadv, self._fd, [view], offset)
+            except OSError as error:
+                if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+                    raise
+                _no_nowait.add(self.device)
+        return os.preadv(self._fd, [view], offset)
+
+    def close(self) -> None:
+        _open.discard(self._fd)
+        os.close(self._fd)
+
+
+class GzipFile:
+    """A rotated file that the kubelet has compressed. Read in one direction: going back begins anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._raw = path.open("rb")
+        _open.add(self._raw.fileno())
+        status = os.fstat(self._raw.fileno())
+        self.device, self.inode = status.st_dev, status.st_ino
+        self._rewind()
+        try:
+            self._head = bytes(self._take(0, HEAD_BYTES))
+        except BaseException:
+            self.close()
+            raise
+
+    def size(self) -> int:
+        return self._start + len(self._kept) + (not self._ended)
+
+    def head(self) -> bytes:
+        return self._head
+
+    async def read_into(self, view: memoryview, offset: int) -> int:
+        data = await asyncio.to_thread(self._take, offset, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        _open.discard(self._raw.fileno())
+        self._raw.close()
+
+    def _rewind(self) -> None:
+        self._raw.seek(0)
+        self._plain = gzip.GzipFile(fileobj=self._raw, mode="rb")
+        self._start, self._kept, self._ended = 0, b"", False  # `kept`: plain bytes from `start`, read and not passed
+
+    def _take(self, offset: int, size: int) -> memoryview:
+        """Plain bytes from this offset. Raises OSError when the file is damaged."""
+        if offset < self._start:
+            self._rewind()
+        while not self._ended and self._start + len(self._kept) < offset:
+            self._start += len(self._kept)
+            self._kept = self._piece()
+        passed = min(offset - self._start, len(self._kept))
+        pieces = [self._kept[passed:]]
+        self._start += passed
+        while not self._ended and sum(map(len, pieces)) < size:
+            pieces.append(self._piece())
+        self._kept = b"".join(pieces)
+        return memoryview(self._kept)[:size]
+
+    def _piece(self) -> bytes:
+        try:
+            piece = self._plain.read(_PIECE)
+        except (EOFError, zlib.error) as error:
+            raise OSError(errno.EIO, f"damaged gzip data: {error}") from error
+        self._ended = not piece
+        return piece

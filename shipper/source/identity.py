@@ -1,0 +1,34 @@
+"""What a file is, whatever it is called: device, inode, and a fingerprint of its first bytes.
+
+An inode alone is not enough, for it is used again; a name is not even a hint. The first bytes of a container's log
+hold a time in nanoseconds, so they are like no other file's.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+HEAD_BYTES = 1024
+TELLING_BYTES = 32  # fewer can be alike by chance: a CRI time and stream are as long
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A hash of a file's first `size` bytes, 1,024 at most; an empty file has none yet."""
+
+    size: int = 0
+    digest: str = ""
+
+    @classmethod
+    def of(cls, head: bytes) -> "Fingerprint":
+        """The fingerprint of a file that begins with these bytes."""
+        head = head[:HEAD_BYTES]
+        return cls(len(head), hashlib.blake2b(head, digest_size=16).hexdigest()) if head else cls()
+
+    def matches(self, head: bytes) -> bool:
+        """Whether a file that begins with these bytes can be the one, grown or not."""
+        return not self.size or (len(head) >= self.size and Fingerprint.of(head[: self.size]) == self)
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether a match alone, without the inode, means the same file."""
+        return self.size >= TELLING_BYTES

@@ -1,0 +1,169 @@
+"""How far each file is safely shipped: tickets in memory, and a file that is replaced, never edited.
+
+A position moves when Loki has answered for everything before it, not when a line is read. With the offsets stands what
+labels depend on, for a line that is sent again must be sent under the same label set.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import orjson
+
+from shipper.metrics import Metrics
+from shipper.model import Ticket
+
+log = logging.getLogger(__name__)
+
+VERSION = 1
+
+
+class SavedFile(msgspec.Struct, frozen=True):
+    """One file: `offset` bytes of it are shipped; `head` bytes of it hash to `digest`."""
+
+    name: str
+    device: int
+    inode: int
+    head: int
+    digest: str
+    offset: int
+
+
+class SavedTarget(msgspec.Struct, frozen=True):
+    """One target: its own labels, the streams that were admitted for it, and its files, the oldest first."""
+
+    labels: dict[str, str] = {}
+    streams: list[dict[str, str]] = []
+    files: list[SavedFile] = []
+
+
+class _Saved(msgspec.Struct, frozen=True):
+    version: int
+    targets: dict[str, SavedTarget]
+
+
+class Positioned(Protocol):
+    """A file with a committed offset."""
+
+    committed: int
+
+
+class Tickets:
+    """One target's tickets, in the order of reading: its files are one log, so they are committed in one order."""
+
+    def __init__(self, log: object) -> None:
+        self._log = log
+        self._open: deque[Ticket] = deque()
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def add(self, file: Positioned, end: int, entries: int) -> Ticket:
+        """Entries on their way, after which the file is safe up to `end`."""
+        last = self._open[-1] if self._open else None
+        if not entries and last is not None and last.file is file:
+            last.end = end  # nothing in between that must arrive
+            return last
+        ticket = Ticket(self._log, file, end, entries)
+        self._open.append(ticket)
+        self._commit()
+        return ticket
+
+    def settle(self, ticket: Ticket, entries: int) -> bool:
+        """So many of the ticket's entries need no more care; whether a position has moved."""
+        ticket.unsettled -= entries
+        return self._commit()
+
+    def _commit(self) -> bool:
+        moved = False
+        while self._open and not self._open[0].unsettled:
+            ticket = self._open.popleft()
+            file: Any = ticket.file
+            file.committed = ticket.end
+            moved = True
+        return moved
+
+
+class Positions:
+    """The file that outlives the process."""
+
+    def __init__(self, path: Path, metrics: Metrics, *, read_only: bool = False) -> None:
+        self._path, self._metrics, self._read_only = path, metrics, read_only
+        self.snapshot: Callable[[], dict[str, SavedTarget]] = dict
+        self._saving = asyncio.Lock()
+        self._complained = False
+
+    def load(self) -> dict[str, SavedTarget]:
+        """What was saved, by target; what cannot be understood is set aside, said, and done without."""
+        try:
+            text = self._path.read_bytes()
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            log.error("positions: cannot read %s: %s; starting over", self._path, error)
+            return {}
+        try:
+            saved = msgspec.json.decode(text, type=_Saved)
+            if saved.version == VERSION:
+                return saved.targets
+            problem = f"version {saved.version}, this program writes {VERSION}"
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            problem = str(error)
+        self._set_aside(problem)
+        return {}
+
+    async def save(self) -> bool:
+        """Replace the file; False when that failed, which the next save makes good."""
+        if self._read_only:
+            return True
+        async with self._saving:
+            text = orjson.dumps({"version": VERSION, "targets": _plain(self.snapshot())})
+            try:
+                await asyncio.to_thread(self._replace, text)
+            except OSError as error:
+                self._failed(error)
+                return False
+        self._metrics.positions_saves.labels(outcome="saved").inc()
+        if self._complained:
+            log.info("positions: %s can be written again", self._path)
+            self._complained = False
+        return True
+
+    def _replace(self, text: bytes) -> None:
+        temporary = self._path.with_name(self._path.name + ".tmp")
+        with temporary.open("wb") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path)  # a crash leaves the old file or the new one, never half
+        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _failed(self, error: OSError) -> None:
+        self._metrics.positions_saves.labels(outcome="failed").inc()
+        if not self._complained:
+            log.error("positions: cannot write %s: %s; shipping goes on, a restart would send lines again",
+                      self._path, error)  # fmt: skip
+            self._complained = True
+
+    def _set_aside(self, problem: str) -> None:
+        aside = self._path.with_name(f"{self._path.name}.unreadable-{time.strftime('%Y%m%d-%H%M%S')}")
+        log.error("positions: %s cannot be used (%s); set aside as %s, starting over: lines are sent again, none is "
+                  "lost", self._path, problem[:200], aside.name)  # fmt: skip
+        if not self._read_only:
+            with contextlib.suppress(OSError):
+                self._path.replace(aside)
+
+
+def _plain(targets: dict[str, SavedTarget]) -> dict[str, Any]:
+    return {key: msgspec.to_builtins(target) for key, target in targets.items()}

@@ -1,0 +1,307 @@
+"""One loop over all files: fair turns, one buffer.
+
+A file is looked at when something has happened to it, not on a tick. Whoever has something to read gets a turn of one
+block; how much may be read ahead of Loki's answers is a share of what is left of the budget, so that a file whose
+stream is refused stops alone.
+"""
+
+import asyncio
+import logging
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from shipper.config import LimitsConfig
+from shipper.metrics import Metrics
+from shipper.model import Entries, Target
+from shipper.pipeline.pipeline import Pipeline
+from shipper.source import handles
+from shipper.source.follower import Follower, Portion
+from shipper.source.look_back import LookBack
+from shipper.source.names import list_logs
+from shipper.source.notices import Notices
+from shipper.source.positions import SavedTarget
+from shipper.source.targets import Found, Targets
+from shipper.source.watch import Change, Watcher
+
+log = logging.getLogger(__name__)
+
+BLOCK_BYTES: Final = 1 << 20  # of one turn
+LEAST_BYTES: Final = 1 << 16  # less is not worth a turn
+SHARE: Final = 7  # of 7 parts that are free each takes one: the first an eighth of all, and something always is left
+RESCAN: Final = 10.0  # seconds between looks at everything, the net below inotify
+TICK: Final = 1.0  # seconds between looks at what waits for time to pass, or has no watch
+SPARE_FILES: Final = 64  # descriptors for everything that is no log
+
+
+class Reader:
+    """Everything that is read."""
+
+    def __init__(
+        self,
+        targets: Callable[[Callable[[Path], bool]], Targets],
+        pipeline: Pipeline,
+        describe: Callable[[Found, SavedTarget], Target],
+        put: Callable[[Entries], None],
+        limits: LimitsConfig,
+        look_back: LookBack,
+        metrics: Metrics,
+    ) -> None:
+        self._watcher = Watcher()
+        self._targets = targets(self._watch)
+        self._pipeline, self._describe, self._put = pipeline, describe, put
+        self._limits, self._look_back, self._metrics = limits, look_back, metrics
+        self._notices = Notices()
+        self._saved: dict[str, SavedTarget] = {}
+        self.followers: dict[str, Follower] = {}
+        self._in: dict[Path, list[Follower]] = {}
+        self._ready: dict[Follower, None] = {}
+        self._waiting: set[Follower] = set()  # for time to pass
+        self._paused: set[Follower] = set()  # for Loki's answers
+        self._unwatched: set[Path] = set()
+        self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
+        self._pending_memory = 0
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self.is_ready = False  # the first scan is done
+        self.state_changed = False  # a label set depends on something that is not saved
+        self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
+
+    # -- life
+
+    def restore(self, saved: dict[str, SavedTarget]) -> None:
+        """Take up what an earlier process left."""
+        self._saved = dict(saved)
+        for key, target in saved.items():
+            self._pipeline.admission.restore(key, target.streams)
+
+    async def run(self, *, once: bool = False) -> None:
+        """Read until stopped; with `once` until everything there is has been read."""
+        loop = asyncio.get_running_loop()
+        if (fd := self._watcher.fileno()) is not None:
+            loop.add_reader(fd, self._wake.set)
+        try:
+            await self._run(once)
+        finally:
+            if fd is not None:
+                loop.remove_reader(fd)
+            self._watcher.close()
+            for follower in self.followers.values():
+                follower.close()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _run(self, once: bool) -> None:
+        next_scan = next_tick = 0.0
+        while not self._stopping:
+            now = time.monotonic()
+            if now >= next_scan:
+                self._scan(required=once)
+                next_scan = now + RESCAN
+            if now >= next_tick:
+                self._tick()
+                next_tick = now + TICK
+            self._wake.clear()
+            self._note_changes()
+            await self._turns(once)
+            if once and not self._ready and not self._paused:
+                return
+            if not self._stopping and not self._ready:
+                await self._sleep(next_tick if self._waiting or self._unwatched else next_scan)
+
+    async def _sleep(self, until: float) -> None:
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    # -- what there is
+
+    def _watch(self, directory: Path) -> bool:
+        watched = self._watcher.add(directory)
+        if not watched:
+            self._unwatched.add(directory)
+        return watched
+
+    def _scan(self, *, required: bool = False) -> None:
+        """Look at everything. Raises OSError when the root cannot be listed and that is required."""
+        try:
+            for found in self._targets.scan():
+                self._follow(found)
+        except OSError as error:
+            if required:
+                raise
+            self._notices.unreadable_root(self._targets.root, error)
+            return
+        for follower in list(self.followers.values()):
+            follower.must_list = True
+            self._ready[follower] = None
+        for key in self._saved.keys() - self.followers.keys():
+            self._pipeline.admission.release(key)
+        self._saved.clear()  # what is left are targets that are gone
+        self.is_ready = True
+
+    def _tick(self) -> None:
+        if any(directory not in self._in for directory in self._unwatched):
+            self._scan()
+        for directory in list(self._unwatched):
+            if self._watcher.add(directory) or not directory.is_dir():
+                self._unwatched.discard(directory)
+            for follower in self._in.get(directory, ()):
+                follower.must_list = True
+                self._ready[follower] = None
+        self._ready.update(dict.fromkeys(self._waiting))
+        self._waiting.clear()
+
+    def _note_changes(self) -> None:
+        for change in self._watcher.changes():
+            if change is None:
+                self._scan()
+                continue
+            for follower in self._in.get(change.directory, ()):
+                if follower.stem is None or change.name.startswith(follower.stem):
+                    follower.note(change.name, wrote=change.wrote)
+                    self._ready[follower] = None
+            if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
+                self._look_for_targets(change)
+
+    def _look_for_targets(self, change: Change) -> None:
+        name = change.name if change.directory == self._targets.root else change.directory.name
+        for found in self._targets.scan_name(name):
+            self._follow(found)
+
+    def _follow(self, found: Found) -> None:
+        if found.key in self.followers:
+            return
+        saved = self._saved.pop(found.key, SavedTarget())
+        target = self._describe(found, saved)
+        pipeline = self._pipeline.open(target)
+        follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
+        self.followers[found.key] = follower
+        self._in.setdefault(found.directory, []).append(follower)
+        self._ready[follower] = None
+        self.state_changed = True
+
+    def _drop(self, follower: Follower) -> None:
+        """The log is gone, and all of it is settled."""
+        self._ready.pop(follower, None)
+        del self.followers[follower.target.key]
+        self._in[follower.directory].remove(follower)
+        if not self._in[follower.directory]:
+            del self._in[follower.directory]
+            self._unwatched.discard(follower.directory)
+        self._pipeline.admission.release(follower.target.key)
+        self.on_progress(False)
+
+    # -- turns
+
+    async def _turns(self, once: bool) -> None:
+        """A turn for each that has something to read, until none has."""
+        while self._ready and not self._stopping:
+            for follower in list(self._ready):
+                if self._stopping:
+                    return
+                follower.is_draining = once
+                await self._turn(follower)
+                await asyncio.sleep(0)  # the rest of the process lives too
+            self._note_changes()
+
+    async def _turn(self, follower: Follower) -> None:
+        now = time.monotonic()
+        if follower.must_list and self._has_room_to_open(follower):
+            self._list(follower, now)
+        room = self._room(follower)
+        if room < LEAST_BYTES:
+            self._paused.add(follower)
+            del self._ready[follower]
+            return
+        portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, time.time_ns())
+        if portion is not None:
+            self._take(portion)
+        elif not follower.must_list:
+            del self._ready[follower]
+            is_gone = not follower.tailers and (follower.stem is not None or not follower.directory.is_dir())
+            if is_gone and follower.is_done:
+                self._drop(follower)
+            elif is_gone or follower.is_waiting:
+                self._waiting.add(follower)
+
+    def _list(self, follower: Follower, now: float) -> None:
+        try:
+            listing = list_logs(follower.directory)
+        except OSError as error:
+            self._notices.unreadable_directory(follower.directory, error)
+            follower.must_list = False
+            self._waiting.add(follower)
+            return
+        follower.reconcile([one for one in listing if follower.stem in (None, one.log.stem)], now)
+        if follower.must_list:  # it changes while it is looked at: look again, but not at once
+            follower.must_list = False
+            self._wake_later(follower)
+
+    def _wake_later(self, follower: Follower) -> None:
+        def again() -> None:
+            follower.must_list = True
+            self._ready[follower] = None
+            self._wake.set()
+
+        asyncio.get_running_loop().call_later(0.05, again)
+
+    def _take(self, portion: Portion) -> None:
+        metrics, extract = self._metrics, portion.extract
+        metrics.bytes_read.inc(portion.size)
+        metrics.lines_read.inc(extract.lines)
+        for reason, lines in extract.filtered.items():
+            if lines:
+                metrics.lines_filtered.labels(reason=reason).inc(lines)
+        for reason, lines in extract.dropped.items():
+            metrics.entries_dropped.labels(reason=reason).inc(lines)
+        for label, lines in extract.overflowed.items():
+            metrics.label_overflows.labels(label=label).inc(lines)
+        self._notices.extracted(extract)
+        if self._pipeline.admission.changed:
+            self._pipeline.admission.changed = False
+            self.state_changed = True
+        for entries in portion.entries:
+            self._pending_memory += entries.memory
+            self._put(entries)
+        if not portion.entries:
+            self.on_progress(False)
+
+    def _room(self, follower: Follower) -> int:
+        """Bytes this one may read now."""
+        free = self._limits.in_flight - self._pending_memory
+        room = free // SHARE - follower.pending_memory
+        return max(room, LEAST_BYTES) if free > 0 and not follower.pending_memory else room
+
+    def _has_room_to_open(self, follower: Follower) -> bool:
+        """Close idle files above the limit; False when even the process's own would be passed."""
+        count = handles.open_count()
+        if count >= self._limits.open_files:
+            for other in self.followers.values():
+                if other is not follower and not other.has_work:
+                    count -= other.release_idle()
+                if count < self._limits.open_files:
+                    break
+        hard, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return count < hard - SPARE_FILES or follower.has_open_files
+
+    # -- settlement
+
+    def settle(self, part: Entries, dropped: int) -> None:
+        """These entries need no more care."""
+        follower = part.ticket.log
+        assert isinstance(follower, Follower)
+        self._pending_memory -= part.memory
+        if follower.settle(part, dropped):
+            self.on_progress(True)
+        if self._paused:
+            self._ready.update(dict.fromkeys(self._paused))
+            self._paused.clear()
+            self._wake.set()

@@ -1,0 +1,86 @@
+"""Says which directories have changed, by inotify.
+
+A hint and no more: every decision is made on what a listing shows. Where watches are not to be had (a limit of the
+machine, a file system without them) the caller must look by itself now and then.
+"""
+
+import errno
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from inotify_simple import INotify, flags
+
+log = logging.getLogger(__name__)
+
+_MASK = (
+    flags.CREATE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE | flags.MODIFY | flags.ATTRIB
+    | flags.DELETE_SELF | flags.MOVE_SELF | flags.ONLYDIR
+)  # fmt: skip
+
+
+class Change(NamedTuple):
+    """Something has happened to this name in this directory; `wrote`: no more than that its content changed."""
+
+    directory: Path
+    name: str
+    wrote: bool
+
+
+class Watcher:
+    """All watches of the process."""
+
+    def __init__(self) -> None:
+        self._directories: dict[int, Path] = {}
+        self._watches: dict[Path, int] = {}
+        self._complained = False
+        self._inotify: INotify | None = None
+        try:
+            self._inotify = INotify(nonblocking=True)
+        except OSError as error:
+            self._complain(error)
+
+    def fileno(self) -> int | None:
+        """The descriptor that becomes readable with a change; None when there are no watches at all."""
+        return self._inotify.fileno() if self._inotify else None
+
+    def add(self, directory: Path) -> bool:
+        """Watch a directory; False when it must be looked at instead."""
+        if directory in self._watches:
+            return True
+        if not self._inotify:
+            return False
+        try:
+            watch = self._inotify.add_watch(directory, _MASK)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
+                self._complain(error)
+            return False
+        self._directories[watch] = directory
+        self._watches[directory] = watch
+        return True
+
+    def changes(self) -> Iterator[Change | None]:
+        """What has happened since; None: too much, so that everything must be looked at."""
+        for event in self._inotify.read(timeout=0) if self._inotify else ():
+            if event.mask & flags.Q_OVERFLOW:
+                yield None
+            elif directory := self._directories.get(event.wd):
+                if event.mask & flags.IGNORED:  # the kernel has taken the watch away with the directory
+                    del self._directories[event.wd]
+                    if self._watches.get(directory) == event.wd:
+                        del self._watches[directory]
+                yield Change(directory, event.name, event.mask & ~flags.ISDIR == flags.MODIFY)
+
+    def close(self) -> None:
+        """Give the descriptor back, and with it all watches."""
+        if self._inotify:
+            self._inotify.close()
+            self._inotify = None
+
+    def _complain(self, error: OSError) -> None:
+        if not self._complained:
+            self._complained = True
+            log.warning("inotify: %s: new pods and lines are found by looking each second; raise "
+                        "fs.inotify.max_user_watches or max_user_instances", error.strerror)  # fmt: skip
