@@ -19,22 +19,16 @@ class Metrics:
         self.lines_read = Counter(
             "shipper_lines_read", "Complete lines read; a line in pieces counts once", registry=on
         )
-        self.lines_filtered = Counter(
-            "shipper_lines_filtered", "Lines not kept, by reason", ["reason"], registry=on
-        )
+        self.lines_filtered = Counter("shipper_lines_filtered", "Lines not kept, by reason", ["reason"], registry=on)
         self.entries_sent = Counter("shipper_entries_sent", "Entries Loki has acknowledged", registry=on)
         self.entries_dropped = Counter(
             "shipper_entries_dropped", "Entries given up for good, by reason", ["reason"], registry=on
         )
-        self.entries_pending = Gauge(
-            "shipper_entries_pending", "Entries read and not yet settled", registry=on
-        )
+        self.entries_pending = Gauge("shipper_entries_pending", "Entries read and not yet settled", registry=on)
 
         # reading
         self.bytes_read = Counter("shipper_bytes_read", "Bytes read from logs", registry=on)
-        self.files_truncated = Counter(
-            "shipper_files_truncated", "Files that shrank under the reader", registry=on
-        )
+        self.files_truncated = Counter("shipper_files_truncated", "Files that shrank under the reader", registry=on)
         self.read_errors = Counter(
             "shipper_read_errors", "Files that could not be read, by error", ["error"], registry=on
         )
@@ -56,15 +50,16 @@ class Metrics:
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=on,
         )
-        self.push_bytes = Counter(
-            "shipper_push_bytes", "Compressed bytes of pushes Loki has taken", registry=on
-        )
-        self.retries = Counter(
-            "shipper_push_retries", "Pushes that must be repeated, by cause", ["cause"], registry=on
-        )
+        self.push_bytes = Counter("shipper_push_bytes", "Compressed bytes of pushes Loki has taken", registry=on)
+        self.retries = Counter("shipper_push_retries", "Pushes that must be repeated, by cause", ["cause"], registry=on)
         self.streams = Gauge("shipper_streams", "Streams with entries that are not settled", registry=on)
         self.quarantined = Counter(
             "shipper_entries_quarantined",
             "Dropped entries that were written to the quarantine file",
+            registry=on,
+        )
+        self.quarantine_errors = Counter(
+            "shipper_quarantine_errors",
+            "Dropped entries that could not be written to the quarantine file",
             registry=on,
         )

@@ -1,6 +1,6 @@
 """What crosses the borders between source, pipeline and sink."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 ENTRY_OVERHEAD = 256  # bytes of memory an Entry and its place in lists take beside its line
@@ -10,13 +10,13 @@ ENTRY_OVERHEAD = 256  # bytes of memory an Entry and its place in lists take bes
 class Target:
     """One container whose log is tailed, or one log of a plain directory.
 
-    `labels` are the target's own stream labels (namespace, pod, app ...): frozen when the target is first
-    seen and kept with its positions, so that nothing is ever sent under two label sets.
+    Its fields are frozen when the target is first seen and kept with its positions, so that nothing is ever sent
+    under two label sets.
     """
 
     key: str  # names the target in the positions: `<namespace>_<pod>_<uid>/<container>`, or a file's stem
-    labels: dict[str, str]
-    metadata: dict[str, str] = field(default_factory=dict)  # node, container: for structured metadata
+    fields: dict[str, str]  # namespace, pod, uid, container, app, node: as far as they are known
+    labels: dict[str, str]  # those of all its streams: job, fixed labels, and promoted fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,8 +62,8 @@ class TargetPipeline:
     def __init__(self, shared: Pipeline, target: Target) -> None:
         self._shared, self._rule = shared, shared.rule
         self._labels = LabelSets(target.key, target.labels, shared.admission)
-        own = target.metadata | target.labels
-        self._own_metadata = [(name, own[name]) for name in shared.target_metadata if own.get(name)]
+        fields = target.fields
+        self._own_metadata = [(name, fields[name]) for name in shared.target_metadata if fields.get(name)]
         self.joiner = Joiner(shared.max_line_size)
 
     def feed(self, block: Block, now: int) -> Extract:

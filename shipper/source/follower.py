@@ -67,6 +67,7 @@ class Follower:
         self.ledger = Ledger()
         self.pending_memory = 0  # bytes of entries that are not settled
         self.must_list = True  # the directory must be listed before more is read
+        self.behind_since: float | None = None  # monotonic; None: all that there is, is settled
         self.is_draining = False  # nothing will be written any more: do not wait for quiet
         self._pipeline, self._look_back = pipeline, look_back
         self._last: Tailer | None = None  # the file that was read last
@@ -296,8 +297,16 @@ class Follower:
         """These entries need no more care; whether a position has moved."""
         self.pending_memory -= part.memory
         self.ledger.sent += len(part.entries) - dropped
-        self.ledger.dropped["refused"] += dropped
-        return self.tickets.settle(part.ticket, len(part.entries))
+        if dropped:
+            self.ledger.dropped["refused"] += dropped
+        moved = self.tickets.settle(part.ticket, len(part.entries))
+        self.note_caught_up()
+        return moved
+
+    def note_caught_up(self) -> None:
+        """See whether there is anything left to do."""
+        if not len(self.tickets) and not self.has_work:
+            self.behind_since = None
 
     def saved(self, streams: list[dict[str, str]]) -> SavedTarget:
         """What a restart needs."""
@@ -306,7 +315,7 @@ class Follower:
             for one in self.tailers
             if one.is_listed
         ]
-        return SavedTarget(self.target.labels, streams, files)
+        return SavedTarget(self.target.fields, streams, files)
 
 
 def _same_content(tailer: Tailer, listed: Listed, head: bytes) -> bool:

@@ -9,6 +9,7 @@ import errno
 import gzip
 import os
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -91,52 +92,94 @@ class GzipFile:
         _open.add(self._raw.fileno())
         status = os.fstat(self._raw.fileno())
         self.device, self.inode = status.st_dev, status.st_ino
-        self._rewind()
         try:
-            self._head = bytes(self._take(0, HEAD_BYTES))
+            self._rewind()
+            self._head = bytes(self._window.take(0, HEAD_BYTES))
         except BaseException:
             self.close()
             raise
 
     def size(self) -> int:
-        return self._start + len(self._kept) + (not self._ended)
+        return self._window.end + (not self._window.ended)
 
     def head(self) -> bytes:
         return self._head
 
     async def read_into(self, view: memoryview, offset: int) -> int:
-        data = await asyncio.to_thread(self._take, offset, len(view))
-        view[: len(data)] = data
-        return len(data)
+        return await asyncio.to_thread(self._read, view, offset)
 
     def close(self) -> None:
         _open.discard(self._raw.fileno())
         self._raw.close()
 
+    def _read(self, view: memoryview, offset: int) -> int:
+        if offset < self._window.start:
+            self._rewind()
+        data = self._window.take(offset, len(view))
+        view[: len(data)] = data
+        return len(data)
+
     def _rewind(self) -> None:
         self._raw.seek(0)
         self._plain = gzip.GzipFile(fileobj=self._raw, mode="rb")
-        self._start, self._kept, self._ended = 0, b"", False  # `kept`: plain bytes from `start`, read and not passed
-
-    def _take(self, offset: int, size: int) -> memoryview:
-        """Plain bytes from this offset. Raises OSError when the file is damaged."""
-        if offset < self._start:
-            self._rewind()
-        while not self._ended and self._start + len(self._kept) < offset:
-            self._start += len(self._kept)
-            self._kept = self._piece()
-        passed = min(offset - self._start, len(self._kept))
-        pieces = [self._kept[passed:]]
-        self._start += passed
-        while not self._ended and sum(map(len, pieces)) < size:
-            pieces.append(self._piece())
-        self._kept = b"".join(pieces)
-        return memoryview(self._kept)[:size]
+        self._window = Window(self._piece)
 
     def _piece(self) -> bytes:
         try:
-            piece = self._plain.read(_PIECE)
+            return self._plain.read(_PIECE)
         except (EOFError, zlib.error) as error:
             raise OSError(errno.EIO, f"damaged gzip data: {error}") from error
-        self._ended = not piece
+
+
+class Pipe:
+    """What another program writes to us: no file, so nothing to come back to."""
+
+    device = inode = 0
+
+    def __init__(self, fd: int) -> None:
+        self._window = Window(lambda: os.read(fd, _PIECE))
+
+    def size(self) -> int:
+        return self._window.end + (not self._window.ended)
+
+    def head(self) -> bytes:
+        return b""
+
+    async def read_into(self, view: memoryview, offset: int) -> int:
+        data = await asyncio.to_thread(self._window.take, offset, len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """The descriptor is not ours."""
+
+
+class Window:
+    """The part of something that can only be read forward that may be asked for again."""
+
+    def __init__(self, piece: Callable[[], bytes]) -> None:
+        self._piece = piece  # more bytes; none at the end
+        self._kept = b""
+        self.start = 0  # offset of what is kept
+        self.ended = False
+
+    @property
+    def end(self) -> int:
+        """The offset up to which there has been something."""
+        return self.start + len(self._kept)
+
+    def take(self, offset: int, size: int) -> memoryview:
+        """Bytes from this offset, not before `start`: what is at hand, and if that is too little one piece more."""
+        while self.end < offset and not self.ended:
+            self.start, self._kept = self.end, self._more()
+        passed = min(offset - self.start, len(self._kept))
+        self._kept = self._kept[passed:]
+        self.start += passed
+        if len(self._kept) < size and not self.ended:
+            self._kept += self._more()
+        return memoryview(self._kept)[:size]
+
+    def _more(self) -> bytes:
+        piece = self._piece()
+        self.ended = not piece
         return piece

@@ -4,6 +4,7 @@ A new agent on an old node would send all that the kubelet has kept; `positions.
 container's log stand in the order of their times, so the first recent one is found by halving.
 """
 
+import math
 import time
 from collections.abc import Callable
 
@@ -16,14 +17,14 @@ _NEAR = 1 << 16  # bytes: near enough, a line is seldom longer
 
 
 class LookBack:
-    """How far back to read in a file without a position; `seconds` is None for all of it."""
+    """How far back to read in a file without a position; infinite `seconds`: all of it."""
 
-    def __init__(self, seconds: float | None, wall: Callable[[], int] = time.time_ns) -> None:
+    def __init__(self, seconds: float, wall: Callable[[], int] = time.time_ns) -> None:
         self._seconds, self._wall = seconds, wall
 
     def start(self, listed: Listed, handle: Handle) -> int:
         """The offset of a line start before which nothing is young enough."""
-        if self._seconds is None:
+        if math.isinf(self._seconds):
             return 0
         oldest = self._wall() - int(self._seconds * SECOND)
         if listed.modified < oldest:

@@ -37,9 +37,9 @@ class SavedFile(msgspec.Struct, frozen=True):
 
 
 class SavedTarget(msgspec.Struct, frozen=True):
-    """One target: its own labels, the streams that were admitted for it, and its files, the oldest first."""
+    """One target: what it is known by, the streams that were admitted for it, and its files, the oldest first."""
 
-    labels: dict[str, str] = {}
+    fields: dict[str, str] = {}
     streams: list[dict[str, str]] = []
     files: list[SavedFile] = []
 

@@ -18,6 +18,7 @@ from shipper.metrics import Metrics
 from shipper.model import Entries, Target
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source import handles
+from shipper.source.books import book
 from shipper.source.follower import Follower, Portion
 from shipper.source.look_back import LookBack
 from shipper.source.names import list_logs
@@ -59,10 +60,10 @@ class Reader:
         self._in: dict[Path, list[Follower]] = {}
         self._ready: dict[Follower, None] = {}
         self._waiting: set[Follower] = set()  # for time to pass
-        self._paused: set[Follower] = set()  # for Loki's answers
+        self.paused: set[Follower] = set()  # for Loki's answers
         self._unwatched: set[Path] = set()
         self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
-        self._pending_memory = 0
+        self.pending_memory = 0
         self._wake = asyncio.Event()
         self._stopping = False
         self.is_ready = False  # the first scan is done
@@ -109,7 +110,7 @@ class Reader:
             self._wake.clear()
             self._note_changes()
             await self._turns(once)
-            if once and not self._ready and not self._paused:
+            if once and not self._ready and not self.paused:
                 return
             if not self._stopping and not self._ready:
                 await self._sleep(next_tick if self._waiting or self._unwatched else next_scan)
@@ -214,11 +215,13 @@ class Reader:
 
     async def _turn(self, follower: Follower) -> None:
         now = time.monotonic()
+        if follower.behind_since is None:
+            follower.behind_since = now
         if follower.must_list and self._has_room_to_open(follower):
             self._list(follower, now)
         room = self._room(follower)
         if room < LEAST_BYTES:
-            self._paused.add(follower)
+            self.paused.add(follower)
             del self._ready[follower]
             return
         portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, time.time_ns())
@@ -226,6 +229,7 @@ class Reader:
             self._take(portion)
         elif not follower.must_list:
             del self._ready[follower]
+            follower.note_caught_up()
             is_gone = not follower.tailers and (follower.stem is not None or not follower.directory.is_dir())
             if is_gone and follower.is_done:
                 self._drop(follower)
@@ -254,29 +258,20 @@ class Reader:
         asyncio.get_running_loop().call_later(0.05, again)
 
     def _take(self, portion: Portion) -> None:
-        metrics, extract = self._metrics, portion.extract
-        metrics.bytes_read.inc(portion.size)
-        metrics.lines_read.inc(extract.lines)
-        for reason, lines in extract.filtered.items():
-            if lines:
-                metrics.lines_filtered.labels(reason=reason).inc(lines)
-        for reason, lines in extract.dropped.items():
-            metrics.entries_dropped.labels(reason=reason).inc(lines)
-        for label, lines in extract.overflowed.items():
-            metrics.label_overflows.labels(label=label).inc(lines)
-        self._notices.extracted(extract)
+        book(self._metrics, portion.extract, portion.size)
+        self._notices.extracted(portion.extract)
         if self._pipeline.admission.changed:
             self._pipeline.admission.changed = False
             self.state_changed = True
         for entries in portion.entries:
-            self._pending_memory += entries.memory
+            self.pending_memory += entries.memory
             self._put(entries)
         if not portion.entries:
             self.on_progress(False)
 
     def _room(self, follower: Follower) -> int:
         """Bytes this one may read now."""
-        free = self._limits.in_flight - self._pending_memory
+        free = self._limits.in_flight - self.pending_memory
         room = free // SHARE - follower.pending_memory
         return max(room, LEAST_BYTES) if free > 0 and not follower.pending_memory else room
 
@@ -292,16 +287,26 @@ class Reader:
         hard, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         return count < hard - SPARE_FILES or follower.has_open_files
 
+    @property
+    def streams(self) -> int:
+        """Streams that are admitted."""
+        return len(self._pipeline.admission)
+
+    def snapshot(self) -> dict[str, SavedTarget]:
+        """What a restart needs to know."""
+        admission = self._pipeline.admission
+        return {key: follower.saved(admission.state(key)) for key, follower in self.followers.items()} | self._saved
+
     # -- settlement
 
     def settle(self, part: Entries, dropped: int) -> None:
         """These entries need no more care."""
         follower = part.ticket.log
         assert isinstance(follower, Follower)
-        self._pending_memory -= part.memory
+        self.pending_memory -= part.memory
         if follower.settle(part, dropped):
             self.on_progress(True)
-        if self._paused:
-            self._ready.update(dict.fromkeys(self._paused))
-            self._paused.clear()
+        if self.paused:
+            self._ready.update(dict.fromkeys(self.paused))
+            self.paused.clear()
             self._wake.set()

@@ -9,7 +9,7 @@ from pathlib import Path
 from stringzilla import find, rfind
 
 from shipper.model import Block
-from shipper.source.handles import GzipFile, Handle, PlainFile
+from shipper.source.handles import GzipFile, Handle, Pipe, PlainFile
 from shipper.source.identity import Fingerprint
 from shipper.source.names import Listed, LogName
 
@@ -79,6 +79,13 @@ class Tailer:
         else:
             self._use(handle, now)
             self.is_replaced = False
+
+    @classmethod
+    def of_pipe(cls, fd: int) -> "Tailer":
+        """What another program writes to us."""
+        tailer = cls(Listed(LogName("stdin", "stdin", "", gzipped=False), 0, 0, 0, 0))
+        tailer._use(Pipe(fd), 0.0)
+        return tailer
 
     def _use(self, handle: Handle, now: float) -> None:
         self._handle, self.is_dirty, self.grown_at = handle, True, now

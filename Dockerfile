@@ -1,0 +1,54 @@
+# Both stages use one base: a virtual environment works only beside the very interpreter that made it.
+# A release names it by digest: --build-arg BASE_IMAGE=python:3.13-slim-trixie@sha256:...
+ARG BASE_IMAGE=python:3.13-slim-trixie
+
+FROM ${BASE_IMAGE} AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /build
+
+# The dependencies come first: they change seldom, and this layer is used again.
+# The build backend is held to the same hashes: its part of the development lock, for the rest of that is heavy. If it
+# gains a dependency, pip stops here and names it. It stays behind in this stage.
+COPY requirements/ requirements/
+RUN sed -n -E '/^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/,/[^\\]$/p' requirements/dev.txt > backend.txt \
+ && python3 -m venv tools \
+ && tools/bin/pip install --require-hashes --only-binary :all: --requirement backend.txt \
+ && python3 -m venv --without-pip /opt/shipper \
+ && tools/bin/pip --python /opt/shipper install --require-hashes --only-binary :all: --no-compile \
+      --requirement requirements/run.txt
+
+# A wheel, so that the image's inventory names the agent and its version as it names every other package.
+COPY pyproject.toml README.md LICENSE ./
+COPY shipper/ shipper/
+RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
+ && tools/bin/pip --python /opt/shipper install --no-deps --no-index --no-compile dist/*.whl
+
+# The root file system is read-only at run time, so bytecode is written now or never.
+# unchecked-hash: it stays valid when a builder sets all file times to one date, as reproducible builds do.
+RUN /opt/shipper/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /opt/shipper/lib
+
+FROM ${BASE_IMAGE}
+ARG BASE_IMAGE
+ARG VERSION=0.1.0
+LABEL org.opencontainers.image.title="mtls-shipper" \
+      org.opencontainers.image.description="Ships the evidence of failed mTLS handshakes in an Istio mesh to Loki" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.base.name="${BASE_IMAGE}"
+
+# Unbuffered: the last lines before a crash are the ones that matter.
+ENV PATH=/opt/shipper/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+COPY --from=build /opt/shipper /opt/shipper
+
+# For a run outside Kubernetes: relative paths in the configuration begin here, and group 0 may write.
+RUN install --directory --mode 0770 /var/lib/shipper
+WORKDIR /var/lib/shipper
+
+# A number, because runAsNonRoot cannot judge a name. Group 0, because it owns the logs below /var/log/pods.
+USER 10001:0
+EXPOSE 9080
+
+# Exec form: the agent is process 1 and gets SIGTERM itself. It starts no other process, so there is nothing to reap.
+# No HEALTHCHECK: Kubernetes ignores it and probes by itself.
+ENTRYPOINT ["shipper"]
+CMD ["run", "--config.file", "/etc/shipper/config.yaml"]

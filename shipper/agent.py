@@ -1,0 +1,294 @@
+"""Puts the parts together, and decides in which order they start and stop.
+
+Never touches bytes. Start: positions, sender, reader, server. Stop: reading first, then what is under way gets a short
+time, then positions are saved: so that a dead Loki never delays the exit, and nothing is lost by it.
+"""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from shipper import __version__
+from shipper.config import LINE_FIELDS, Config
+from shipper.metrics import Metrics
+from shipper.model import Entries, Target
+from shipper.pipeline.keep import RULES
+from shipper.pipeline.labels import Admission, target_labels
+from shipper.pipeline.pipeline import Pipeline
+from shipper.server import serving
+from shipper.sink.client import Client
+from shipper.sink.local import Nowhere, Printer
+from shipper.sink.quarantine import Quarantine
+from shipper.sink.sender import Sender
+from shipper.source import status
+from shipper.source.look_back import LookBack
+from shipper.source.positions import Positions, SavedTarget
+from shipper.source.reader import Reader
+from shipper.source.saver import Saver
+from shipper.source.stdin import StdinReader
+from shipper.source.targets import Found, Targets
+
+log = logging.getLogger(__name__)
+
+FINE, FAILED, UNDELIVERED = 0, 1, 3  # exit codes; 2 is usage and configuration
+DRAIN: Final = 5.0  # seconds that what is under way gets at the stop
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asks for beside the configuration."""
+
+    once: bool = False
+    dry_run: bool = False
+    stdin: bool = False
+    patience: float = 25.0  # seconds without an answer after which --once gives up
+
+
+class Sink(Protocol):
+    """Where entries go."""
+
+    def put(self, entries: Entries) -> None:
+        """Take these; they are settled later, or at once."""
+
+
+class Source(Protocol):
+    """Where entries come from."""
+
+    def settle(self, part: Entries, dropped: int) -> None:
+        """These entries need no more care."""
+
+
+class Agent:
+    """One run of the agent."""
+
+    def __init__(self, config: Config, options: Options, metrics: Metrics | None = None) -> None:
+        self._config, self._options = config, options
+        self._scrape = config.scrape_configs[0]
+        self._client = config.clients[0] if config.clients and not options.dry_run else None
+        self.metrics = metrics or Metrics()
+        self._stopping = asyncio.Event()
+        self._source: Source | None = None
+        self._sink: Sink | None = None
+        names = [name for name in self._scrape.labels if name in LINE_FIELDS]
+        limits = config.limits_config
+        self._pipeline = Pipeline(
+            RULES[self._scrape.keep],
+            Admission(names, limits.max_label_values, limits.max_streams),
+            self._scrape.structured_metadata,
+            limits.max_line_size,
+        )
+
+    def stop(self) -> None:
+        """End in order; when that was asked for already, at once."""
+        if self._stopping.is_set():
+            os._exit(FAILED)
+        self._stopping.set()
+
+    async def run(self) -> int:
+        """Run to the end; the exit code."""
+        log.info("shipper %s: keep %s, %s", __version__, self._scrape.keep, self._destination())
+        if self._options.stdin:
+            code = await self._run_stdin()
+        else:
+            code = await self._run_logs()
+        log.info("ledger: %s", self.ledger())
+        return code
+
+    # -- the two ways to read
+
+    async def _run_logs(self) -> int:
+        positions = Positions(Path(self._config.positions.filename), self.metrics, read_only=self._options.dry_run)
+        reader = Reader(
+            lambda watch: Targets(Path(self._scrape.pod_logs.root), self._scrape.pod_logs, watch),
+            self._pipeline,
+            self._describe,
+            self._put,
+            self._config.limits_config,
+            LookBack(self._config.positions.look_back),
+            self.metrics,
+        )
+        self._source, positions.snapshot = reader, reader.snapshot
+        reader.restore(positions.load())
+        saver = Saver(positions, reader)
+        reader.on_progress = saver.moved
+        self.metrics.registry.register(status.StatusCollector(reader))
+        async with self._sinking(saver.before_push) as sender:
+
+            def describe() -> dict[str, Any]:
+                return {"loki": self._loki(sender), "targets": status.targets(reader)}
+
+            async with self._serving(lambda: reader.is_ready, describe):
+                gc.freeze()  # what is there now stays: no collection needs to look at it again
+                reading = reader.run(once=self._options.once)
+                code = await self._until_done(reading, saver.run(), sender, ends=self._options.once)
+        await positions.save()
+        return code
+
+    async def _run_stdin(self) -> int:
+        target = self._describe(Found("stdin", Path(), None, {}), SavedTarget())
+        budget = self._config.limits_config.in_flight
+        async with self._sinking(_nothing) as sender:
+            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self.metrics)
+            self._source = source
+            return await self._until_done(source.run(), _forever(), sender, ends=True)
+
+    async def _until_done(
+        self,
+        reading: Coroutine[Any, Any, None],
+        saving: Coroutine[Any, Any, None],
+        sender: Sender | None,
+        *,
+        ends: bool,
+    ) -> int:
+        """Until a signal, or when it ends by itself until the last answer. A part that fails ends the process."""
+        read, save = asyncio.create_task(reading), asyncio.create_task(saving)
+        send = asyncio.create_task(sender.run() if sender else _forever())
+        stop = asyncio.create_task(self._stopping.wait())
+        done = asyncio.create_task(self._delivered(read, sender) if ends else _forever_fine())
+        try:
+            ended, _ = await asyncio.wait(
+                {save, send, stop, done, *(() if ends else (read,))}, return_when="FIRST_COMPLETED"
+            )
+            for task in ended:
+                task.result()
+            code = done.result() if done in ended else FINE
+            read.cancel()  # reading stops first
+            if sender:
+                await sender.close(0 if code == UNDELIVERED else DRAIN)
+            return code
+        finally:
+            tasks = (read, save, send, stop, done)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _delivered(self, reading: asyncio.Task[None], sender: Sender | None) -> int:
+        """Wait until all is read and settled; the exit code."""
+        while not reading.done() or (sender and sender.pending):
+            if sender and sender.stuck_for >= self._options.patience:
+                log.error("gave up: nothing was settled for %.0f s, %d entries are pending (%s); the next run sends "
+                          "them", sender.stuck_for, sender.pending, sender.failing or "held")  # fmt: skip
+                return UNDELIVERED
+            await asyncio.sleep(0.02)
+        reading.result()
+        return UNDELIVERED if self._client and _total(self.metrics.entries_dropped) else FINE
+
+    # -- parts
+
+    @contextlib.asynccontextmanager
+    async def _sinking(self, before_push: Callable[[], Awaitable[None]]) -> AsyncIterator[Sender | None]:
+        """The sink, as configured."""
+        if self._client is None:
+            out = sys.stdout
+            self._sink = (
+                Printer(out, self._settle, self.metrics)
+                if self._options.dry_run
+                else Nowhere(self._settle, self.metrics)
+            )
+            yield None
+            return
+        keep = None
+        if self._client.on_reject == "quarantine":
+            path = self._client.quarantine_file or Path(self._config.positions.filename).with_name("quarantine.jsonl")
+            keep = Quarantine(Path(path), self.metrics).write
+        async with Client(self._client, self.metrics) as client:
+            sender = Sender(
+                self._client, client.push, self.metrics, on_settled=self._settle, before_push=before_push, keep=keep
+            )
+            self._sink = sender
+            yield sender
+
+    @contextlib.asynccontextmanager
+    async def _serving(self, is_ready: Callable[[], bool], describe: Callable[[], Any]) -> AsyncIterator[None]:
+        if self._options.dry_run:  # it may run beside an agent that has the port
+            yield
+            return
+        async with serving(self._config.server, self.metrics.registry, is_ready, describe):
+            yield
+
+    def _put(self, entries: Entries) -> None:
+        assert self._sink
+        self._sink.put(entries)
+
+    def _settle(self, part: Entries, dropped: int) -> None:
+        assert self._source
+        self._source.settle(part, dropped)
+
+    def _describe(self, found: Found, saved: SavedTarget) -> Target:
+        """What the target is known by, and its own labels; what was known before stays."""
+        fields = {"node": os.environ.get("NODE_NAME", "")} | found.fields | saved.fields
+        constant = {
+            **(self._config.clients[0].external_labels if self._config.clients else {}),
+            **self._scrape.static_labels,
+            "job": self._scrape.job_name,
+        }
+        labels = dict(target_labels(self._scrape.labels, fields, constant.items()))
+        return Target(found.key, fields, labels)
+
+    # -- what to tell
+
+    def _destination(self) -> str:
+        if self._client:
+            return f"to {self._client.url}"
+        return "dry run: nothing is sent" if self._options.dry_run else "no client: entries are counted only"
+
+    def _loki(self, sender: Sender | None) -> dict[str, Any]:
+        return {"url": self._client.url if self._client else None, "failing": sender.failing if sender else ""}
+
+    def ledger(self) -> str:
+        """The books: read = filtered + sent + dropped + pending."""
+        metrics = self.metrics
+        amounts = {
+            "read": _total(metrics.lines_read),
+            "filtered": _total(metrics.lines_filtered),
+            "sent": _total(metrics.entries_sent),
+            "dropped": _total(metrics.entries_dropped),
+            "pending": _total(metrics.entries_pending),
+        }
+        return " ".join(f"{name}={amount:.0f}" for name, amount in amounts.items())
+
+
+def _total(metric: Any) -> float:
+    """A counter's or gauge's sum over its labels."""
+    samples = (sample for family in metric.collect() for sample in family.samples)
+    return sum((sample.value for sample in samples if not sample.name.endswith("_created")), 0.0)
+
+
+async def _nothing() -> None:
+    """Nothing has to be saved."""
+
+
+async def _forever() -> None:
+    await asyncio.Event().wait()
+
+
+async def _forever_fine() -> int:
+    await _forever()
+    return FINE
+
+
+def run(config: Config, options: Options) -> int:
+    """Run the agent in an event loop of its own; the exit code. SIGTERM and SIGINT end it, a second one at once."""
+
+    async def main() -> int:
+        agent = Agent(config, options)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, agent.stop)
+        return await agent.run()
+
+    try:
+        return asyncio.run(main())
+    except OSError as error:
+        log.error("%s", error)  # the trouble of the machine, not ours: no traceback
+    except Exception:
+        log.exception("a part of the agent has failed; this is a bug, please report it")
+    return FAILED

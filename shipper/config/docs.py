@@ -1,0 +1,101 @@
+"""The reference of the configuration, made from the sections: `python -m shipper.config.docs`.
+
+Names, types, defaults and meanings stand in the sections alone; here is only how they are laid out.
+"""
+
+from collections.abc import Iterator
+from inspect import cleandoc
+from typing import Final, get_type_hints
+
+from msgspec import NODEFAULT, inspect
+
+from shipper.config.document import joined
+from shipper.config.file import FLAGS
+from shipper.config.sections import FIELDS, GIB, KIB, MIB, Bytes, LookBack, Seconds
+from shipper.config.words import WHOLE, expected
+
+_INTRODUCTION: Final = """\
+# Configuration
+
+A YAML file, given with `--config.file`. Everything but a client's `url` has a default, so an empty file will do.
+`shipper check --config.file agent.yaml` says what is wrong with it: one line, exit code 2.
+
+* **Strict**: an unknown key, a key given twice or a value of a wrong type is an error with its place and, where there
+  is one, the nearest name: `agent.yaml:12: clients[0].batchwiat: unknown key, did you mean batchwait?`
+* **Durations**: `250ms`, `1s`, `5m`, `1h`, `7d`, and together, `1m30s`. A bare number means seconds.
+* **Sizes**: `64KiB`, `1MiB`, `1GiB`. A bare number means bytes. Decimal units (`1MB`) are an error.
+* **Environment**: `${VAR}` is replaced in values, not in keys and comments. A variable that is not set is an error,
+  `${VAR:-x}` is `x` when it is not set or empty, `$$` is a `$`. What is replaced in a plain value may become a
+  number, in quotes it stays text.
+* **Secrets** come from files, which are read again when they change.
+* A section with nothing below it means its defaults. Numbers are decimal: `010` and `12:30` are text.
+
+Flags win over the file:
+
+| Flag | Sets |
+|---|---|
+"""
+_COLUMNS: Final = "| Name | Type | Default | Meaning |\n|---|---|---|---|\n"
+_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+def reference() -> str:
+    """The whole document, Markdown."""
+    flags = "".join(f"| `{flag}` | `{joined(path)}` |\n" for flag, path in FLAGS.items())
+    names = ", ".join(f"`{name}`" for name in FIELDS)
+    ending = f"\n## Fields\n\nWhat `labels` and `structured_metadata` may name: {names}.\n"
+    return f"{_INTRODUCTION}{flags}{''.join(_sections(WHOLE, ''))}{ending}"
+
+
+def _sections(of: inspect.Type, path: str) -> Iterator[str]:
+    """A table for each section that has values of its own, in the order of the file."""
+    if isinstance(of, inspect.VarTupleType):
+        yield from _sections(of.item_type, f"{path}[]")
+    if not isinstance(of, inspect.StructType):
+        return
+    if rows := "".join(_rows(of)):
+        yield f"\n## {path}\n\n{cleandoc(of.cls.__doc__ or '')}\n\n{_COLUMNS}{rows}"
+    for field in of.fields:
+        yield from _sections(field.type, f"{path}.{field.name}".removeprefix("."))
+
+
+def _rows(of: inspect.StructType) -> Iterator[str]:
+    hints = get_type_hints(of.cls, include_extras=True)
+    for field in of.fields:
+        notes = getattr(hints[field.name], "__metadata__", ())
+        meaning = next((note for note in notes if isinstance(note, str)), None)
+        if meaning is not None:
+            default = "required" if field.required else f"`{default_text(default_of(field))}`"
+            yield f"| `{field.name}` | {expected(field.type)} | {default} | {meaning} |\n"
+
+
+def default_of(field: inspect.Field) -> object:
+    """A field's default, also where each section makes its own."""
+    return field.default_factory() if field.default is NODEFAULT else field.default
+
+
+def default_text(value: object) -> str:
+    """A value as one would write it in the file."""
+    match value:
+        case LookBack() if value == float("inf"):
+            return "all"
+        case Seconds():
+            unit, name = next((pair for pair in _UNITS if value >= pair[0] and value % pair[0] == 0), (0.001, "ms"))
+            return f"{value / unit:g}{name}"
+        case Bytes():
+            size, name = next(
+                (pair for pair in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")) if value % pair[0] == 0), (1, "B")
+            )
+            return f"{value // size}{name}"
+        case bool():
+            return str(value).lower()
+        case tuple():
+            return f"[{', '.join(value)}]"
+        case "":
+            return '""'
+        case _:
+            return str(value)
+
+
+if __name__ == "__main__":
+    print(reference(), end="")

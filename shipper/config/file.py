@@ -1,0 +1,188 @@
+"""The configuration file, and the flags that win over it, to a Config.
+
+Every error is one line that says where: `agent.yaml:7: server.http_listen_port: ...`, or the flag's name.
+Knows the sections only by their types.
+"""
+
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path as FilePath
+from typing import Final
+
+import msgspec
+from msgspec import inspect
+
+from shipper.config.checks import ConfigError
+from shipper.config.document import MAX_BYTES, Document, Path, joined, read
+from shipper.config.rules import did_you_mean, key_shown, shown
+from shipper.config.scalars import look_back, resolved, seconds, size
+from shipper.config.sections import Bytes, Config, LookBack, Seconds
+from shipper.config.words import WHOLE, expected, fields, is_heading, is_text, type_at
+
+# Flags of the command line, by what they set.
+FLAGS: Final[Mapping[str, Path]] = {
+    "--log-dir": ("scrape_configs", 0, "pod_logs", "root"),
+    "--client.url": ("clients", 0, "url"),
+    "--positions.file": ("positions", "filename"),
+    "--server.http-listen-address": ("server", "http_listen_address"),
+    "--server.http-listen-port": ("server", "http_listen_port"),
+    "--keep": ("scrape_configs", 0, "keep"),
+}
+
+_NO_FLAGS: Final[Mapping[str, str | None]] = {}
+_STEP = re.compile(r"\.(\w+)|\[(\d+)\]")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+_CONVERTERS: Final = {Seconds: seconds, LookBack: look_back, Bytes: size}
+
+
+def load(path: FilePath | None, environ: Mapping[str, str], flags: Mapping[str, str | None] = _NO_FLAGS) -> Config:
+    """The configuration of a file, or of no file: defaults. `flags` (see FLAGS; None is not given) win over it.
+
+    Raises ConfigError, whose text is one line.
+    """
+    if path is None:
+        return parse(b"", "configuration", environ, flags)
+    try:
+        with path.open("rb") as file:
+            text = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"{key_shown(str(path))}: {reason}") from error
+    return parse(text, str(path), environ, flags)
+
+
+def parse(text: bytes, name: str, environ: Mapping[str, str], flags: Mapping[str, str | None] = _NO_FLAGS) -> Config:
+    """The configuration that a text says; `name` stands in errors. Raises ConfigError, whose text is one line."""
+    document = read(text, name, environ)
+    if not isinstance(document.values, dict):
+        raise _error(f"expected a mapping, got {shown(document.values)}", "", document)
+    _apply(flags, document)
+    _check_keys(document.values, WHOLE, (), document)
+    try:
+        return msgspec.convert(document.values, Config, dec_hook=_decode)
+    except msgspec.ValidationError as error:
+        raise _located(error, document) from error
+
+
+def _apply(flags: Mapping[str, str | None], document: Document) -> None:
+    for flag, text in flags.items():
+        if text is None:
+            continue
+        path = FLAGS[flag]
+        if _set(document.values, path, text if is_text(type_at(path)) else resolved(text)):
+            document.places[path] = flag
+
+
+def _set(values: object, path: Path, value: object) -> bool:
+    """Put a value at its place. False when something else is in its way, which is an error of the file."""
+    step, *rest = path
+    if isinstance(step, int):
+        if not isinstance(values, list):
+            return False
+        if not values:
+            values.append(None)
+        values[step] = {} if values[step] is None else values[step]
+        return _set(values[step], tuple(rest), value)
+    if not isinstance(values, dict):
+        return False
+    if not rest:
+        values[step] = value
+        return True
+    if values.get(step) is None:
+        values[step] = [] if isinstance(rest[0], int) else {}
+    return _set(values[step], tuple(rest), value)
+
+
+def _check_keys(values: object, of: inspect.Type, path: Path, document: Document) -> None:
+    """Refuse unknown keys. Take out headings with nothing below: the defaults hold."""
+    if isinstance(values, list) and isinstance(of, inspect.VarTupleType):
+        for index, value in enumerate(values):
+            _check_keys(value, of.item_type, (*path, index), document)
+    if not isinstance(values, dict) or not isinstance(of, inspect.StructType):
+        return
+    known = fields(of)
+    for key, value in list(values.items()):
+        if key not in known:
+            raise _error(f"unknown key{did_you_mean(key, known)}", joined((*path, key)), document)
+        if value is None and is_heading(known[key]):
+            del values[key]
+        else:
+            _check_keys(value, known[key], (*path, key), document)
+
+
+def _decode(of: type, value: object) -> object:
+    try:
+        return _CONVERTERS[of](value)
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _located(error: msgspec.ValidationError, document: Document) -> ConfigError:
+    """The error with its place: msgspec names the path, in the end of its message."""
+    cause = error.__cause__
+    problem, _, steps = str(error).rpartition(" - at `$")
+    if isinstance(cause, ConfigError) and str(error) == str(cause):
+        steps = ""
+    path = tuple(key or int(index) for key, index in _STEP.findall(steps))
+    if isinstance(cause, ConfigError):
+        return _error(cause.problem, joined(path, cause.key), document)
+    if missing := _MISSING.fullmatch(problem):
+        return _error("required, and missing", joined((*path, missing[1])), document)
+    return _error(*_mismatch(path, document.values), document)
+
+
+def _mismatch(path: Path, values: object) -> tuple[str, str]:
+    """The problem and the key of a value that is not of its type."""
+    of, value = type_at(path), _value_at(path, values)
+    if isinstance(of, inspect.DictType) and isinstance(value, dict):
+        key, value = next((key, inner) for key, inner in value.items() if not isinstance(inner, str))
+        path, of = (*path, key), of.value_type
+    quotes = isinstance(of, inspect.StrType) and isinstance(value, bool | int | float)
+    problem = f"expected {expected(of)}, got {shown(value)}{'; put it in quotes' if quotes else ''}"
+    return problem, joined(path)
+
+
+def _value_at(path: Path, values: object) -> object:
+    for step in path:
+        values = values[step]  # type: ignore[index]  # msgspec has walked it
+    return values
+
+
+def _error(problem: str, key: str, document: Document) -> ConfigError:
+    """The error at the key's place, or at the nearest heading above that is in the file."""
+    places = {joined(path): place for path, place in document.places.items()}
+    above = [path for path in places if key == path or key.startswith((f"{path}.", f"{path}["))]
+    place = places[max(above, key=len, default="")]
+    if place in FLAGS or not key:
+        return ConfigError(f"{place}: {problem}")
+    return ConfigError(f"{place}: {key_shown(key)}: {problem}")
+
+
+def missing_files(config: Config) -> list[str]:
+    """What the configuration names and nobody can read, a line each; asked at start, for files come and go."""
+    named = {
+        f"clients[{index}].{key}": path
+        for index, client in enumerate(config.clients)
+        for key, path in (
+            ("basic_auth.password_file", client.basic_auth.password_file),
+            ("bearer_token_file", client.bearer_token_file),
+            ("tls_config.ca_file", client.tls_config.ca_file),
+            ("tls_config.cert_file", client.tls_config.cert_file),
+            ("tls_config.key_file", client.tls_config.key_file),
+        )
+    }
+    problems = ((key, path, _unreadable(path)) for key, path in named.items() if path)
+    return [f"{key}: cannot read {key_shown(path)}: {problem}" for key, path, problem in problems if problem]
+
+
+def _unreadable(path: str) -> str | None:
+    file = FilePath(path)
+    try:
+        # Opening a pipe would wait for its writer.
+        if not stat.S_ISREG(file.stat().st_mode):
+            return "not a file"
+        with file.open("rb"):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)

@@ -1,0 +1,245 @@
+"""Everything that can be set, with its default, unit and meaning; nothing of where a value came from.
+
+Each part of the agent is given its own section, never the whole. The names are those of the configuration
+file, Promtail's where Promtail has one. A section cannot be made with values that make no sense.
+"""
+
+from typing import Annotated, Final, Literal
+
+from msgspec import Meta, Struct
+from msgspec.structs import force_setattr
+
+from shipper.config import checks, rules
+from shipper.config.checks import GIB as GIB
+from shipper.config.checks import KIB as KIB
+from shipper.config.checks import MIB as MIB
+from shipper.config.checks import ConfigError as ConfigError
+
+LABELS: Final = ("namespace", "app", "pod", "response_flags", "termination_details", "source_san")
+MTLS_LABELS: Final = ("failure_reason", "side")  # with `keep: mtls`, beside those
+
+TARGET_FIELDS: Final = ("namespace", "app", "pod", "container", "node", "uid")
+LINE_FIELDS: Final = (
+    "response_flags",
+    "termination_details",
+    "source_san",
+    "failure_reason",
+    "side",
+    "source_ip",
+    "source_address",
+    "local_address",
+    "upstream_host",
+    "requested_server_name",
+    "tls_version",
+    "tls_cipher",
+    "local_san",
+    "peer_subject",
+    "request_id",
+    "log_type",
+    "connection_id",
+)
+FIELDS: Final = TARGET_FIELDS + LINE_FIELDS  # what labels and structured_metadata may name
+
+
+class Seconds(float):
+    """A duration: `250ms`, `1s`, `5m`, `1h`, `7d`; a bare number means seconds."""
+
+
+class LookBack(Seconds):
+    """A duration, or `all`, which is infinite."""
+
+
+class Bytes(int):
+    """A size: `64KiB`, `1MiB`; a bare number means bytes."""
+
+
+ALL: Final = LookBack("inf")
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of the configuration: immutable, and strict about what it does not know."""
+
+
+class ServerConfig(Section, frozen=True):
+    """The agent's own HTTP server, and its log."""
+
+    http_listen_address: Annotated[str, "host or address; `0.0.0.0` in a pod"] = "127.0.0.1"
+    http_listen_port: Annotated[int, Meta(ge=0, le=65535), "0 is any free port, told in the log"] = 9080
+    log_level: Annotated[Literal["debug", "info", "warn", "error"], "least severity that is logged"] = "info"
+    log_format: Annotated[Literal["text", "json"], "of the agent's own log, on stderr"] = "text"
+
+    def __post_init__(self) -> None:
+        checks.filled("http_listen_address", self.http_listen_address)
+
+
+class PositionsConfig(Section, frozen=True):
+    """How far each file is shipped, kept across restarts."""
+
+    filename: Annotated[str, "replaced atomically; its directory must be writable"] = "./positions.json"
+    look_back: Annotated[LookBack, "how old a file without a position may be to be read from its start"] = ALL
+
+    def __post_init__(self) -> None:
+        checks.filled("filename", self.filename)
+        checks.not_negative("look_back", self.look_back)
+
+
+class BackoffConfig(Section, frozen=True):
+    """Waits between attempts: doubling from one to the other, each with full jitter."""
+
+    min_period: Annotated[Seconds, "ceiling of the first wait"] = Seconds(0.5)
+    max_period: Annotated[Seconds, "ceiling of every later one; at least `min_period`"] = Seconds(10)
+
+    def __post_init__(self) -> None:
+        checks.positive("min_period", self.min_period)
+        if not self.max_period >= self.min_period:
+            raise ConfigError(f"expected at least min_period ({self.min_period:g}s)", "max_period")
+
+
+class BasicAuth(Section, frozen=True):
+    """User name, and a file that holds the password: both or none."""
+
+    username: Annotated[str, "empty: no basic authentication"] = ""
+    password_file: Annotated[str, "read again when it changes"] = ""
+
+    def __post_init__(self) -> None:
+        checks.pair("username", self.username, "password_file", self.password_file)
+
+
+class TlsConfig(Section, frozen=True):
+    """TLS to Loki; a client certificate is optional."""
+
+    ca_file: Annotated[str, "PEM; empty: the system's authorities"] = ""
+    cert_file: Annotated[str, "PEM, the client's certificate; read again when it changes"] = ""
+    key_file: Annotated[str, "PEM; with `cert_file`"] = ""
+    server_name: Annotated[str, "name expected in Loki's certificate; empty: the URL's host"] = ""
+    insecure_skip_verify: Annotated[bool, "take any certificate"] = False
+
+    def __post_init__(self) -> None:
+        checks.pair("cert_file", self.cert_file, "key_file", self.key_file)
+
+
+class ClientConfig(Section, frozen=True):
+    """Where entries go, and how."""
+
+    url: Annotated[str, "Loki's push endpoint, such as `http://loki:3100/loki/api/v1/push`"]
+    tenant_id: Annotated[str, "sent as `X-Scope-OrgID`; empty: not sent"] = ""
+    batchwait: Annotated[Seconds, "longest wait for more entries of a stream; 0: none"] = Seconds(1)
+    batchsize: Annotated[Bytes, "raw bytes of a request, 1KiB to 3MiB"] = Bytes(1 * MIB)
+    timeout: Annotated[Seconds, "of a whole push, from connecting to the answer"] = Seconds(10)
+    backoff_config: BackoffConfig = BackoffConfig()
+    max_in_flight: Annotated[int, Meta(ge=1, le=64), "requests at a time, one per stream"] = 8
+    basic_auth: BasicAuth = BasicAuth()
+    bearer_token_file: Annotated[str, "read again when it changes; not with `basic_auth`"] = ""
+    tls_config: TlsConfig = TlsConfig()
+    headers: Annotated[dict[str, str], "sent with every push; none that the agent sets itself"] = {}
+    external_labels: Annotated[dict[str, str], "put on every stream, such as `cluster: prod`"] = {}
+    on_reject: Annotated[
+        Literal["quarantine", "drop"], "what becomes of an entry Loki refuses for good; counted either way"
+    ] = "quarantine"
+    quarantine_file: Annotated[str, "empty: `quarantine.jsonl` beside the positions"] = ""
+
+    def __post_init__(self) -> None:
+        checks.refuse("url", rules.url_problem(self.url))
+        checks.refuse("tenant_id", rules.tenant_problem(self.tenant_id))
+        checks.not_negative("batchwait", self.batchwait)
+        checks.size("batchsize", self.batchsize, 1 * KIB, 3 * MIB)
+        checks.positive("timeout", self.timeout)
+        if self.basic_auth.username and self.bearer_token_file:
+            raise ConfigError("excludes basic_auth, give one of them", "bearer_token_file")
+        authorized = bool(self.basic_auth.username or self.bearer_token_file)
+        checks.headers(self.headers, authorized=authorized)
+        checks.fixed_labels("external_labels", self.external_labels)
+
+
+class PodLogsConfig(Section, frozen=True):
+    """Which containers' logs are tailed."""
+
+    root: Annotated[str, "the kubelet's directory of pod logs, or any directory of logs"] = "/var/log/pods"
+    containers: Annotated[tuple[str, ...], "only these; at least one"] = ("istio-proxy",)
+    exclude_namespaces: Annotated[tuple[str, ...], "pods in these are not read"] = ()
+
+    def __post_init__(self) -> None:
+        checks.filled("root", self.root)
+        if not self.containers:
+            raise ConfigError("expected at least one container", "containers")
+        checks.each("containers", self.containers, rules.name_problem)
+        checks.each("exclude_namespaces", self.exclude_namespaces, rules.name_problem)
+
+
+class ScrapeConfig(Section, frozen=True):
+    """What is read, what is kept of it, and under which labels.
+
+    With `keep: mtls` the default labels also have `failure_reason` and `side`; any other list stands as it is.
+    """
+
+    job_name: Annotated[str, "the label `job`"] = "kubernetes-pods-istio-proxy"
+    pod_logs: PodLogsConfig = PodLogsConfig()
+    keep: Annotated[Literal["ut", "mtls"], "`ut`: lines with the flag UT; `mtls`: failed handshakes"] = "ut"
+    labels: Annotated[
+        tuple[str, ...], "fields that become labels; with `keep: mtls` also `failure_reason` and `side`"
+    ] = LABELS
+    structured_metadata: Annotated[tuple[str, ...], "fields kept beside the line; Loki must allow it"] = ()
+    static_labels: Annotated[
+        dict[str, str], "put on every stream of this job; `namespace`, `pod`, `app` where the path does not tell"
+    ] = {}
+    kubernetes: Annotated[bool, "pod labels from the API; not available in this version"] = False
+    app_label: Annotated[tuple[str, ...], "pod labels that may name the app, the first that is set"] = (
+        "app",
+        "app.kubernetes.io/name",
+    )
+
+    def __post_init__(self) -> None:
+        if self.keep == "mtls" and self.labels == LABELS:
+            force_setattr(self, "labels", LABELS + MTLS_LABELS)
+        checks.filled("job_name", self.job_name)
+        checks.refuse("job_name", rules.label_value_problem(self.job_name))
+        checks.fields("labels", self.labels, FIELDS)
+        checks.fields("structured_metadata", self.structured_metadata, FIELDS)
+        for index, name in enumerate(self.structured_metadata):
+            if name in self.labels:
+                raise ConfigError(f"{name} is a label already", f"structured_metadata[{index}]")
+        checks.fixed_labels("static_labels", self.static_labels)
+        if self.kubernetes:
+            raise ConfigError(
+                "not available in this version: namespace, pod, uid and container come from the log's path",
+                "kubernetes",
+            )
+        checks.each("app_label", self.app_label, rules.pod_label_problem)
+
+
+class LimitsConfig(Section, frozen=True):
+    """What the agent may take, whatever happens."""
+
+    in_flight: Annotated[Bytes, "memory for what is read and not settled, at least 1MiB"] = Bytes(16 * MIB)
+    max_line_size: Annotated[Bytes, "of a joined line, 1KiB to 16MiB; longer ones are dropped"] = Bytes(1 * MIB)
+    max_label_values: Annotated[int, Meta(ge=1), "distinct values a label; more are `__overflow__`"] = 200
+    max_streams: Annotated[int, Meta(ge=1), "live streams; beyond them labels are given up"] = 500
+    open_files: Annotated[int, Meta(ge=1), "idle ones are closed and opened again"] = 200
+
+    def __post_init__(self) -> None:
+        checks.size("in_flight", self.in_flight, 1 * MIB)
+        checks.size("max_line_size", self.max_line_size, 1 * KIB, 16 * MIB)
+        if self.max_line_size > self.in_flight:
+            raise ConfigError("expected at most in_flight, which must hold one line", "max_line_size")
+
+
+class Config(Section, frozen=True):
+    """The whole file."""
+
+    server: ServerConfig = ServerConfig()
+    positions: PositionsConfig = PositionsConfig()
+    clients: Annotated[tuple[ClientConfig, ...], Meta(max_length=1)] = ()
+    scrape_configs: Annotated[tuple[ScrapeConfig, ...], Meta(min_length=1, max_length=1)] = (ScrapeConfig(),)
+    limits_config: LimitsConfig = LimitsConfig()
+
+    def __post_init__(self) -> None:
+        scrape = self.scrape_configs[0]
+        fixed = {"scrape_configs[0].static_labels": scrape.static_labels}
+        for index, client in enumerate(self.clients):
+            fixed[f"clients[{index}].external_labels"] = client.external_labels
+        # A target whose path does not tell its namespace has that of static_labels.
+        told = [name for name in scrape.labels if name not in scrape.static_labels or name not in TARGET_FIELDS]
+        checks.label_set(tuple(told), fixed)
+        for index, client in enumerate(self.clients):
+            if client.quarantine_file and client.quarantine_file == self.positions.filename:
+                raise ConfigError("is the positions file", f"clients[{index}].quarantine_file")

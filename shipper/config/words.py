@@ -1,0 +1,75 @@
+"""The types of the sections in words, for messages and for the documentation."""
+
+from typing import Final
+
+from msgspec import inspect
+
+from shipper.config.document import Path
+from shipper.config.scalars import DURATION, LOOK_BACK, SIZE
+from shipper.config.sections import Bytes, Config, LookBack, Seconds
+
+WHOLE: Final = inspect.type_info(Config)
+_QUANTITIES: Final[dict[type, str]] = {Seconds: DURATION, LookBack: LOOK_BACK, Bytes: SIZE}
+
+
+def expected(of: inspect.Type) -> str:
+    """What may stand there: `an integer from 0 to 65535`, `ut or mtls`, `a list of text`."""
+    match of:
+        case inspect.IntType():
+            return _integer(of)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.LiteralType():
+            *others, last = map(str, of.values)
+            return f"{', '.join(others)} or {last}" if others else last
+        case inspect.CustomType():
+            return _QUANTITIES[of.cls]
+        case inspect.VarTupleType():
+            return _list(of)
+        case inspect.DictType():
+            return "a mapping of text to text"
+        case inspect.StructType():
+            return "a mapping"
+        case _:
+            return "text"
+
+
+def _integer(of: inspect.IntType) -> str:
+    if of.le is not None:
+        return f"an integer from {of.ge} to {of.le}"
+    return f"an integer of at least {of.ge}"
+
+
+def _list(of: inspect.VarTupleType) -> str:
+    if of.max_length is None:
+        return f"a list of {expected(of.item_type)}"
+    count = "at most one" if of.min_length is None else "exactly one"
+    return f"a list of {count} mapping"
+
+
+def fields(of: inspect.StructType) -> dict[str, inspect.Type]:
+    """The keys of a section, each with its type."""
+    return {field.name: field.type for field in of.fields}
+
+
+def type_at(path: Path) -> inspect.Type:
+    """The type of the value at a path that exists."""
+    of = WHOLE
+    for step in path:
+        if isinstance(of, inspect.StructType):
+            of = fields(of)[str(step)]
+        elif isinstance(of, inspect.VarTupleType):
+            of = of.item_type
+        elif isinstance(of, inspect.DictType):
+            of = of.value_type
+    return of
+
+
+def is_text(of: inspect.Type) -> bool:
+    """Whether a text is taken as it stands, whatever it looks like."""
+    return isinstance(of, inspect.StrType | inspect.LiteralType)
+
+
+def is_heading(of: inspect.Type) -> bool:
+    """Whether other values stand below it."""
+    return isinstance(of, inspect.StructType | inspect.VarTupleType | inspect.DictType)

@@ -1,0 +1,92 @@
+"""What goes in one request: entries of one stream, in order.
+
+Knows how entries are told apart and divided; nothing of time, sending or settling.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import snappy
+
+from shipper.model import Entries, Entry
+from shipper.wire import encode
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """Entries of one stream that are sent, repeated and settled together."""
+
+    labels: str
+    parts: list[Entries]
+    since: float  # when its oldest entry came (monotonic clock)
+    size: int  # bytes of lines and metadata
+    body: bytes = b""  # once it was sent: a repetition is the same bytes
+    tenant_limits: int = 0  # how often the tenant's rate refused it
+    suspicion: "Suspicion | None" = None
+
+    @property
+    def entries(self) -> list[Entry]:
+        """All its entries, in order."""
+        return [entry for part in self.parts for entry in part.entries]
+
+    def __len__(self) -> int:
+        return sum(len(part.entries) for part in self.parts)
+
+    def encoded(self) -> bytes:
+        """The request's body: a push request as a snappy block."""
+        if not self.body:
+            self.body = snappy.compress(encode(self.labels, self.entries))
+        return self.body
+
+    def halves(self) -> tuple["Batch", "Batch"]:
+        """The same entries in two batches, in order. Needs two entries at least."""
+        first: list[Entries] = []
+        second: list[Entries] = []
+        left = len(self) // 2
+        for part in self.parts:
+            if left >= len(part.entries):
+                first.append(part)
+            elif left > 0:
+                begin, end = divided(part, left)
+                first.append(begin)
+                second.append(end)
+            else:
+                second.append(part)
+            left -= len(part.entries)
+        return self._of(first), self._of(second)
+
+    def _of(self, parts: list[Entries]) -> "Batch":
+        return Batch(self.labels, parts, self.since, sum(size_of(part.entries) for part in parts))
+
+    def shares(self, refused: Mapping[int, str]) -> Iterator[tuple[Entries, int]]:
+        """Each part, and how many of its entries are among the refused places."""
+        at = 0
+        for part in self.parts:
+            end = at + len(part.entries)
+            yield part, sum(at <= place < end for place in refused) if refused else 0
+            at = end
+
+
+@dataclass(slots=True, eq=False)
+class Suspicion:
+    """A batch that was refused with a text nobody knows: it waits beside its stream until that is clear."""
+
+    waits: Iterator[float] = field(repr=False)
+    bisected: bool = False  # it is a part of one that was refused too long
+    refused_first: float = math.inf
+    due: float = 0.0  # when it may be tried again
+
+
+def divided(entries: Entries, at: int) -> tuple[Entries, Entries]:
+    """The first `at` entries, and the others."""
+    return (
+        Entries(entries.labels, entries.entries[:at], entries.ticket),
+        Entries(entries.labels, entries.entries[at:], entries.ticket),
+    )
+
+
+def size_of(entries: list[Entry]) -> int:
+    """Bytes of lines and metadata."""
+    size = sum([len(entry[1]) for entry in entries])
+    return size + sum([entry.size - len(entry[1]) for entry in entries if entry[2]])

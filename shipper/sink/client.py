@@ -1,0 +1,160 @@
+"""One push: bytes to Loki, and its answer translated into what the sender shall do.
+
+Knows HTTP, TLS and credentials; nothing of entries, streams, order or repetition.
+"""
+
+import asyncio
+import base64
+import ssl
+import time
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+from yarl import URL
+
+from shipper import __version__
+from shipper.config import ClientConfig, TlsConfig
+from shipper.metrics import Metrics
+from shipper.sink.answer import Trouble, Unavailable, judge, seconds_to_wait
+from shipper.sink.refusal import TEXT_LIMIT
+from shipper.sink.watched import Watched
+
+
+class Client:
+    """A session with Loki's push endpoint; an asynchronous context.
+
+    Secrets and certificates are read again when their files change. The proxy is the environment's; ~/.netrc is
+    not asked.
+    """
+
+    def __init__(self, config: ClientConfig, metrics: Metrics, *, wall: Callable[[], float] = time.time) -> None:
+        self._url = URL(config.url)
+        self._timeout = float(config.timeout)
+        self._metrics = metrics
+        self._wall = wall
+        self._headers = _headers(config)
+        self._authorization = _authorization(config)
+        self._tls = _tls(config.tls_config) if self._url.scheme == "https" else None
+        self._server_name = config.tls_config.server_name or None
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        proxy = _proxy(self._url)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),  # the sender knows how many
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers={"Accept-Encoding"},
+            proxy=proxy,
+            proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy and proxy.user else None,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._session is not None
+        await self._session.close()
+
+    async def push(self, body: bytes) -> Trouble | None:
+        """Send a snappy block that holds a push request. None: all of it is stored.
+
+        Whatever the other side does is told in the return value, never raised.
+        """
+        begun, status = time.monotonic(), 0
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, trouble = await self._exchange(body)
+        except TimeoutError:
+            trouble = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
+        except Exception as error:  # there is no end to what a network and its other side can do
+            trouble = Unavailable("connection", f"{type(error).__name__}: {error}")
+        self._metrics.push_seconds.labels(status=str(status)).observe(time.monotonic() - begun)
+        if trouble is None:
+            self._metrics.push_bytes.inc(len(body))
+        return trouble
+
+    async def _exchange(self, body: bytes) -> tuple[int, Trouble | None]:
+        assert self._session is not None, "the client is not open"
+        headers = self._headers
+        if self._authorization:
+            headers = headers | {"Authorization": self._authorization.value()}
+        async with self._session.post(
+            self._url,
+            data=body,
+            headers=headers,
+            ssl=self._tls.value() if self._tls else True,
+            server_hostname=self._server_name,
+            allow_redirects=False,
+        ) as response:
+            text = await _text(response)
+            after = seconds_to_wait(response.headers.get("Retry-After", ""), self._wall())
+            return response.status, judge(response.status, text, after)
+
+
+async def _text(response: aiohttp.ClientResponse) -> str:
+    """The answer's text, and of a long one its beginning; what is left closes the connection."""
+    if response.status == HTTPStatus.NO_CONTENT:
+        return ""
+    read = bytearray()
+    while len(read) < TEXT_LIMIT and (chunk := await response.content.read(TEXT_LIMIT - len(read))):
+        read += chunk
+    return read.decode(errors="replace").strip()
+
+
+def _headers(config: ClientConfig) -> dict[str, str]:
+    """The agent's own headers, and the configured ones that do not override them."""
+    own = {"Content-Type": "application/x-protobuf", "User-Agent": f"mtls-shipper/{__version__}"}
+    if config.tenant_id:
+        own["X-Scope-OrgID"] = config.tenant_id
+    taken = {name.lower() for name in own}
+    if config.basic_auth.username or config.bearer_token_file:
+        taken.add("authorization")
+    return own | {name: value for name, value in config.headers.items() if name.lower() not in taken}
+
+
+def _authorization(config: ClientConfig) -> Watched[str] | None:
+    if path := config.bearer_token_file:
+        return Watched([path], lambda: f"Bearer {_secret(path)}")
+    if config.basic_auth.username:
+        user, password = config.basic_auth.username, config.basic_auth.password_file
+
+        def basic() -> str:
+            pair = f"{user}:{_secret(password) if password else ''}"
+            return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+        return Watched([password] if password else [], basic)
+    return None
+
+
+def _secret(path: str) -> str:
+    secret = Path(path).read_text(encoding="utf-8").strip()
+    if not secret:  # being replaced, as often as not
+        raise ValueError(f"{path} is empty")
+    return secret
+
+
+def _tls(config: TlsConfig) -> Watched[ssl.SSLContext]:
+    def load() -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=config.ca_file or None)
+        if config.cert_file:
+            context.load_cert_chain(config.cert_file, config.key_file or None)
+        if config.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    return Watched([path for path in (config.ca_file, config.cert_file, config.key_file) if path], load)
+
+
+def _proxy(url: URL) -> URL | None:
+    """The proxy that the environment names for this URL (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)."""
+    proxy = getproxies().get(url.scheme)
+    if not proxy or url.host is None or proxy_bypass(f"{url.host}:{url.port}"):
+        return None
+    return URL(proxy if "://" in proxy else f"http://{proxy}")

@@ -1,0 +1,54 @@
+"""Sinks without a Loki: entries are printed, or only counted.
+
+They settle at once what is put, and so stand where the sender does.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TextIO
+
+from shipper.metrics import Metrics
+from shipper.model import Entries
+
+SECOND = 1_000_000_000
+Settle = Callable[[Entries, int], None]
+
+
+class Printer:
+    """`--dry-run`: what would be sent, a line each: labels, time, the line."""
+
+    def __init__(self, out: TextIO, on_settled: Settle, metrics: Metrics) -> None:
+        self._out, self._settle, self._metrics = out, on_settled, metrics
+
+    def put(self, entries: Entries) -> None:
+        """Print these."""
+        for entry in entries.entries:
+            metadata = "".join(f" {name}={value!r}" for name, value in entry.metadata)
+            line = entry.line.decode(errors="backslashreplace")
+            self._out.write(f"{entries.labels}{metadata} {rfc3339(entry.nanos)} {line}\n")
+        self._out.flush()
+        self._metrics.entries_sent.inc(len(entries.entries))
+        self._settle(entries, 0)
+
+
+class Nowhere:
+    """`clients: []`: entries are counted, and that is all that is wanted of them."""
+
+    REASON = "no_client"
+
+    def __init__(self, on_settled: Settle, metrics: Metrics) -> None:
+        self._settle, self._metrics = on_settled, metrics
+
+    def put(self, entries: Entries) -> None:
+        """Count these."""
+        self._metrics.entries_dropped.labels(reason=self.REASON).inc(len(entries.entries))
+        self._settle(entries, len(entries.entries))
+
+
+def rfc3339(nanos: int) -> str:
+    """A time as people read it, all its nanoseconds told."""
+    second, fraction = divmod(nanos, SECOND)
+    try:
+        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+    except (ValueError, OverflowError, OSError):
+        return str(nanos)

@@ -1,0 +1,101 @@
+"""Where entries go that Loki refuses for good: a file a person can read, a line of JSON each.
+
+Bounded, and never in the way: what cannot be written is logged and counted, and the agent goes on.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import orjson
+
+from shipper.metrics import Metrics
+from shipper.model import Entry
+from shipper.sink.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+LIMIT = 64 << 20  # bytes of the file; as many again in the one before it
+ANSWER_LIMIT = 1000  # characters of Loki's answer that are kept
+
+
+class RefusedEntry(NamedTuple):
+    """An entry nobody will take, and why."""
+
+    labels: str
+    entry: Entry
+    reason: str
+    answer: str  # Loki's words
+
+
+class Quarantine:
+    """Appends to `path`; when it is full it becomes `<path>.1`, in place of the one before."""
+
+    def __init__(
+        self, path: Path, metrics: Metrics, *, limit: int = LIMIT, wall: Callable[[], float] = time.time
+    ) -> None:
+        self._path = path
+        self._metrics = metrics
+        self._limit = limit
+        self._wall = wall
+        self._reports = Throttle(time.monotonic)
+
+    def write(self, refused: Iterable[RefusedEntry]) -> None:
+        """Append these, all or none. Never raises for what a disk can do."""
+        lines = [_line(one, self._wall()) for one in refused]
+        try:
+            self._append(b"".join(lines))
+        except OSError as error:
+            self._metrics.quarantine_errors.inc(len(lines))
+            if times := self._reports.to_say("write", len(lines)):
+                log.error("%d refused entries are not in the quarantine file: %s", times, error)
+            return
+        self._metrics.quarantined.inc(len(lines))
+
+    def _append(self, data: bytes) -> None:
+        # Lines name peers and addresses: not for everyone on the node.
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            size = os.fstat(file).st_size
+            if size and size + len(data) > self._limit:
+                self._path.replace(self._path.with_name(self._path.name + ".1"))
+                os.close(file)
+                file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                size = 0
+            _write_whole(file, data, size)
+        finally:
+            os.close(file)
+
+
+def _write_whole(file: int, data: bytes, size: int) -> None:
+    """All of it, or nothing: half a line would spoil the next one."""
+    rest = memoryview(data)
+    try:
+        while rest:
+            rest = rest[os.write(file, rest) :]
+    except OSError:
+        os.ftruncate(file, size)
+        raise
+
+
+def _line(refused: RefusedEntry, now: float) -> bytes:
+    record = {
+        "time": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds"),
+        "reason": refused.reason,
+        "answer": _readable(refused.answer[:ANSWER_LIMIT]),
+        "labels": _readable(refused.labels),
+        "timestamp": str(refused.entry.nanos),  # as in Loki's JSON: too large for a number there
+        "line": refused.entry.line.decode(errors="backslashreplace"),
+    }
+    if refused.entry.metadata:
+        record["metadata"] = _readable(", ".join(f"{name}={value}" for name, value in refused.entry.metadata))
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _readable(text: str) -> str:
+    """Text without lone surrogates, which JSON's UTF-8 cannot hold."""
+    return text.encode(errors="backslashreplace").decode()

@@ -1,0 +1,82 @@
+"""The end of an entry's way: stored, or refused for good; each exactly once.
+
+Keeps the pushing side of the ledger and tells whoever waits. Knows nothing of requests.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+from shipper.metrics import Metrics
+from shipper.model import Entries
+from shipper.sink.batch import Batch
+from shipper.sink.quarantine import RefusedEntry
+from shipper.sink.throttle import Throttle
+
+log = logging.getLogger(__name__)
+
+OnSettled = Callable[[Entries, int], None]
+"""Told of entries that are settled, and of how many of them were refused for good."""
+
+Keep = Callable[[Sequence[RefusedEntry]], None]
+"""Takes what is refused for good."""
+
+
+class Settlement:
+    """Counts what is on its way, and closes its account."""
+
+    def __init__(self, metrics: Metrics, on_settled: OnSettled, keep: Keep | None, clock: Callable[[], float]) -> None:
+        self._metrics = metrics
+        self._on_settled = on_settled
+        self._keep = keep
+        self._clock = clock
+        self._reports = Throttle(clock)
+        self._moved_at = 0.0  # when something was settled last, or the first entry came
+        self._drained = asyncio.Event()
+        self._drained.set()
+        self.pending = 0  # entries
+
+    def opened(self, entries: int) -> None:
+        """Entries are on their way from now on."""
+        if not self.pending:
+            self._moved_at = self._clock()
+            self._drained.clear()
+        self.pending += entries
+        self._metrics.entries_pending.inc(entries)
+
+    def stored(self, batch: Batch) -> None:
+        """Loki has all of it."""
+        self._settle(batch, {})
+
+    def refused(self, batch: Batch, refused: Mapping[int, str], answer: str) -> None:
+        """Loki will never take the entries at these places, for these reasons, and has the others."""
+        reasons = Counter(refused.values())
+        if self._keep is not None:
+            entries = batch.entries
+            self._keep([RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())])
+        for reason, times in reasons.items():
+            self._metrics.entries_dropped.labels(reason=reason).inc(times)
+            if total := self._reports.to_say(reason, times):
+                log.error("Loki refused %d entries for good (%s): %.300s", total, reason, answer)
+        self._settle(batch, refused)
+
+    def _settle(self, batch: Batch, refused: Mapping[int, str]) -> None:
+        total = len(batch)
+        self._metrics.entries_sent.inc(total - len(refused))
+        self._metrics.entries_pending.dec(total)
+        self.pending -= total
+        self._moved_at = self._clock()
+        if not self.pending:
+            self._drained.set()
+        for part, dropped in batch.shares(refused):
+            self._on_settled(part, dropped)
+
+    @property
+    def stuck_for(self) -> float:
+        """Seconds in which nothing was settled though something is pending."""
+        return self._clock() - self._moved_at if self.pending else 0.0
+
+    async def drained(self) -> None:
+        """Wait until nothing is pending."""
+        await self._drained.wait()

@@ -1,0 +1,90 @@
+"""What is read, how far, and how far behind: for /targets and /metrics."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from shipper.source.follower import Follower
+from shipper.source.reader import Reader
+from shipper.source.tailer import BEYOND, Tailer
+
+
+def targets(reader: Reader) -> list[dict[str, Any]]:
+    """Every target with its files and its books, for people."""
+    return [
+        {
+            "target": follower.target.key,
+            "labels": follower.target.labels,
+            "paused": follower in reader.paused,
+            "lag_bytes": lag_bytes(follower),
+            "lag_seconds": round(lag_seconds(follower), 3),
+            "ledger": {
+                "read": follower.ledger.read,
+                "filtered": +follower.ledger.filtered,
+                "sent": follower.ledger.sent,
+                "dropped": +follower.ledger.dropped,
+                "pending": follower.ledger.pending,
+            },
+            "files": [_file(tailer) for tailer in follower.tailers],
+        }
+        for follower in reader.followers.values()
+    ]
+
+
+def _file(tailer: Tailer) -> dict[str, Any]:
+    return {
+        "name": tailer.log.name,
+        "size": tailer.size,
+        "read": tailer.size if tailer.read_offset == BEYOND else tailer.read_offset,
+        "committed": tailer.size if tailer.committed == BEYOND else tailer.committed,
+        "open": tailer.is_open,
+        "deleted": not tailer.is_listed,
+    }
+
+
+def lag_bytes(follower: Follower) -> int:
+    """Bytes that are written and not settled."""
+    return sum(max(0, tailer.size - tailer.committed) for tailer in follower.tailers)
+
+
+def lag_seconds(follower: Follower) -> float:
+    """For how long it has not been caught up."""
+    return time.monotonic() - follower.behind_since if follower.behind_since is not None else 0.0
+
+
+class StatusCollector(Collector):
+    """Gauges made when they are asked for, so that a series ends with its target."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges as they are now."""
+        followers = list(self._reader.followers.values())
+        yield _gauge("shipper_targets", "Logs that are followed", len(followers))
+        yield _gauge("shipper_targets_paused", "Logs that wait for Loki's answers", len(self._reader.paused))
+        tailers = [tailer for follower in followers for tailer in follower.tailers]
+        yield _gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
+        yield _gauge("shipper_pending_bytes", "Memory of what is read and not settled", self._reader.pending_memory)
+        yield _gauge("shipper_streams_admitted", "Streams in the budget", self._reader.streams)
+        yield _lag("shipper_lag_bytes", "Bytes written and not settled", followers, lag_bytes)
+        yield _lag("shipper_lag_seconds", "For how long a log has not been caught up", followers, lag_seconds)
+
+
+def _gauge(name: str, what: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, what, value=value)
+
+
+def _lag(name: str, what: str, followers: Iterable[Follower], lag: Any) -> Metric:
+    family = GaugeMetricFamily(name, what, labels=["namespace", "pod", "container"])
+    sums: dict[tuple[str, str, str], float] = {}
+    for follower in followers:
+        fields = follower.target.fields
+        key = (fields.get("namespace", ""), fields.get("pod") or fields.get("app", ""), fields.get("container", ""))
+        sums[key] = sums.get(key, 0) + lag(follower)
+    for key, value in sums.items():
+        family.add_metric(key, value)
+    return family

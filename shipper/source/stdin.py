@@ -1,0 +1,63 @@
+"""Reads log lines from a pipe: `kubectl logs deploy/web -c istio-proxy | shipper run --stdin`.
+
+There is no file, so there is no position: what is read is read once.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from shipper.metrics import Metrics
+from shipper.model import Block, Entries, Target, Ticket
+from shipper.pipeline.pipeline import Extract, Pipeline
+from shipper.source.books import book
+from shipper.source.notices import Notices
+from shipper.source.reader import BLOCK_BYTES
+from shipper.source.tailer import Tailer
+
+
+class StdinReader:
+    """The lines of one pipe, as one target."""
+
+    def __init__(
+        self,
+        fd: int,
+        target: Target,
+        pipeline: Pipeline,
+        put: Callable[[Entries], None],
+        budget: int,
+        metrics: Metrics,
+    ) -> None:
+        self._tailer = Tailer.of_pipe(fd)
+        self._pipeline, self._put, self._budget, self._metrics = pipeline.open(target), put, budget, metrics
+        self._notices = Notices()
+        self._pending_memory = 0
+        self._settled = asyncio.Event()
+
+    async def run(self) -> None:
+        """Read to the end of the pipe, or until cancelled."""
+        buffer = memoryview(bytearray(2 * BLOCK_BYTES))
+        while self._tailer.is_dirty:
+            self._feed(await self._tailer.read(buffer, BLOCK_BYTES, 0.0))
+            while self._pending_memory >= self._budget:
+                self._settled.clear()
+                await self._settled.wait()
+        self._feed(await self._tailer.read_tail(buffer))
+        self._take(self._pipeline.flush(time.time_ns()), 0)
+
+    def settle(self, part: Entries, dropped: int) -> None:  # noqa: ARG002  # the sender counts them
+        """These entries need no more care."""
+        self._pending_memory -= part.memory
+        self._settled.set()
+
+    def _feed(self, block: Block | None) -> None:
+        if block is not None:
+            self._take(self._pipeline.feed(block, time.time_ns()), len(block.data))
+
+    def _take(self, extract: Extract, size: int) -> None:
+        book(self._metrics, extract, size)
+        self._notices.extracted(extract)
+        for labels, entries in extract.streams.items():
+            part = Entries(labels, entries, Ticket(self, self, 0, len(entries)))
+            self._pending_memory += part.memory
+            self._put(part)
