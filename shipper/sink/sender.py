@@ -71,7 +71,6 @@ class Sender:
         self._answered = asyncio.Event()  # something was answered
         self._stopped = asyncio.Event()
         self._running = False
-        self._closing = False
 
     # what others ask of it
 
@@ -135,7 +134,7 @@ class Sender:
 
         What is not settled by then is left so.
         """
-        self._closing = True
+        await asyncio.sleep(0)  # a `run` that was only just made a task begins first
         self._linger = 0.0
         for stream in self._streams.values():
             self._hurry(stream)

@@ -124,11 +124,12 @@ class Follower:
             handle.close()
             return None
         for stray in strays:
-            if _same_content(stray, listed, head):
+            if _same_content(stray, listed, head) and (listed.log.gzipped or listed.size >= stray.read_offset):
                 strays.remove(stray)
                 stray.adopt(listed, handle, now)
                 return stray
-        if any(_same_content(other, listed, head) for other in [*others, *self.tailers] if other not in strays):
+        is_copy = any(_same_content(other, listed, head) for other in [*others, *self.tailers] if other not in strays)
+        if is_copy or (listed.log.rotated and not head):  # or will it be one? its first bytes will tell
             handle.close()
             return None
         tailer = Tailer(listed, self._look_back.start(listed, handle))
@@ -320,12 +321,7 @@ class Follower:
 
 def _same_content(tailer: Tailer, listed: Listed, head: bytes) -> bool:
     """Whether this file holds what the tailer's did, compressed or copied."""
-    return (
-        tailer.log.stem == listed.log.stem
-        and tailer.fingerprint.is_telling
-        and tailer.fingerprint.matches(head)
-        and (listed.log.gzipped or listed.size >= tailer.read_offset)
-    )
+    return tailer.log.stem == listed.log.stem and tailer.fingerprint.is_telling and tailer.fingerprint.matches(head)
 
 
 def _remembered(saved: SavedFile) -> Tailer:
