@@ -1,0 +1,193 @@
+"""Real handshake failures of a real Envoy, shipped to Loki and shown: `make demo`.
+
+Ends by itself in seconds. LOKI_URL names a Loki to use; without it a stand-in runs here. The exit code is 0 when
+everything that should have arrived did, and nothing else.
+"""
+
+import asyncio
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+
+from lab import agent, clients, report
+from lab.agent import Run
+from lab.answers import SECOND
+from lab.envoy import EnvoyUnavailableError
+from lab.loki import LokiReceiver
+from lab.mesh import Called, mesh
+from lab.query import Found, query_range
+
+SELECTOR = '{job="kubernetes-pods-istio-proxy"}'
+PUSH = "/loki/api/v1/push"
+VISIBLE_WITHIN = 5.0  # seconds a pushed entry may take to show up in a query
+
+Say = Callable[[str], object]
+
+
+class RunAgent(Protocol):
+    """Ships what is below a directory, once (see `lab.agent.run_once`)."""
+
+    def __call__(self, pods: Path, url: str, positions: Path, keep: str, *, direct: bool) -> Awaitable[Run]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """The Loki that is pushed to and asked."""
+
+    base_url: str
+    own: bool  # the stand-in
+
+    @asynccontextmanager
+    @staticmethod
+    async def chosen(url: str) -> AsyncIterator["Destination"]:
+        """The Loki at `url`, with or without the path of its push API; a stand-in when it is empty."""
+        if url:
+            yield Destination(url.removesuffix(PUSH).rstrip("/"), own=False)
+            return
+        async with LokiReceiver() as loki:
+            yield Destination(loki.base_url, own=True)
+
+
+class Demo:
+    """The play, in three acts; what went wrong is collected, not thrown."""
+
+    def __init__(self, loki: Destination, directory: Path, run_agent: RunAgent, say: Say, width: int) -> None:
+        self.problems: list[str] = []
+        self._loki, self._directory, self._run_agent = loki, directory, run_agent
+        self._say, self._width = say, width
+        self._started = time.time_ns()
+        self._made: list[Called] = []
+        self._seen: list[Found] = []
+        self._shipped: dict[str, set[str]] = {}  # lines that arrived, by keep rule
+
+    async def play(self) -> None:
+        """All of it; aiohttp.ClientError when Loki can not be asked."""
+        await self._query()  # before anything waits for a Loki that is away
+        await self._fail_handshakes()
+        await self._ship_timeouts()
+        await self._ship_failures()
+        self._tell_the_truth()
+
+    async def _fail_handshakes(self) -> None:
+        async with mesh(self._directory) as scene:
+            self._say(f"Envoy    payment-service, STRICT mTLS, on 127.0.0.1:{scene.envoy.port}")
+            self._say(f"log      {scene.log.path}\n")
+            wrong, right = clients.failing(scene.certificates), clients.healthy(scene.certificates)
+            slow = clients.impatient(scene.certificates)
+            for caller in (*wrong, right, right, right, slow):
+                self._made.append(await scene.call(caller))
+        self._say("The calls, from both ends")
+        self._say(report.calls(self._made, self._width))
+        for one in self._made:
+            failed, wanted = one.outcome.status == 0, bool(one.caller.failure)
+            if failed != wanted or one.caller.reason not in report.cause(one.record):
+                self.problems.append(f"{one.caller.name}: {one.outcome}, and Envoy says {one.record}")
+
+    async def _ship_timeouts(self) -> None:
+        run = await self._ship("ut")
+        await self._show("ut", run, "response_flags", dict.fromkeys(self._slow(), "UT"))
+
+    async def _ship_failures(self) -> None:
+        run = await self._ship("mtls")
+        if run.code == agent.USAGE:
+            self._say("keep: mtls, which ships the failed handshakes, comes with a later version")
+            return
+        reasons = {one.line.decode(): one.caller.failure for one in self._made if one.caller.failure}
+        reasons |= dict.fromkeys(self._slow(), "upstream_timeout")
+        await self._show("mtls", run, "failure_reason", reasons)
+
+    def _slow(self) -> list[str]:
+        return [one.line.decode() for one in self._made if one.record["response_flags"] == "UT"]
+
+    async def _ship(self, keep: str) -> Run:
+        # Positions of its own for each rule: so each reads all of the log.
+        pods, positions = self._directory / "pods", self._directory / f"positions-{keep}.json"
+        started = time.monotonic()
+        run = await self._run_agent(pods, self._loki.base_url + PUSH, positions, keep, direct=self._loki.own)
+        took = time.monotonic() - started
+        self._say(f"\nshipper run --once --keep {keep}: exit code {run.code} after {took:.1f} s")
+        for warning in run.warnings:
+            self._say(f"warning  {warning}")
+        return run
+
+    async def _show(self, keep: str, run: Run, label: str, expected: dict[str, str]) -> None:
+        """What a run brought to Loki, against the lines expected and their value of this label."""
+        found = await self._arrived(set(expected))
+        self._seen += found
+        self._shipped[keep] = {entry.line for entry in found}
+        self._say(f"New in Loki: {SELECTOR}")
+        self._say(report.arrived(found, self._width))
+        if run.ledger:
+            self._say(f"ledger   {report.account(run.ledger)}")
+        if run.code != agent.FINE:
+            self.problems.append(f"the agent ended with code {run.code}:\n{run.output[-2000:]}")
+        missing, beyond = expected.keys() - self._shipped[keep], self._shipped[keep] - expected.keys()
+        if missing or beyond:
+            counts = f"{len(missing)} of {len(expected)} lines missing, {len(beyond)} too many"
+            self.problems.append(f"keep: {keep}: {counts}")
+        for entry in found:
+            if entry.labels.get(label) != expected.get(entry.line, entry.labels.get(label)):
+                self.problems.append(f"keep: {keep}: {label} should be {expected[entry.line]}: {entry}")
+        if run.ledger.get("sent") != len(expected) or run.ledger.get("pending") != 0:
+            self.problems.append(f"the ledger should say sent={len(expected)} pending=0: {run.ledger}")
+
+    async def _arrived(self, expected: set[str]) -> list[Found]:
+        """This demo's entries that are new since the last look, once all are there or time is up."""
+        ours = {one.line.decode() for one in self._made}
+        until = time.monotonic() + (0 if self._loki.own else VISIBLE_WITHIN)  # the stand-in shows all at once
+        while True:
+            found = await self._query()
+            found = [entry for entry in found if entry.line in ours and entry not in self._seen]
+            if expected <= {entry.line for entry in found} or time.monotonic() > until:
+                return found
+            await asyncio.sleep(0.2)
+
+    async def _query(self) -> list[Found]:
+        return await query_range(self._loki.base_url, SELECTOR, self._started, time.time_ns() + SECOND)
+
+    def _tell_the_truth(self) -> None:
+        failed = [one for one in self._made if one.caller.failure]
+        flagged = sum(one.record["response_flags"] == "UT" for one in failed)
+        shipped = sum(one.line.decode() in self._shipped["ut"] for one in failed)
+        self._say("\nThe truth about the failed handshakes")
+        self._say(report.truth(self._made, self._shipped, self._width))
+        self._say(
+            f"{len(failed)} handshakes failed, and {flagged or 'none'} of them is flagged UT, for UT means: "
+            "the upstream took too long (HTTP 504).\n"
+            f"keep: ut shipped the timeout and {shipped or 'none'} of the failures"
+            + ("; keep: mtls shipped them, each with its reason." if "mtls" in self._shipped else ".")
+        )
+
+
+async def main(url: str, say: Say = print, run_agent: RunAgent = agent.run_once) -> int:
+    """Play, and tell how it went; returns the exit code."""
+    width = shutil.get_terminal_size((140, 24)).columns
+    with tempfile.TemporaryDirectory(prefix="mtls-demo-") as directory:
+        async with Destination.chosen(url) as loki:
+            say(f"Loki     {loki.base_url}" + (" (a stand-in; LOKI_URL names a real one)" if loki.own else ""))
+            demo = Demo(loki, Path(directory), run_agent, say, width)
+            try:
+                await demo.play()
+            except (EnvoyUnavailableError, TimeoutError) as error:
+                demo.problems.append(str(error) or "it took too long")
+            except aiohttp.ClientError as error:
+                demo.problems.append(f"Loki can not be asked: {error}")
+    for problem in demo.problems:
+        say(f"\nNOT AS IT SHOULD BE: {problem}")
+    return 1 if demo.problems else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(asyncio.run(main(os.environ.get("LOKI_URL", ""))))
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,60 @@
+import ssl
+
+import pytest
+
+from lab import certificates
+from lab.certificates import Certificates, Identity
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Certificates:
+    return certificates.make(tmp_path_factory.mktemp("certificates"))
+
+
+def shake_hands(made: Certificates, client: Identity | None) -> dict[str, object]:
+    """A handshake in memory; returns the client's certificate as the server sees it."""
+    server_side, client_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    server_side.load_cert_chain(made.payment.certificate, made.payment.key)
+    server_side.verify_mode = ssl.CERT_REQUIRED
+    server_side.load_verify_locations(made.root)
+    client_side.check_hostname = False
+    client_side.load_verify_locations(made.root)
+    if client:
+        client_side.load_cert_chain(client.certificate, client.key)
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    peer = client_side.wrap_bio(to_client, to_server)
+    for side in (peer, server, peer, server):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+    return server.getpeercert()
+
+
+def test_the_good_one_is_taken_with_its_name(made):
+    seen = shake_hands(made, made.checkout)
+    assert seen["subjectAltName"] == (("URI", "spiffe://cluster.local/ns/shop/sa/checkout"),)
+
+
+@pytest.mark.parametrize(
+    ("which", "reason"),
+    [
+        ("expired", "certificate has expired"),
+        ("not_yet_valid", "certificate is not yet valid"),
+        ("untrusted", "unable to get local issuer certificate"),
+    ],
+)
+def test_the_wrong_ones_are_refused_for_their_reason(made, which, reason):
+    with pytest.raises(ssl.SSLCertVerificationError, match=reason):
+        shake_hands(made, getattr(made, which))
+
+
+def test_no_certificate_is_refused(made):
+    with pytest.raises(ssl.SSLError, match=r"(?i)peer did not return a certificate"):
+        shake_hands(made, None)
+
+
+def test_only_the_name_is_wrong_with_another_trust_domain(made):
+    seen = shake_hands(made, made.other_domain)
+    assert seen["subjectAltName"] == (("URI", "spiffe://partner.example/ns/billing/sa/invoices"),)

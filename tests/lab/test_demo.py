@@ -1,0 +1,139 @@
+import json
+from pathlib import Path
+
+import aiohttp
+import pytest
+import snappy
+
+from lab import demo
+from lab.agent import Run, ledger
+from lab.loki import LokiReceiver
+from proto import push_pb2
+
+REASONS = {
+    "HTTP_REQUEST": "plaintext",
+    "PEER_DID_NOT": "no_client_cert",
+    "has_expired": "cert_expired",
+    "not_yet_valid": "cert_not_yet_valid",
+    "issuer": "cert_untrusted",
+    "SAN_matcher": "cert_san_mismatch",
+}
+
+
+class StandInAgent:
+    """Ships as the agent should, unless told what to leave out."""
+
+    def __init__(self, *, forgets: str = "nothing", leaks: str = "nothing", mtls: bool = True, code: int = 0) -> None:
+        self.forgets, self.leaks, self.mtls, self.code = forgets, leaks, mtls, code
+
+    async def __call__(self, pods: Path, url: str, positions: Path, keep: str, *, direct: bool) -> Run:
+        if keep == "mtls" and not self.mtls:
+            return Run(2, "keep: mtls is not there yet", {})
+        [log] = pods.glob("*/istio-proxy/0.log")
+        lines, kept = log.read_bytes().splitlines(), []
+        for line in lines:
+            content = line.split(b" ", 3)[3]
+            record = json.loads(content) if content.startswith(b"{") else {}
+            reason = self._reason(record)
+            leaked = self.leaks.encode() in content
+            if (keep == "mtls" and reason) or record.get("response_flags") == "UT" or leaked:
+                kept.append((content.decode(), record["response_flags"], reason if keep == "mtls" else ""))
+        kept = [one for one in kept if self.forgets not in one[0]]
+        await self._push(url, kept)
+        account = {"read": len(lines), "filtered": len(lines) - len(kept), "sent": len(kept)}
+        return Run(self.code, "", account | {"dropped": 0, "pending": 0})
+
+    def _reason(self, record: dict[str, str]) -> str:
+        if record.get("response_flags") == "UT":
+            return "upstream_timeout"
+        text = record.get("downstream_transport_failure_reason") or ""
+        return next((name for part, name in REASONS.items() if part in text), "")
+
+    async def _push(self, url: str, kept: list[tuple[str, str, str]]) -> None:
+        message = push_pb2.PushRequest()
+        for content, flags, reason in kept:
+            labels = f'job="kubernetes-pods-istio-proxy", response_flags="{flags}", failure_reason="{reason}"'
+            entry = message.streams.add(labels="{" + labels + "}").entries.add(line=content)
+            entry.timestamp.GetCurrentTime()
+        body = snappy.compress(message.SerializeToString())
+        async with aiohttp.ClientSession() as session:
+            await session.post(url, data=body, headers={"Content-Type": "application/x-protobuf"})
+
+
+class MistakenAgent(StandInAgent):
+    """Ships all, and names one reason wrongly."""
+
+    def _reason(self, record: dict[str, str]) -> str:
+        return super()._reason(record).replace("cert_expired", "cert_invalid")
+
+
+async def test_all_is_well_when_all_arrives():
+    said: list[str] = []
+    assert await demo.main("", said.append, StandInAgent()) == 0
+    text = "\n".join(said)
+    assert "response_timeout" in text
+    assert "none of them is flagged UT" in text
+    assert "keep: mtls shipped them" in text
+    assert "NOT AS IT SHOULD BE" not in text
+
+
+async def test_a_loki_of_ones_own_is_pushed_to_and_asked():
+    said: list[str] = []
+    async with LokiReceiver() as loki:
+        assert await demo.main(loki.url, said.append, StandInAgent(mtls=False)) == 0
+        assert len(loki.stored()) == 1
+    assert loki.base_url in said[0]
+    assert "keep: mtls, which ships the failed handshakes, comes with a later version" in said
+    assert "keep: mtls shipped them" not in said[-1]
+
+
+@pytest.mark.parametrize(
+    ("agent", "complaint"),
+    [
+        (StandInAgent(forgets='"UT"'), "keep: ut: 1 of 1 lines missing"),
+        (StandInAgent(forgets="has_expired"), "keep: mtls: 1 of 7 lines missing"),
+        (StandInAgent(leaks="has_expired"), "keep: ut: 0 of 1 lines missing, 1 too many"),
+        (StandInAgent(leaks='"response_code":200'), "keep: mtls: 0 of 7 lines missing, 3 too many"),
+        (MistakenAgent(), "keep: mtls: failure_reason should be cert_expired"),
+        (StandInAgent(code=3), "the agent ended with code 3"),
+    ],
+)
+async def test_what_did_not_arrive_is_told_by_the_exit_code(agent, complaint):
+    said: list[str] = []
+    assert await demo.main("", said.append, agent) == 1
+    assert any("NOT AS IT SHOULD BE" in one and complaint in one for one in said)
+
+
+async def test_a_loki_that_is_away_is_said_so_before_anything_waits_for_it():
+    async with LokiReceiver() as loki:
+        url = loki.base_url
+
+    async def agent(*_: object, **__: object) -> Run:
+        raise AssertionError("nothing can be shipped")
+
+    said: list[str] = []
+    assert await demo.main(url, said.append, agent) == 1
+    assert "Loki can not be asked" in said[-1]
+    assert len(said) == 2
+
+
+async def test_the_agent_itself_ships_what_the_demo_expects():
+    said: list[str] = []
+    assert await demo.main("", said.append) == 0, "\n".join(said)
+    text = "\n".join(said)
+    assert "--keep ut: exit code 0" in text
+    assert " + 1 sent + 0 dropped + 0 pending" in text
+
+
+def test_warnings_of_the_agent_are_found():
+    output = "2026-11-23T14:21:51.688Z info  fine\n2026-11-23T14:21:51.7Z warn  6 failures not shipped\n"
+    assert Run(0, output, {}).warnings == ["6 failures not shipped"]
+
+
+def test_the_last_ledger_counts():
+    text = (
+        "x ledger: read=1 filtered=0 sent=0 dropped=0 pending=1\n"
+        "INFO ledger: read=9 filtered=7 sent=1 dropped=1 pending=0 and so on\n"
+    )
+    assert ledger(text) == {"read": 9, "filtered": 7, "sent": 1, "dropped": 1, "pending": 0}
+    assert ledger("none") == {}

@@ -1,0 +1,62 @@
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lab import report
+from lab.query import Found
+
+
+@given(st.lists(st.tuples(*[st.text(max_size=60)] * 3), max_size=5), st.integers(40, 120))
+def test_a_table_is_a_frame_of_the_width(rows, width):
+    lines = report.table(("a", "b", "c"), rows, width).split("\n")
+    assert len(lines) == len(rows) + 4
+    assert len({len(line) for line in lines}) == 1
+    assert len(lines[0]) <= width
+
+
+def test_the_widest_column_is_cut_and_says_so():
+    text = report.table(("name", "line"), [("short", "x" * 50)], 40)
+    assert "│ short │ " + "x" * 27 in text
+    assert "x… │" in text
+
+
+def test_the_last_column_gives_way_to_the_others():
+    text = report.table(("name", "line"), [("n" * 30, "x" * 20)], 50, last_first=True)
+    assert "n" * 30 + " │ " + "x" * 12 in text
+    assert len(text.split("\n")[0]) == 50
+
+
+def test_a_clients_text_can_not_steer_the_terminal():
+    assert "\x1b" not in report.table(("san",), [("spiffe://\x1b[2Jevil",)], 60)
+
+
+def test_causes_in_few_words(called):
+    by_name = {one.caller.name: one for one in called}
+    assert report.cause(by_name["legacy-client"].record) == "HTTP_REQUEST"
+    assert report.cause(by_name["reporting"].record) == "CERTIFICATE_VERIFY_FAILED:certificate_has_expired"
+    assert report.brief(by_name["reporting"].record) == "certificate_has_expired"
+    assert report.cause({"response_flags": "-", "response_code_details": "via_upstream"}) == ""
+    assert report.cause({"response_flags": "UT", "response_code_details": "response_timeout"}) == ("response_timeout")
+
+
+def test_the_truth_counts_each_station(called):
+    expired = next(one for one in called if one.caller.failure == "cert_expired")
+    text = report.truth(called, {"ut": set(), "mtls": {expired.line.decode()}}, 200)
+    assert [cell.strip() for cell in text.split("\n")[-2].split("│")[1:-1]] == ["sum", "", "6", "6", "0", "1"]
+
+
+def test_entries_are_shown_with_their_labels(called):
+    expired = next(one for one in called if one.caller.failure == "cert_expired")
+    labels = {"app": "payment-service", "namespace": "shop", "failure_reason": "cert_expired"}
+    text = report.arrived([Found(labels, 1_500_000_000, expired.line.decode())], 2500)
+    head, row = text.split("\n")[1], text.split("\n")[3]
+    assert "failure_reason" in head
+    for part in ("00:00:01.500", "payment-service", "cert_expired", "sa/reporting", '"mtls_failure"'):
+        assert part in row
+    [_, head, _, row, _] = report.arrived([Found({}, 0, expired.line.decode())], 300).split("\n")
+    assert "failure_reason" not in head
+    assert "│ certificate_has_expired │" in row
+    assert report.arrived([], 80).strip() == "(nothing)"
+
+
+def test_the_ledger_as_a_sum():
+    assert report.account({"read": 3, "filtered": 2, "sent": 1}) == "3 read = 2 filtered + 1 sent"
