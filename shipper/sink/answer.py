@@ -33,7 +33,8 @@ class Trouble:
     retry_after: float = 0.0  # seconds
 
     def __str__(self) -> str:
-        return f"{self.cause}: {self.text[:500]}" if self.text else self.cause
+        text = self.text[:500].strip()
+        return f"{self.cause}: {text}" if text else self.cause
 
 
 class Unavailable(Trouble):
@@ -80,6 +81,7 @@ def _limited(said: str, text: str, retry_after: float) -> Trouble:
 
 def _explained(status: int, text: str) -> str:
     meaning = _MEANING.get(status, "a redirect, which is not followed" if 300 <= status < 400 else "")
+    text = text[:500].strip()
     return f"{meaning} ({text})" if meaning and text else meaning or text
 
 

@@ -44,14 +44,12 @@ class Client:
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        proxy = _proxy(self._url)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),  # the sender knows how many
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             skip_auto_headers={"Accept-Encoding"},
-            proxy=proxy,
-            proxy_auth=aiohttp.BasicAuth(proxy.user, proxy.password or "") if proxy and proxy.user else None,
+            proxy=_proxy(self._url),
         )
         return self
 
@@ -104,7 +102,7 @@ async def _text(response: aiohttp.ClientResponse) -> str:
     read = bytearray()
     while len(read) < TEXT_LIMIT and (chunk := await response.content.read(TEXT_LIMIT - len(read))):
         read += chunk
-    return read.decode(errors="replace").strip()
+    return read.decode(errors="replace")
 
 
 def _headers(config: ClientConfig) -> dict[str, str]:

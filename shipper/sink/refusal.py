@@ -10,15 +10,13 @@ case. The reasons are Loki's own.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from enum import Enum
-from typing import NamedTuple
 
 from shipper.model import Entry
+from shipper.sink.refusal_rules import RULES, Refused, Told, nanos_of
 
-SECOND = 1_000_000_000
-TEXT_LIMIT = 64 << 10  # characters of an answer that are looked at; a longer list is not complete
+TEXT_LIMIT = 64 << 10  # bytes of an answer that are read; a list that fills them is not complete
 
 
 class NoVerdict(Enum):
@@ -28,9 +26,6 @@ class NoVerdict(Enum):
     LIMITED = "some entries wait for their stream's rate limit"
     UNKNOWN = "it is none of Loki's refusals"
 
-
-Refused = dict[int, str]
-"""The refused entries of a request: place -> reason. All others are stored."""
 
 _LABELS = re.compile(r'\{(?:[^"{}]|"(?:[^"\\]|\\.)*")*\}', re.DOTALL)
 
@@ -79,12 +74,11 @@ _CUTOFF = re.compile(r"oldest acceptable timestamp is: ([^\s',;]+)", re.IGNORECA
 _DISORDER = re.compile(r"entry out of order", re.IGNORECASE)
 _RATE = re.compile(r"per stream rate limit exceeded", re.IGNORECASE)
 _PIECES = re.compile(r"\n|\\n|; (?!limit)|(?=entry with timestamp )|(?=user '[^']*', total ignored)", re.IGNORECASE)
-_GO_TIME = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,9}))? ?(Z|[+-]\d\d:?\d\d)")
 
 
 def read(text: str, entries: Sequence[Entry]) -> Refused | NoVerdict:
     """Which entries of a request of one stream the text of a 400 refuses, and why."""
-    complete = len(text) < TEXT_LIMIT
+    complete = len(text.encode(errors="replace")) < TEXT_LIMIT
     text = _LABELS.sub("{}", text[:TEXT_LIMIT])  # labels may say anything, these sentences too
     for pattern, reason in _WHOLE:
         if pattern.search(text):
@@ -101,20 +95,13 @@ def read(text: str, entries: Sequence[Entry]) -> Refused | NoVerdict:
     return answer.refused(entries) or NoVerdict.AMBIGUOUS
 
 
-class _Told(NamedTuple):
-    """A sentence, and of how many entries it was said."""
-
-    match: re.Match[str]
-    times: int
-
-
 class _Answer:
     """The sentences of an answer, sorted by what they are about."""
 
     def __init__(self, text: str) -> None:
         self.reasons: list[str] = []  # every one that was found, in order
         self.strange = False  # there are sentences nobody knows
-        self._found: dict[str, list[_Told]] = {}  # the distributor's, by reason
+        self._found: dict[str, list[Told]] = {}  # the distributor's, by reason
         self._listed: list[tuple[str, str]] = []  # the ingester's: time, reason
         self._cutoffs: set[int] = set()
         self._total: tuple[int, int] | None = None
@@ -131,7 +118,7 @@ class _Answer:
         for pattern, reason in _ONE:
             if match := pattern.search(piece):
                 count = _COUNT.search(piece)
-                self._found.setdefault(reason, []).append(_Told(match, int(count[1]) if count else 1))
+                self._found.setdefault(reason, []).append(Told(match, int(count[1]) if count else 1))
                 self.reasons.append(reason)
                 return True
         return False
@@ -140,7 +127,7 @@ class _Answer:
         if _BEHIND.search(listed["why"]):
             reason = "too_far_behind"
             cutoff = _CUTOFF.search(listed["why"])
-            self._cutoffs.add((_nanos(cutoff[1]) if cutoff else None) or 0)
+            self._cutoffs.add((nanos_of(cutoff[1]) if cutoff else None) or 0)
         elif _DISORDER.search(listed["why"]):
             reason = "out_of_order"
         else:
@@ -152,7 +139,7 @@ class _Answer:
     def refused(self, entries: Sequence[Entry]) -> Refused | None:
         """The refused entries when everything in the answer agrees about them."""
         refused: Refused = {}
-        for reason, rule in _RULES.items():
+        for reason, rule in RULES.items():
             found = self._found.get(reason)
             if found and not rule(reason, found, entries, refused):
                 return None
@@ -178,7 +165,7 @@ class _Answer:
         """All ignored entries are listed by their exact time."""
         listed: dict[int, list[str]] = {}
         for time, reason in self._listed:
-            nanos = _nanos(time)
+            nanos = nanos_of(time)
             if nanos is None:
                 return None
             listed.setdefault(nanos, []).append(reason)
@@ -197,73 +184,7 @@ class _Answer:
         places = [place for place in candidates if entries[place].nanos < cutoff]
         if len(places) != self._total[0]:
             return None
-        listed = Counter(_nanos(time) for time, _ in self._listed)
+        listed = Counter(nanos_of(time) for time, _ in self._listed)
         if listed - Counter(entries[place].nanos for place in places):
             return None
         return refused | dict.fromkeys(places, "too_far_behind")
-
-
-def _by_second(reason: str, found: Sequence[_Told], entries: Sequence[Entry], refused: Refused) -> bool:
-    """Too old or too new: each is told with the second it stands in."""
-    told: Counter[int] = Counter()
-    for match, count in found:
-        nanos = _nanos(match["time"])
-        if nanos is None:
-            return False
-        told[nanos // SECOND] += count
-    places = [place for place, entry in enumerate(entries) if place not in refused and entry.nanos // SECOND in told]
-    if Counter(entries[place].nanos // SECOND for place in places) != told:
-        return False
-    refused |= dict.fromkeys(places, reason)
-    return not _untold(reason, told, found, entries, refused)
-
-
-def _untold(
-    reason: str, told: Counter[int], found: Sequence[_Told], entries: Sequence[Entry], refused: Refused
-) -> bool:
-    """An entry that the rule refuses just as well, and that is not in the list: then the list is not whole."""
-    rest = [entry.nanos // SECOND for place, entry in enumerate(entries) if place not in refused]
-    if reason == "too_far_in_future":
-        return any(second > min(told) for second in rest)
-    oldest = _nanos(found[0].match["oldest"])
-    return oldest is None or any(second < oldest // SECOND for second in rest)
-
-
-def _by_limit(measure: Callable[[Entry], int]) -> Callable[..., bool]:
-    """Told with the limit that was exceeded; without one, all that have any must be meant."""
-
-    def rule(reason: str, found: Sequence[_Told], entries: Sequence[Entry], refused: Refused) -> bool:
-        limit = int(found[0].match.groupdict().get("limit") or 0)
-        places = [place for place, entry in enumerate(entries) if place not in refused and measure(entry) > limit]
-        refused |= dict.fromkeys(places, reason)
-        return len(places) == sum(told.times for told in found)
-
-    return rule
-
-
-def _metadata_size(entry: Entry) -> int:
-    return sum(len(name.encode()) + len(value.encode()) for name, value in entry.metadata)
-
-
-# In the order in which Loki looks: an entry is told once, with the first rule it breaks.
-_RULES: dict[str, Callable[..., bool]] = {
-    "greater_than_max_sample_age": _by_second,
-    "too_far_in_future": _by_second,
-    "line_too_long": _by_limit(lambda entry: len(entry.line)),
-    "structured_metadata_disallowed": _by_limit(lambda entry: len(entry.metadata)),
-    "structured_metadata_too_large": _by_limit(_metadata_size),
-    "structured_metadata_too_many": _by_limit(lambda entry: len(entry.metadata)),
-}
-
-
-def _nanos(text: str) -> int | None:
-    """A time as Go prints it, RFC 3339 or its own form, in nanoseconds since 1970."""
-    match = _GO_TIME.match(text)
-    if not match:
-        return None
-    day, clock, fraction, zone = match.groups()
-    try:
-        moment = datetime.fromisoformat(f"{day}T{clock}{'+00:00' if zone == 'Z' else zone}")
-    except ValueError:
-        return None
-    return int(moment.timestamp()) * SECOND + int((fraction or "").ljust(9, "0") or 0)

@@ -1,0 +1,239 @@
+"""One push, and whatever the network does to it."""
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import snappy
+import trustme
+from aiohttp import web
+
+from shipper import __version__
+from shipper.config import BasicAuth, ClientConfig, Seconds, TlsConfig
+from shipper.metrics import Metrics
+from shipper.model import Entry
+from shipper.sink.answer import TenantLimited, Unavailable
+from shipper.sink.client import Client
+from shipper.sink.refusal import TEXT_LIMIT
+from shipper.wire import encode
+
+BODY = snappy.compress(encode('{app="a"}', [Entry(1, b"line")]))
+
+
+@pytest.fixture
+def push(settings: Callable[..., ClientConfig], metrics: Metrics) -> Any:
+    async def pushing(times: int = 1, **changes: Any) -> Any:
+        async with Client(settings(**changes), metrics) as client:
+            for _ in range(times):
+                trouble = await client.push(BODY)
+        return trouble
+
+    return pushing
+
+
+async def test_what_loki_gets(push: Any, loki: Any, metrics: Metrics) -> None:
+    assert await push(tenant_id="ours", headers={"x-trace": "1"}) is None
+    (received,) = loki.received
+    assert received.lines == ["line"]
+    assert received.headers["Content-Type"] == "application/x-protobuf"
+    assert received.headers["User-Agent"] == f"mtls-shipper/{__version__}"
+    assert received.headers["X-Scope-OrgID"] == "ours"
+    assert received.headers["X-Trace"] == "1"
+    assert "Authorization" not in received.headers
+    assert metrics.registry.get_sample_value("shipper_push_bytes_total") == len(BODY)
+    assert metrics.registry.get_sample_value("shipper_push_duration_seconds_count", {"status": "204"}) == 1
+
+
+async def test_no_tenant_no_header(push: Any, loki: Any) -> None:
+    await push()
+    assert "X-Scope-OrgID" not in loki.received[0].headers
+
+
+async def test_a_password_that_changes_is_read_again(
+    settings: Any, metrics: Metrics, loki: Any, tmp_path: Path
+) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("old\n")
+    auth = BasicAuth(username="us", password_file=str(secret))
+    async with Client(settings(basic_auth=auth), metrics) as client:
+        await client.push(BODY)
+        secret.write_text("newer: ü\n")
+        await client.push(BODY)
+        secret.write_text("")  # being replaced
+        await client.push(BODY)
+        secret.unlink()
+        await client.push(BODY)
+    sent = [base64.b64decode(push.headers["Authorization"].removeprefix("Basic ")).decode() for push in loki.received]
+    assert sent == ["us:old", "us:newer: ü", "us:newer: ü", "us:newer: ü"]
+
+
+async def test_a_token_that_is_not_there_yet(settings: Any, metrics: Metrics, loki: Any, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    async with Client(settings(bearer_token_file=str(token)), metrics) as client:
+        trouble = await client.push(BODY)
+        assert isinstance(trouble, Unavailable)
+        assert "token" in trouble.text
+        token.write_text("abc\n")
+        assert await client.push(BODY) is None
+    assert [push.headers["Authorization"] for push in loki.received] == ["Bearer abc"]
+
+
+async def test_an_answer_is_translated(push: Any, loki: Any) -> None:
+    loki.reply = loki.answer(429, "slow down", Retry_After="7")
+    trouble = await push()
+    assert isinstance(trouble, TenantLimited)
+    assert trouble.retry_after == 7
+
+
+async def test_redirects_are_not_followed(push: Any, loki: Any) -> None:
+    loki.reply = loki.answer(307, "", Location=loki.url)
+    assert (await push()).cause == "http_307"
+    assert len(loki.received) == 1
+
+
+async def test_nobody_listens(push: Any) -> None:
+    assert (await push(url="http://127.0.0.1:1/loki/api/v1/push")).cause == "connection"
+
+
+async def test_an_answer_that_never_comes(push: Any, loki: Any, metrics: Metrics) -> None:
+    loki.reply = loki.after(loki.closing)
+    assert (await push(timeout=Seconds(0.02))).cause == "timeout"
+    assert metrics.registry.get_sample_value("shipper_push_duration_seconds_count", {"status": "0"}) == 1
+
+
+@pytest.mark.parametrize("status", [200, 400, 500])
+async def test_a_body_that_stalls(push: Any, loki: Any, status: int) -> None:
+    received = asyncio.Event()
+
+    async def handle(request: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        await request.readuntil(b"\r\n\r\n")
+        answer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 1000\r\n\r\nwait".encode())
+        await received.wait()
+        answer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        trouble = await push(url=f"http://127.0.0.1:{port}/loki/api/v1/push", timeout=Seconds(0.05))
+        received.set()
+    assert trouble.cause == "timeout"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"\x15\x03\x01\x00\x02\x02\x46",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 500 X\r\nContent-Length: 10\r\n\r\nhalf",
+        b"HTTP/1.1 500 X\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nhalf",
+        b"HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 500 X\r\nRetry-After: \xff\xfe\r\nContent-Length: 4\r\n\r\n\xff\xfe\x00\x80",
+        b"",
+    ],
+)
+async def test_bytes_that_are_no_answer(push: Any, answer: bytes) -> None:
+    async def handle(request: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        assert isinstance(await push(url=f"http://127.0.0.1:{port}/loki/api/v1/push"), Unavailable)
+
+
+async def test_of_an_endless_answer_the_beginning_is_read(push: Any, loki: Any) -> None:
+    loki.reply = loki.answer(400, "x" * (1 << 20))
+    trouble = await push(times=2)
+    assert len(trouble.text) == TEXT_LIMIT
+
+
+async def test_a_proxy_is_taken_from_the_environment(push: Any, loki: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", loki.url.replace("http://", "http://us:secret@"))
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    assert await push(url="http://loki.invalid/loki/api/v1/push") is None
+    assert loki.received[0].headers["Host"] == "loki.invalid"
+    assert "Proxy-Authorization" in loki.received[0].headers
+    monkeypatch.setenv("no_proxy", "loki.invalid")
+    assert (await push(url="http://loki.invalid/loki/api/v1/push")).cause == "connection"
+
+
+# -- TLS
+
+
+class Tls:
+    """A TLS server that takes pushes, with files for its clients."""
+
+    def __init__(self, ca: trustme.CA, folder: Path) -> None:
+        self.ca = ca
+        self.folder = folder
+        self.url = ""
+        self.clients: list[str] = []
+
+    def file(self, name: str, *blobs: trustme.Blob) -> str:
+        path = self.folder / name
+        path.write_bytes(b"".join(blob.bytes() for blob in blobs))
+        return str(path)
+
+    async def push(self, request: web.Request) -> web.Response:
+        await request.read()
+        peer = request.transport.get_extra_info("peercert") if request.transport else None
+        self.clients.append(peer["subjectAltName"][0][1] if peer else "")
+        return web.Response(status=204)
+
+
+@pytest.fixture
+async def tls(tmp_path: Path) -> Any:
+    ca = trustme.CA()
+    server = Tls(ca, tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("loki.example").configure_cert(context)
+    ca.configure_trust(context)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    app = web.Application()
+    app.router.add_post("/loki/api/v1/push", server.push)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.01)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    server.url = f"https://127.0.0.1:{runner.addresses[0][1]}/loki/api/v1/push"
+    yield server
+    await runner.cleanup()
+
+
+async def test_tls_with_a_ca_and_a_server_name(push: Any, tls: Any) -> None:
+    ca_file = tls.file("ca.pem", tls.ca.cert_pem)
+    named = TlsConfig(ca_file=ca_file, server_name="loki.example")
+    assert await push(url=tls.url, tls_config=named) is None
+    wrong = await push(url=tls.url, tls_config=TlsConfig(ca_file=ca_file))
+    assert (wrong.cause, "certificate" in wrong.text.lower()) == ("connection", True)
+    assert (await push(url=tls.url)).cause == "connection"
+    assert await push(url=tls.url, tls_config=TlsConfig(insecure_skip_verify=True)) is None
+
+
+async def test_a_client_certificate_that_is_renewed_is_used(settings: Any, metrics: Metrics, tls: Any) -> None:
+    def issue(name: str) -> dict[str, str]:
+        cert = tls.ca.issue_cert(name)
+        key_file = tls.file("key.pem", cert.private_key_pem)
+        return {"cert_file": tls.file("cert.pem", *cert.cert_chain_pems), "key_file": key_file}
+
+    files = issue("first.example")
+    config = TlsConfig(ca_file=tls.file("ca.pem", tls.ca.cert_pem), server_name="loki.example", **files)
+    async with Client(settings(url=tls.url, tls_config=config), metrics) as client:
+        assert await client.push(BODY) is None
+        tls.file("cert.pem", *tls.ca.issue_cert("second.example").cert_chain_pems)  # its key comes later
+        assert await client.push(BODY) is None
+        issue("third.example")
+        assert await client.push(BODY) is None
+    assert tls.clients == ["first.example", "first.example", "third.example"]
+
+
+async def test_a_certificate_that_is_not_there(push: Any, tls: Any) -> None:
+    trouble = await push(url=tls.url, tls_config=TlsConfig(ca_file="/nowhere/ca.pem"))
+    assert isinstance(trouble, Unavailable)
+    assert "No such file" in trouble.text

@@ -1,0 +1,65 @@
+"""What is written by hand must mean to protobuf what the entries mean."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proto.push_pb2 import PushRequest
+from shipper.model import Entry
+from shipper.wire import SECOND, encode, varint
+
+LAST_SECOND = 253_402_300_799  # of the year 9999: the end of protobuf's time
+TEXT = st.text(st.characters(exclude_categories=["Cs"]))
+ENTRIES = st.builds(
+    Entry,
+    nanos=st.one_of(
+        st.integers(-62_135_596_800 * SECOND, LAST_SECOND * SECOND),
+        st.integers(0, 1 << 31),
+        st.sampled_from([(1 << bits) + step for bits in (7, 14, 21, 28) for step in (-1, 0, 1)]),
+    ),
+    line=st.one_of(TEXT, st.sampled_from([127, 128, 16_383, 16_384, 300_000]).map("x".__mul__)).map(str.encode),
+    metadata=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
+)
+
+
+def read(body: bytes) -> tuple[str, list[Entry]]:
+    (stream,) = PushRequest.FromString(body).streams
+    return stream.labels, [
+        Entry(
+            entry.timestamp.seconds * SECOND + entry.timestamp.nanos,
+            entry.line.encode(),
+            tuple((pair.name, pair.value) for pair in entry.structured_metadata),
+        )
+        for entry in stream.entries
+    ]
+
+
+@given(TEXT, st.lists(ENTRIES, max_size=5))
+def test_protobuf_reads_what_was_encoded(labels: str, entries: list[Entry]) -> None:
+    assert read(encode(labels, entries)) == (labels, entries)
+
+
+@given(st.lists(st.integers(0, SECOND - 1), min_size=1))
+def test_bytes_are_those_protobuf_writes(fractions: list[int]) -> None:
+    entries = [Entry(1_700_000_000 * SECOND + fraction, b"line") for fraction in fractions]
+    request = PushRequest()
+    stream = request.streams.add(labels='{job="x"}')
+    for entry in entries:
+        pushed = stream.entries.add(line="line")
+        pushed.timestamp.seconds, pushed.timestamp.nanos = divmod(entry.nanos, SECOND)
+    assert encode('{job="x"}', entries) == request.SerializeToString()
+
+
+@given(st.integers(-(1 << 63), (1 << 64) - 1))
+def test_a_varint_is_as_short_as_can_be(number: int) -> None:
+    written = varint(number)
+    assert len(written) == max(1, -(-(number % (1 << 64)).bit_length() // 7))
+    assert sum((byte & 127) << 7 * place for place, byte in enumerate(written)) == number % (1 << 64)
+    assert [byte >> 7 for byte in written] == [1] * (len(written) - 1) + [0]
+
+
+def test_broken_utf8_goes_as_it_is() -> None:
+    assert b"\xff\xfe\xc3(" in encode("{}", [Entry(1, b"\xff\xfe\xc3(")])
+
+
+def test_a_lone_surrogate_in_a_label_does_not_stop_the_push() -> None:
+    assert read(encode('{app="\ud800"}', [Entry(1, b"x")]))[0] == '{app="?"}'
