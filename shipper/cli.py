@@ -50,6 +50,12 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a configuration file", allow_abbrev=False)
     check.add_argument("--config.file", metavar="FILE", dest="config", required=True)
     check.set_defaults(main=_check)
+
+    explain = commands.add_parser("explain", help="say why a handshake failed", allow_abbrev=False)
+    explain.add_argument("line", nargs="?", metavar="LINE", help="of the access log; - or none: standard input")
+    explain.add_argument("--file", metavar="FILE", help="read its lines")
+    explain.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: an object a line")
+    explain.set_defaults(main=_explain)
     return parser
 
 
@@ -86,6 +92,12 @@ def _check(options: argparse.Namespace) -> int:
     _loaded(options.config, {})
     print(f"{options.config}: fine")
     return 0
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from shipper.explain import command
+
+    return command.run(options.line, options.file, options.output)
 
 
 def _loaded(path: str | None, flags: dict[str, str | None]) -> Config:

@@ -42,6 +42,15 @@ class Metrics:
             registry=on,
         )
 
+        # the audit
+        self.handshake_failures = Counter(
+            "mtls_handshake_failures",
+            "Failed handshakes seen in the logs, each connection once where its lines tell; read again after a crash they "
+            "count again",
+            ["namespace", "app", "failure_reason", "side", "shipped"],
+            registry=on,
+        )
+
         # pushing
         self.push_seconds = Histogram(
             "shipper_push_duration_seconds",

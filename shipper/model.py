@@ -63,4 +63,10 @@ class Entries:
     @property
     def memory(self) -> int:
         """Bytes held until these are settled."""
-        return sum(entry.size + ENTRY_OVERHEAD for entry in self.entries)
+        return bytes_of(self.entries) + ENTRY_OVERHEAD * len(self.entries)
+
+
+def bytes_of(entries: list[Entry]) -> int:
+    """Bytes of lines and metadata."""
+    size = sum([len(entry[1]) for entry in entries])  # a list, and by place: a third of the time
+    return size + sum([entry.size - len(entry[1]) for entry in entries if entry[2]])

@@ -175,6 +175,7 @@ class ScrapeConfig(Section, frozen=True):
     job_name: Annotated[str, "the label `job`"] = "kubernetes-pods-istio-proxy"
     pod_logs: PodLogsConfig = PodLogsConfig()
     keep: Annotated[Literal["ut", "mtls"], "`ut`: lines with the flag UT; `mtls`: failed handshakes"] = "ut"
+    count_failures: Annotated[bool, "count failed handshakes by reason, also those that `keep: ut` does not ship"] = True
     labels: Annotated[
         tuple[str, ...], "fields that become labels; with `keep: mtls` also `failure_reason` and `side`"
     ] = LABELS

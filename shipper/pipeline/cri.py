@@ -17,9 +17,12 @@ STREAMS = (b"stdout", b"stderr")
 
 # The same lines, told apart for a whole block at once: what is JSON, and which is Envoy's text access log, Istio's
 # default format, `[2026-11-23T10:30:00.123Z] "GET /..`.  `[^ \n]` and `[ \t]` keep a match within its line.
-_PREFIX = rb"(?m)^(?:[^ \n]+ (?:stdout|stderr) F(?::[^ \n]*)? )?"
-JSON_LINE = re.compile(_PREFIX + rb"[ \t]*\{")
-TEXT_ACCESS_LOG = re.compile(_PREFIX + rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "')
+_PREFIX = rb"(?:[^ \n]+ (?:stdout|stderr) F(?::[^ \n]*)? )?"
+_JSON = rb"[ \t]*\{"
+_TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'
+JSON_LINE = re.compile(rb"(?m)^" + _PREFIX + _JSON)
+TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _TEXT)  # what begins with `{` has no prefix
+TEXT_CONTENT = re.compile(_TEXT)  # of a line that was taken apart
 
 
 class CriLine(NamedTuple):
@@ -54,6 +57,8 @@ def parse_time(text: bytes) -> int | None:
     second = _second(text[:19])
     if second is None:
         return None
+    if len(text) == 30 and text[29:] == b"Z" and text[19:20] == b"." and (digits := text[20:29]).isdigit():
+        return second * SECOND + int(digits)  # as nine in ten are
     rest = text[19:]
     if rest[-1:] == b"Z":
         fraction, offset = rest[:-1], 0
@@ -71,7 +76,7 @@ def parse_time(text: bytes) -> int | None:
 
 @lru_cache(maxsize=4096)  # lines of one second share it
 def _second(text: bytes) -> int | None:
-    if not re.fullmatch(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text):
+    if not re.fullmatch(rb"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d", text):  # Python 3.14 would take 24:00:00
         return None
     try:
         return calendar.timegm(datetime.fromisoformat(text.decode()).timetuple())

@@ -22,14 +22,14 @@ class Rule:
     judge: Callable[[Record], Failure | None]
 
 
-_TIMEOUT: Final = Failure("upstream_timeout", failure.UPSTREAM)
+TIMEOUT: Final = Failure("upstream_timeout", failure.UPSTREAM)
 
 
 def _upstream_timeout(record: Record) -> Failure | None:
     flags = record.get("response_flags")
     if type(flags) is not str:
         return None
-    return _TIMEOUT if flags == "UT" or "UT" in flags.split(",") else None
+    return TIMEOUT if flags == "UT" or "UT" in flags.split(",") else None
 
 
 # The value begins with the flag, or a comma stands before it; or one of its characters is escaped, and every escape

@@ -58,8 +58,8 @@ class Joiner:
         return self._close(held)
 
     def flush(self) -> Iterator[LogicalLine]:
-        """The log has ended: what was open is complete as it is. Oldest first."""
-        held, self._open = sorted(self._open.values(), key=lambda line: line.time), {}
+        """The log has ended: what was open is complete as it is. What began first comes first."""
+        held, self._open = list(self._open.values()), {}
         return map(self._close, held)
 
     def held(self, file: object) -> int | None:

@@ -1,70 +1,72 @@
 """The stages in order: a block of raw lines to the entries worth sending.
 
-scan, cri (partial), record, keep, labels. Pure: what is read comes in, values go out; no I/O, no clock.
+scan, cri (partial), record or text_format, keep (failure), labels. Pure: what is read comes in, values go out; no I/O,
+no clock.
 """
 
 import re
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from stringzilla import count
+from stringzilla import count, find
 
-from shipper.model import Block, Entry, Target
-from shipper.pipeline.cri import JSON_LINE, TEXT_ACCESS_LOG, parse_time, split_line
-from shipper.pipeline.failure import Failure
-from shipper.pipeline.keep import Rule
-from shipper.pipeline.labels import Admission, LabelSets
+from shipper.model import Block, Target
+from shipper.pipeline.assemble import (
+    KEPT,
+    MALFORMED,
+    NOT_JSON,
+    NOT_KEPT,
+    TEXT_FORMAT,
+    TOO_LONG,
+    Assembler,
+    Extract,
+    Plan,
+    is_json,
+)
+from shipper.pipeline.audit import Audit
+from shipper.pipeline.cri import JSON_LINE, TEXT_CONTENT, TEXT_LINE, split_line
+from shipper.pipeline.keep import MTLS, Rule
+from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
-from shipper.pipeline.record import KEYS, Record, parse_record, source_ip, text
+from shipper.pipeline.record import parse_record
 from shipper.pipeline.scan import candidates, count_lines
+from shipper.pipeline.text_format import literals, parse_text_line
 
-KEPT = "kept"
-# why a line is filtered
-NOT_KEPT, NOT_JSON, TEXT_FORMAT, MALFORMED = "no_match", "not_json", "text_format", "malformed"
-TOO_LONG = "line_too_long"  # why it is dropped
-FIELDS = {*KEYS, "source_ip", "failure_reason", "side"}  # those of a line; others are the target's
-
-
-@dataclass(slots=True)
-class Extract:
-    """What a block came to: lines = kept + filtered + dropped."""
-
-    lines: int = 0  # complete ones
-    streams: dict[str, list[Entry]] = field(default_factory=dict)  # kept entries by label text
-    filtered: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    overflowed: Counter[str] = field(default_factory=Counter)  # kept ones that lost a label value, by label
-
-    @property
-    def kept(self) -> int:
-        """Entries in all streams."""
-        return sum(map(len, self.streams.values()))
+# What a failed handshake holds as Envoy writes it now: enough to count, where `MTLS.literals` must be sound.
+COUNTED: Final = (b"TLS_error:", b"socket timeout", b'"NR', b",NR")
+UNCLEAR = "text_unclear"  # a text access log that can be read in two ways: a client has made it so
 
 
 class Pipeline:
-    """What is done to every line, as configured."""
+    """What is done to every line, as configured; without an `audit` failed handshakes are not counted."""
 
-    def __init__(self, rule: Rule, admission: Admission, metadata: Sequence[str], max_line_size: int) -> None:
-        self.rule, self.admission, self.max_line_size = rule, admission, max_line_size
-        self.values = [getter(name) for name in admission.names]
-        self.metadata = [(name, getter(name)) for name in metadata if name in FIELDS]
-        self.target_metadata = [name for name in metadata if name not in FIELDS]
+    def __init__(
+        self,
+        rule: Rule,
+        admission: Admission,
+        metadata: Sequence[str],
+        max_line_size: int,
+        audit: Audit | None = None,
+    ) -> None:
+        self.admission = admission
+        self._plan = Plan(rule, admission, metadata, max_line_size, audit)
 
     def open(self, target: Target) -> "TargetPipeline":
         """The pipeline of one target: its labels, and its lines in pieces."""
-        return TargetPipeline(self, target)
+        return TargetPipeline(self._plan, target)
 
 
 class TargetPipeline:
     """The stages, for the lines of one target."""
 
-    def __init__(self, shared: Pipeline, target: Target) -> None:
-        self._shared, self._rule = shared, shared.rule
-        self._labels = LabelSets(target.key, target.labels, shared.admission)
-        fields = target.fields
-        self._own_metadata = [(name, fields[name]) for name in shared.target_metadata if fields.get(name)]
-        self.joiner = Joiner(shared.max_line_size)
+    def __init__(self, plan: Plan, target: Target) -> None:
+        rule = plan.rule
+        self._literals = rule.literals
+        if plan.audit is not None and rule is not MTLS:  # what is not kept is counted all the same
+            self._literals = tuple(dict.fromkeys((*rule.literals, *COUNTED)))
+        self._text_literals = literals(rule.literals) if rule is MTLS else ()
+        self._assembler = Assembler(plan, target)
+        self.joiner = Joiner(plan.max_line_size)
 
     def feed(self, block: Block, now: int) -> Extract:
         """The block's entries; `now` is the time in nanoseconds for a line that tells none."""
@@ -73,12 +75,12 @@ class TargetPipeline:
             found.dropped[TOO_LONG] += block.too_long
         if not data:
             return found
-        if self.joiner or count(data, b" stdout P") or count(data, b" stderr P"):
+        kinds = self._kinds(data)
+        if kinds is None:
             for line in self._join(block, found):
-                self._take(line, found, now)
+                note(self._take(line.time, line.content, found, now), found)
         else:
-            self._take_candidates(data, found, now)
-        self._note_overflows(found)
+            self._take_candidates(data, kinds, found, now)
         return found
 
     def flush(self, now: int) -> Extract:
@@ -86,30 +88,38 @@ class TargetPipeline:
         found = Extract()
         for line in self.joiner.flush():
             found.lines += 1
-            self._take(line, found, now)
-        self._note_overflows(found)
+            note(self._take(line.time, line.content, found, now), found)
         return found
+
+    def _kinds(self, data: memoryview) -> tuple[int, int, int] | None:
+        """How many lines there are, of JSON and of Envoy's text format among them; None where each must be looked at.
+
+        A ` F {` elsewhere in a line can hide one that is not JSON among those not kept, never an entry: to look at
+        every line costs half the speed.
+        """
+        if self.joiner or count(data, b" stdout P") or count(data, b" stderr P"):
+            return None
+        lines, json, texts = count_lines(data), count(data, b" F {"), 0
+        if json != lines:  # something else is among them
+            json, texts = _matches(JSON_LINE, data), _matches(TEXT_LINE, data)
+        if texts and any(find(data, literal) >= 0 for literal in self._text_literals):
+            return None
+        return lines, json, texts
 
     # -- a block of whole lines: only candidates are looked at
 
-    def _take_candidates(self, data: memoryview, found: Extract, now: int) -> None:
-        lines = count_lines(data)
-        outcomes: Counter[str] = Counter()
-        for start, end in candidates(data, self._rule.literals):
-            parts = split_line(bytes(data[start:end]))
-            if parts is not None and is_json(parts.content):
-                outcomes[self._keep(parts.time, parts.content, found, now)] += 1
-        json_lines = count(data, b" F {")
-        if json_lines != lines:  # something else is among them
-            json_lines, text_lines = _matches(JSON_LINE, data), _matches(TEXT_ACCESS_LOG, data)
-            found.filtered[TEXT_FORMAT] += text_lines
-            found.filtered[NOT_JSON] += lines - json_lines - text_lines
+    def _take_candidates(self, data: memoryview, kinds: tuple[int, int, int], found: Extract, now: int) -> None:
+        lines, json, texts = kinds
+        outcomes = self._assembler.take_lines(candidates(data, self._literals), found, now)
         found.lines += lines
-        found.dropped[TOO_LONG] += outcomes[TOO_LONG]
+        found.filtered[NOT_JSON] += lines - json - texts
+        found.filtered[NOT_KEPT if self._text_literals else TEXT_FORMAT] += texts
         found.filtered[MALFORMED] += outcomes[MALFORMED]
-        found.filtered[NOT_KEPT] += json_lines - outcomes[KEPT] - outcomes[TOO_LONG] - outcomes[MALFORMED]
+        found.filtered[NOT_KEPT] += json - outcomes[KEPT] - outcomes[TOO_LONG] - outcomes[MALFORMED]
+        if outcomes[TOO_LONG]:
+            found.dropped[TOO_LONG] += outcomes[TOO_LONG]
 
-    # -- a block with lines in pieces: every line is looked at
+    # -- a block with lines in pieces, or in text that may be kept: every line is looked at
 
     def _join(self, block: Block, found: Extract) -> Iterator[LogicalLine]:
         at = block.start
@@ -126,70 +136,30 @@ class TargetPipeline:
                 found.lines += 1
                 yield line
 
-    def _take(self, line: LogicalLine, found: Extract, now: int) -> None:
-        content = line.content
+    def _take(self, time: bytes, content: bytes | None, found: Extract, now: int) -> str:
         if content is None:
-            outcome = TOO_LONG
-        elif not is_json(content):
-            outcome = TEXT_FORMAT if TEXT_ACCESS_LOG.match(content) else NOT_JSON
-        elif not any(literal in content for literal in self._rule.literals):
-            outcome = NOT_KEPT
-        else:
-            outcome = self._keep(line.time, content, found, now)
-        if outcome == TOO_LONG:
-            found.dropped[outcome] += 1
-        elif outcome != KEPT:
-            found.filtered[outcome] += 1
-
-    # -- one candidate
-
-    def _keep(self, time: bytes, content: bytes, found: Extract, now: int) -> str:
-        """What becomes of it: kept, and then it is among the entries, or why not."""
-        if len(content) > self._shared.max_line_size:
             return TOO_LONG
-        record = parse_record(content)
-        if record is None:
-            return MALFORMED
-        verdict = self._rule.judge(record)
-        if verdict is None:
+        if not is_json(content):
+            return self._take_text(time, content, found, now) if TEXT_CONTENT.match(content) else NOT_JSON
+        if not any(literal in content for literal in self._literals):
             return NOT_KEPT
-        nanos = parse_time(time) if time else own_time(record, now)
-        if nanos is None:
-            return MALFORMED
-        values = tuple([value(record, verdict) for value in self._shared.values])
-        entry = Entry(nanos, content, self._metadata(record, verdict) if self._shared.metadata else ())
-        found.streams.setdefault(self._labels.text(values), []).append(entry)
-        return KEPT
+        return self._assembler.take(time, content, parse_record(content), found, now)
 
-    def _metadata(self, record: Record, verdict: Failure) -> tuple[tuple[str, str], ...]:
-        line = [(name, value) for name, get in self._shared.metadata if (value := get(record, verdict))]
-        return (*self._own_metadata, *line)
-
-    def _note_overflows(self, found: Extract) -> None:
-        if self._labels.overflowed:
-            found.overflowed, self._labels.overflowed = self._labels.overflowed, Counter()
+    def _take_text(self, time: bytes, content: bytes, found: Extract, now: int) -> str:
+        if not self._text_literals:
+            return TEXT_FORMAT
+        if not any(literal in content for literal in self._text_literals):
+            return NOT_KEPT
+        record = parse_text_line(content)
+        return UNCLEAR if record is None else self._assembler.take(time, content, record, found, now)
 
 
-def is_json(content: bytes) -> bool:
-    """Whether it looks like a JSON object; blanks may stand before it."""
-    return content[:1] == b"{" or content.lstrip(b" \t")[:1] == b"{"
-
-
-def own_time(record: Record, now: int) -> int:
-    """The time of a line without a CRI prefix: the access log's, else that of reading."""
-    nanos = parse_time(text(record, "start_time").encode(errors="replace"))
-    return now if nanos is None else nanos
-
-
-def getter(field: str) -> Callable[[Record, Failure], str]:
-    """How a field's value is had from a record and the verdict on it."""
-    if field in KEYS:
-        return lambda record, _, key=KEYS[field]: text(record, key)  # type: ignore[misc]
-    if field == "source_ip":
-        return lambda record, _: source_ip(record)
-    if field == "failure_reason":
-        return lambda _, verdict: verdict.reason
-    return lambda _, verdict: verdict.side
+def note(outcome: str, found: Extract) -> None:
+    """Count a line by what became of it."""
+    if outcome == TOO_LONG:
+        found.dropped[outcome] += 1
+    elif outcome != KEPT:
+        found.filtered[outcome] += 1
 
 
 def _matches(pattern: re.Pattern[bytes], data: memoryview) -> int:

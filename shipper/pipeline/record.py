@@ -50,10 +50,10 @@ def text(record: Record, key: str) -> str:
 
 def source_ip(record: Record) -> str:
     """The client's address without its port."""
-    return _without_port(text(record, "downstream_remote_address"))
+    return without_port(text(record, "downstream_remote_address"))
 
 
-def _without_port(address: str) -> str:
+def without_port(address: str) -> str:
     """`10.244.2.9:41512`, `[fd00::7]:41512` and `10.244.2.9` to the address alone."""
     host, colon, port = address.rpartition(":")
     if not colon or not port.isdigit() or (":" in host and not host.startswith("[")):

@@ -6,25 +6,33 @@ little.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from stringzilla import count, find, rfind
 
-NEWLINE = b"\n"
+NEWLINE: Final = b"\n"
+PROBE: Final = 32  # hits after which it is decided how to go on
+CLOSE: Final = 4096  # bytes between hits
 
 
-def candidates(data: memoryview, literals: Sequence[bytes]) -> Iterator[tuple[int, int]]:
-    """(start, end) of each line that holds one of the literals, in order, without the newline.
+def candidates(data: memoryview, literals: Sequence[bytes]) -> Iterator[bytes]:
+    """Each line that holds one of the literals, in order, without its newline.
 
-    `data` is whole lines: it ends with a newline.
+    `data` is whole lines: it ends with a newline. Where hits lie close together the rest of the block is split, for
+    then searching is dearer.
     """
     hits = {literal: at for literal in literals if (at := find(data, literal)) >= 0}
-    line_start = 0
+    found = line_start = 0
     while hits:
         hit = min(hits.values())
         start = rfind(data, NEWLINE, line_start, hit) + 1 or line_start
         end = find(data, NEWLINE, hit)
-        yield start, end
+        yield bytes(data[start:end])
         line_start = end + 1
+        found += 1
+        if found == PROBE and line_start < PROBE * CLOSE:
+            yield from _every(data[line_start:-1], literals)
+            return
         for literal, at in list(hits.items()):
             if at < line_start:
                 at = find(data, literal, line_start)
@@ -32,6 +40,15 @@ def candidates(data: memoryview, literals: Sequence[bytes]) -> Iterator[tuple[in
                     del hits[literal]
                 else:
                     hits[literal] = at
+
+
+def _every(data: memoryview, literals: Sequence[bytes]) -> Iterator[bytes]:
+    """The same, by looking at every line."""
+    for line in bytes(data).split(NEWLINE):
+        for literal in literals:
+            if find(line, literal) >= 0:
+                yield line
+                break
 
 
 def count_lines(data: memoryview) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import snappy
 
-from shipper.model import Entries, Entry
+from shipper.model import Entries, Entry, bytes_of
 from shipper.wire import encode
 
 
@@ -57,7 +57,7 @@ class Batch:
         return self._of(first), self._of(second)
 
     def _of(self, parts: list[Entries]) -> "Batch":
-        return Batch(self.labels, parts, self.since, sum(size_of(part.entries) for part in parts))
+        return Batch(self.labels, parts, self.since, sum(bytes_of(part.entries) for part in parts))
 
     def shares(self, refused: Mapping[int, str]) -> Iterator[tuple[Entries, int]]:
         """Each part, and how many of its entries are among the refused places."""
@@ -84,9 +84,3 @@ def divided(entries: Entries, at: int) -> tuple[Entries, Entries]:
         Entries(entries.labels, entries.entries[:at], entries.ticket),
         Entries(entries.labels, entries.entries[at:], entries.ticket),
     )
-
-
-def size_of(entries: list[Entry]) -> int:
-    """Bytes of lines and metadata."""
-    size = sum([len(entry[1]) for entry in entries])
-    return size + sum([entry.size - len(entry[1]) for entry in entries if entry[2]])

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shipper.model import Entries, Entry
-from shipper.sink.batch import Batch, size_of
+from shipper.model import Entries, Entry, bytes_of
+from shipper.sink.batch import Batch
 
 SECOND = 1_000_000_000
 HARD_LIMIT = 3 << 20  # bytes of a request: Loki passes messages of up to 4 MiB
@@ -38,7 +38,7 @@ class Piece:
         some = entries.entries
         times = [entry[0] for entry in some]
         longest = max([len(entry[1]) for entry in some])
-        return cls(entries, came, size_of(some), min(times), max(times), longest)
+        return cls(entries, came, bytes_of(some), min(times), max(times), longest)
 
     @property
     def rest(self) -> Sequence[Entry]:

@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.model import Entries, Entry, Ticket
-from shipper.sink.batch import Batch, size_of
+from shipper.model import Entries, Entry, Ticket, bytes_of
+from shipper.sink.batch import Batch
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes: sum(sizes) > 1)
 
@@ -15,7 +15,7 @@ def batch_of(sizes: list[int]) -> Batch:
         Entries("{}", [Entry(next(number), b"x" * at) for at in range(size)], Ticket(object(), object(), 0))
         for size in sizes
     ]
-    return Batch("{}", parts, 1.0, sum(size_of(part.entries) for part in parts))
+    return Batch("{}", parts, 1.0, sum(bytes_of(part.entries) for part in parts))
 
 
 def tickets(*batches: Batch) -> list[Ticket]:
@@ -51,4 +51,4 @@ def test_a_repetition_is_the_same_bytes() -> None:
 
 
 def test_size_counts_metadata() -> None:
-    assert size_of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]) == 10
+    assert bytes_of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]) == 10

@@ -1,0 +1,67 @@
+"""`shipper explain`: where the lines come from, where the answers go, and the exit code."""
+
+import io
+import os
+import sys
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final, TextIO
+
+from shipper.config import ConfigError
+from shipper.explain.lines import Unreadable, read
+from shipper.explain.render import as_json, as_text
+from shipper.explain.report import explain
+
+FINE, SOME_UNREADABLE, FAILED, INTERRUPTED = 0, 1, 1, 130
+STDIN: Final = "-"
+
+
+def run(line: str | None, file: str | None, output: str) -> int:
+    """Explain one line, a file, or standard input; `output` is text or json. The exit code: 1 when a line could not
+    be read. ConfigError when the file cannot be opened."""
+    if line is not None and file is not None:
+        raise ConfigError("explain: give a line or --file, not both")
+    try:
+        with _source(line, file) as lines:
+            return _explain(lines, sys.stdout, output)
+    except BrokenPipeError:  # `| head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain once more
+        return FINE
+    except OSError as error:  # a disk that fails, or is full
+        print(f"shipper: explain: {error.strerror}", file=sys.stderr)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+
+
+def _source(line: str | None, file: str | None) -> AbstractContextManager[Iterable[bytes]]:
+    if file is not None:
+        try:
+            return Path(file).open("rb")
+        except OSError as error:
+            raise ConfigError(f"explain: {file}: {error.strerror}") from error
+    if line is not None and line != STDIN:
+        return io.BytesIO(os.fsencode(line))
+    if sys.stdin.isatty():
+        print("shipper: explain: lines are read from the terminal; Ctrl-D ends them", file=sys.stderr)
+    return nullcontext(sys.stdin.buffer)
+
+
+def _explain(lines: Iterable[bytes], to: TextIO, output: str) -> int:
+    code, color, between = FINE, _colored(to), ""
+    if isinstance(to, io.TextIOWrapper):
+        to.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
+    for found in read(lines):
+        said = found if isinstance(found, Unreadable) else explain(found)
+        if said is found:
+            code = SOME_UNREADABLE
+        answer = as_json(said) if output == "json" else between + as_text(said, color=color)
+        print(answer, file=to, flush=True)  # at once: the input may be a log that is followed
+        between = "\n"
+    return code
+
+
+def _colored(to: TextIO) -> bool:
+    """Only for a person at a terminal who has not said otherwise (no-color.org)."""
+    return to.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,180 @@
+"""One record to all that can be said of it: the agent's decision, who, to whom, why, and what to run next.
+
+Values from the line are passed on as they are, and may be made by the peer. Only those that can do no harm in a shell
+are put into commands.
+"""
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final
+
+from shipper.explain.certificate import Certificate, peer_certificate
+from shipper.explain.flags import flags_in_words
+from shipper.explain.lines import Readable
+from shipper.explain.missing import Missing, limits_of, missing_fields
+from shipper.explain.texts import FIND_PEER, TEXTS
+from shipper.explain.verdict import HANDSHAKE_FAILURE, UPSTREAM_TIMEOUT, not_a_handshake
+from shipper.pipeline.failure import DOWNSTREAM, REASONS, Failure
+from shipper.pipeline.keep import MTLS
+from shipper.pipeline.record import Record, source_ip, text, without_port
+
+# Envoy's own words, in the order of their weight.
+_EVIDENCE: Final = (
+    "response_flags",
+    "response_code",
+    "response_code_details",
+    "connection_termination_details",
+    "downstream_transport_failure_reason",
+    "upstream_transport_failure_reason",
+)
+_NAME: Final = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"  # a DNS label: no shell has a meaning for it
+_SPIFFE: Final = re.compile(rf"spiffe://[^/]+/ns/({_NAME})/sa/[^/]+")
+_HOST: Final = re.compile(rf"outbound\|\d+\|[^|]*\|({_NAME}(?:\.{_NAME})*)")
+_SERVICE: Final = re.compile(rf"{_NAME}\.({_NAME})\.svc(?:\..*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """The one who connected to this proxy. Names are the client's claim where its certificate was refused."""
+
+    san: str | None
+    subject: str | None
+    issuer: str | None
+    serial: str | None
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whom:
+    """Where the connection went: `san` is this proxy's with side downstream, the upstream's otherwise."""
+
+    san: str | None
+    sni: str | None
+    address: str | None
+    cluster: str | None
+    host: str | None
+    authority: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One line explained; the fields are the keys of `--output json`."""
+
+    line: int
+    format: str
+    keep: bool  # by `keep: mtls`
+    verdict: str
+    failure_reason: str | None
+    side: str | None
+    summary: str
+    time: str | None
+    who: Who
+    to: Whom
+    certificate: Certificate | None
+    evidence: dict[str, str]
+    flags: dict[str, str]
+    meaning: str
+    causes: tuple[str, ...]
+    next: tuple[str, ...]
+    missing: tuple[Missing, ...]
+    limits: tuple[str, ...]
+
+
+def explain(line: Readable) -> Report:
+    """All that can be said of a record."""
+    record, failure = line.record, MTLS.judge(line.record)
+    causes: tuple[str, ...] = ()
+    commands: tuple[str, ...] = ()
+    if failure is None:
+        verdict, meaning, limits = not_a_handshake(record)
+        summary = verdict.replace("_", " ")
+    else:
+        verdict = UPSTREAM_TIMEOUT if failure.reason == UPSTREAM_TIMEOUT else HANDSHAKE_FAILURE
+        summary, (meaning, causes, commands) = REASONS[failure.reason], TEXTS[failure.reason]
+        commands, limits = _filled(commands, record, failure), limits_of(record, failure)
+    return Report(
+        line=line.line,
+        format=line.format,
+        keep=failure is not None,
+        verdict=verdict,
+        failure_reason=failure.reason if failure else None,
+        side=failure.side if failure else None,
+        summary=summary,
+        time=_value(record, "start_time"),
+        who=_who(record),
+        to=_whom(record, failure),
+        certificate=peer_certificate(record, failure),
+        evidence={key: value for key in _EVIDENCE if (value := text(record, key)) not in ("", "0")},
+        flags=flags_in_words(record),
+        meaning=meaning,
+        causes=causes,
+        next=commands,
+        missing=missing_fields(record, failure, verdict),
+        limits=limits,
+    )
+
+
+def _who(record: Record) -> Who:
+    return Who(
+        san=_value(record, "downstream_peer_uri_san"),
+        subject=_value(record, "downstream_peer_subject"),
+        issuer=_value(record, "downstream_peer_issuer"),
+        serial=_value(record, "downstream_peer_serial"),
+        address=_value(record, "downstream_remote_address"),
+    )
+
+
+def _whom(record: Record, failure: Failure | None) -> Whom:
+    inbound = failure.side == DOWNSTREAM if failure else text(record, "downstream_local_uri_san") != ""
+    return Whom(
+        san=_value(record, "downstream_local_uri_san" if inbound else "upstream_peer_uri_san"),
+        sni=_value(record, "requested_server_name"),
+        address=_value(record, "downstream_local_address"),
+        cluster=_value(record, "upstream_cluster"),
+        host=_value(record, "upstream_host"),
+        authority=_value(record, "authority"),
+    )
+
+
+def _value(record: Record, key: str) -> str | None:
+    return text(record, key) or None
+
+
+def _filled(commands: tuple[str, ...], record: Record, failure: Failure) -> tuple[str, ...]:
+    """The commands with what the line tells, after the one that finds the peer; some placeholders stay."""
+    known = _downstream_names(record) if failure.side == DOWNSTREAM else _upstream_names(record)
+    if known["<peer-ip>"]:
+        commands = (FIND_PEER, *commands)
+    return tuple(re.sub(r"<[a-z-]+>", lambda found: known.get(found[0]) or found[0], one) for one in commands)
+
+
+def _downstream_names(record: Record) -> dict[str, str]:
+    return {
+        "<peer-ip>": _pod_ip(source_ip(record)),
+        "<peer-namespace>": _group(_SPIFFE, text(record, "downstream_peer_uri_san")),
+        "<namespace>": _group(_SPIFFE, text(record, "downstream_local_uri_san")),
+    }
+
+
+def _upstream_names(record: Record) -> dict[str, str]:
+    host = _group(_HOST, text(record, "upstream_cluster"))
+    return {
+        "<peer-ip>": _pod_ip(without_port(text(record, "upstream_host"))),
+        "<peer-namespace>": _group(_SERVICE, host),
+        "<host>": host,
+    }
+
+
+def _group(pattern: re.Pattern[str], value: str) -> str:
+    found = pattern.fullmatch(value)
+    return found[1] if found else ""
+
+
+def _pod_ip(address: str) -> str:
+    """The address as text that a pod may have; empty for none, and for a loopback."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return ""
+    return "" if found.is_loopback or "%" in address else str(found)

@@ -1,0 +1,135 @@
+"""What a line is that tells of no failed handshake: another failure, none, or one cannot tell.
+
+Never calls a line healthy that might hide a failure: without the field for the cause, a failed handshake and a
+connection that carried nothing write the same line.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from shipper.explain.flags import flags_in_words
+from shipper.pipeline.record import Record, text
+
+HANDSHAKE_FAILURE, UPSTREAM_TIMEOUT = "handshake_failure", "upstream_timeout"
+OTHER_FAILURE, NO_FAILURE, CANNOT_TELL = "other_failure", "no_failure", "cannot_tell"
+
+REFUSED_UNSEEN: Final = (
+    "On TLS 1.3 a client learns nothing of why its certificate is refused: the cause is in the log of the other side's "
+    "listener."
+)
+
+
+class Verdict(NamedTuple):
+    """Of a line that `keep: mtls` does not keep."""
+
+    verdict: str
+    meaning: str
+    limits: tuple[str, ...] = ()
+
+
+def not_a_handshake(record: Record) -> Verdict:
+    """What the line is instead."""
+    for judge in _JUDGES:
+        if found := judge(record):
+            return found
+    return Verdict(
+        CANNOT_TELL,
+        "Nothing on this line says that a handshake failed, and nothing says that it did not. A failed handshake and "
+        "a connection that carried no data look the same without downstream_transport_failure_reason.",
+    )
+
+
+def _denied(record: Record) -> Verdict | None:
+    said = text(record, "connection_termination_details") + text(record, "response_code_details")
+    if "rbac_access_denied" not in said:
+        return None
+    return Verdict(OTHER_FAILURE, "An AuthorizationPolicy denied it. The handshake was not the problem.")
+
+
+def _not_connected(record: Record) -> Verdict | None:
+    if "delayed_connect_error" not in text(record, "upstream_transport_failure_reason").replace(" ", "_"):
+        return None
+    return Verdict(
+        OTHER_FAILURE,
+        "The TCP connection to the upstream was not made, so TLS towards it never began. It is refused or unreachable.",
+        ("Whether the client's own handshake failed too: on a TCP port a refused upstream may hide that.",)
+        if text(record, "response_code") in ("", "0")
+        else (),
+    )
+
+
+def _closed_by_upstream(record: Record) -> Verdict | None:
+    if "UC" not in flags_in_words(record):
+        return None
+    meaning = "The upstream closed the connection before it answered. The line does not say why."
+    return Verdict(OTHER_FAILURE, meaning, (REFUSED_UNSEEN,))
+
+
+def _after_handshake(record: Record) -> Verdict | None:
+    reason = text(record, "downstream_transport_failure_reason").replace("_", " ")
+    if "TLS error:" not in reason or reason.startswith("TLS error|"):
+        return None
+    return Verdict(
+        NO_FAILURE, "The connection ended with a TLS error after it had carried data, so its handshake was over."
+    )
+
+
+def _flagged(record: Record) -> Verdict | None:
+    flags = flags_in_words(record)
+    if not flags:
+        return None
+    words = "; ".join(f"{name} = {meaning}" for name, meaning in flags.items())
+    if "UF" in flags and "upstream_transport_failure_reason" not in record:
+        return Verdict(CANNOT_TELL, f"It ended with {words}. Whether TLS was the cause, this log format does not say.")
+    return Verdict(OTHER_FAILURE, f"It ended with {words}. Nothing on the line speaks of a handshake.")
+
+
+def _answered(record: Record) -> Verdict | None:
+    code = text(record, "response_code")
+    if code in ("", "0"):
+        return None
+    return Verdict(NO_FAILURE, f"An HTTP request that was answered with {code}. The connection it came on worked.")
+
+
+def _used(record: Record) -> Verdict | None:
+    received, sent = (text(record, key) not in ("", "0") for key in ("bytes_received", "bytes_sent"))
+    if not sent and _towards_upstream(record):
+        return Verdict(
+            CANNOT_TELL,
+            "The connection ended and nothing had come back from the upstream. The handshake with it may have failed.",
+            (REFUSED_UNSEEN,),
+        )
+    if not sent and not received:
+        return None
+    return Verdict(
+        NO_FAILURE,
+        "The client's connection carried data, so its handshake was fine. What became of an HTTP request on it stands "
+        "on the line of that request.",
+    )
+
+
+def _quiet(record: Record) -> Verdict | None:
+    if "downstream_transport_failure_reason" not in record:
+        return None
+    reason = text(record, "downstream_transport_failure_reason")
+    noted = " The reason on it is a note of the TLS inspector, which healthy plaintext has too." if reason else ""
+    meaning = f"A connection that ended without data and without an error: a probe, or a client that left.{noted}"
+    return Verdict(NO_FAILURE, meaning)
+
+
+def _towards_upstream(record: Record) -> bool:
+    """Whether it is a client's side line, of a proxy that connected on; an inbound one names itself or its cluster."""
+    inbound = text(record, "downstream_local_uri_san") or text(record, "upstream_cluster").startswith("inbound|")
+    return text(record, "upstream_host") != "" and not inbound
+
+
+_JUDGES: Final[tuple[Callable[[Record], Verdict | None], ...]] = (
+    _denied,
+    _not_connected,
+    _closed_by_upstream,
+    _after_handshake,
+    _flagged,
+    _answered,
+    _used,
+    _quiet,
+)

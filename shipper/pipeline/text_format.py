@@ -1,0 +1,109 @@
+"""Istio's default text access log to the record its JSON twin has.
+
+    [TIME] "METHOD PATH PROTOCOL" CODE FLAGS DETAILS TERMINATION "UPSTREAM_REASON" RECEIVED SENT DURATION SERVICE_TIME
+    "FORWARDED_FOR" "USER_AGENT" "REQUEST_ID" "AUTHORITY" "UPSTREAM_HOST" CLUSTER UPSTREAM_LOCAL LOCAL REMOTE SNI ROUTE
+
+Envoy escapes nothing here, and the client writes the path, the user agent, the request id and the list of forwarders:
+a header may hold quotes and blanks, and look like the end of one field and the next six. So the two groups between
+what the client writes are looked for everywhere. A line that has either of them twice can be read in two ways, and is
+not read at all. Knows nothing of CRI prefixes, and not what a record means.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+_TIME: Final = re.compile(r'\[(\d{4}-\d\d-\d\dT[^\] ]*)\] "')
+_REQUEST: Final = re.compile(r"([^ ]+) (.+) (-|HTTP/[0-9.]+)")
+
+# From the quote after the protocol to the quote before the forwarders. The termination details are bare words with
+# blanks between; the reason may hold quotes that a peer has put into its SAN, but Envoy leaves no blank beside them.
+_OUTCOME: Final = re.compile(
+    r"""(?= " [ ] (\d{1,3}) [ ] ([A-Za-z0-9_,-]+) [ ] ([^ ]+) [ ] ((?:[^" ]++ [ ])++)
+            " ((?: [^" ]++ | "(?![ ]) | [ ](?!") )*+)
+            " [ ] (\d+) [ ] (\d+) [ ] (\d+|-) [ ] ([^" ]+) [ ] (") )""",
+    re.VERBOSE,
+)
+
+# From the quote after the request id to the end. Envoy keeps blanks out of the SNI; a route is named by its owner.
+_ENDS: Final = re.compile(
+    r"""(?= " [ ] "([^" ]*)" [ ] "([^" ]*)" [ ] ([^" ]+) [ ] ([^" ]+) [ ] ([^" ]+) [ ] ([^" ]+)
+            [ ] ([^ ]+) [ ] (.+)\Z )""",
+    re.VERBOSE,
+)
+
+_OUTCOME_KEYS: Final = (
+    "response_code",
+    "response_flags",
+    "response_code_details",
+    "connection_termination_details",
+    "upstream_transport_failure_reason",
+    "bytes_received",
+    "bytes_sent",
+    "duration",
+    "upstream_service_time",
+)
+_REQUEST_KEYS: Final = ("method", "path", "protocol")
+_CLIENT_KEYS: Final = ("x_forwarded_for", "user_agent", "request_id")
+_ENDS_KEYS: Final = (
+    "authority",
+    "upstream_host",
+    "upstream_cluster",
+    "upstream_local_address",
+    "downstream_local_address",
+    "downstream_remote_address",
+    "requested_server_name",
+    "route_name",
+)
+_NUMBERS: Final = frozenset({"response_code", "bytes_received", "bytes_sent", "duration"})
+
+
+def parse_text_line(content: bytes) -> dict[str, object] | None:
+    """The record of a line without its newline, with the keys and types of Istio's JSON format: `-` is None, but for
+    `response_flags`, whose none is `-` there too.
+
+    None for any other text, and for a line that can be read in two ways. Where only the forwarders, the user agent and
+    the request id run into each other, their keys are left out. What is not UTF-8 becomes U+FFFD.
+    """
+    line = content.decode("utf-8", "replace")
+    opening = _TIME.match(line)
+    outcome = _only(_OUTCOME, line, opening.end() - 1) if opening else None
+    ends = _only(_ENDS, line, outcome.end(10) - 1) if outcome else None
+    if opening is None or outcome is None or ends is None:
+        return None
+    request = _REQUEST.fullmatch(line, opening.end(), outcome.start())
+    if request is None:
+        return None
+    record: dict[str, object] = {"start_time": opening[1]}
+    record |= zip(_REQUEST_KEYS, map(_value, request.groups()), strict=True)
+    record |= zip(_OUTCOME_KEYS, map(_value, outcome.groups()[:9]), strict=True)
+    record |= zip(_ENDS_KEYS, map(_value, ends.groups()), strict=True)
+    client = line[outcome.end(10) : ends.start()].split('" "')
+    if len(client) == len(_CLIENT_KEYS):
+        record |= zip(_CLIENT_KEYS, map(_value, client), strict=True)
+    record["response_flags"] = record["response_flags"] or "-"
+    for key in _NUMBERS:
+        record[key] = _number(record[key])
+    return record
+
+
+def literals(of_json: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The literals of a keep rule, given for JSON, as they stand in a text line: a blank is where the quote was, and
+    nothing is escaped."""
+    return tuple(literal.replace(b'"', b" ") for literal in of_json if not literal.startswith(b"\\"))
+
+
+def _only(pattern: re.Pattern[str], line: str, start: int) -> re.Match[str] | None:
+    """The one match from `start` on; None when there is none, or another."""
+    found = pattern.finditer(line, start)
+    first = next(found, None)
+    return first if next(found, None) is None else None
+
+
+def _value(text: str | None) -> str | None:
+    text = (text or "").rstrip(" ")
+    return None if text == "-" else text
+
+
+def _number(value: object) -> int | None:
+    return int(value) if isinstance(value, str) else None
