@@ -29,6 +29,12 @@ class Metrics:
         # reading
         self.bytes_read = Counter("shipper_bytes_read", "Bytes read from logs", registry=on)
         self.files_truncated = Counter("shipper_files_truncated", "Files that shrank under the reader", registry=on)
+        self.files_lost = Counter(
+            "shipper_files_lost", "Files that were gone before they were read to their end", registry=on
+        )
+        self.bytes_lost = Counter(
+            "shipper_bytes_lost", "Bytes of those that are known to be unread; there may have been more", registry=on
+        )
         self.read_errors = Counter(
             "shipper_read_errors", "Files that could not be read, by error", ["error"], registry=on
         )
@@ -42,11 +48,25 @@ class Metrics:
             registry=on,
         )
 
+        # what pods are
+        self.kubernetes_pods = Gauge("shipper_kubernetes_pods", "Pods the Kubernetes API has told of", registry=on)
+        self.kubernetes_targets = Counter(
+            "shipper_kubernetes_targets",
+            "New logs by their pod's metadata: found, or none in time",
+            ["metadata"],
+            registry=on,
+        )
+        self.kubernetes_errors = Counter(
+            "shipper_kubernetes_errors",
+            "Requests to the Kubernetes API that failed, by reason",
+            ["reason"],
+            registry=on,
+        )
+
         # the audit
         self.handshake_failures = Counter(
             "mtls_handshake_failures",
-            "Failed handshakes seen in the logs, each connection once where its lines tell; read again after a crash they "
-            "count again",
+            "Failed handshakes seen in the logs, each connection once; lines read again after a crash count again",
             ["namespace", "app", "failure_reason", "side", "shipped"],
             registry=on,
         )

@@ -11,6 +11,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 STORED = (200, 204)  # and nothing else: 260 says that nothing was taken
+STREAM_RATE = "stream_rate_limit"  # the cause of a stream's own rate
 LONGEST_RETRY_AFTER = 300.0  # seconds; a server may not send us away for longer at once
 
 _MEANING = {
@@ -73,7 +74,7 @@ def judge(status: int, text: str, retry_after: float = 0.0) -> Trouble | None:
 
 def _limited(said: str, text: str, retry_after: float) -> Trouble:
     if "per stream rate limit" in said:
-        return StreamLimited("stream_rate_limit", text, retry_after)
+        return StreamLimited(STREAM_RATE, text, retry_after)
     if "maximum active stream limit" in said:
         return StreamLimited("stream_limit", text, retry_after)
     return TenantLimited("http_429", _explained(429, text), retry_after)

@@ -22,7 +22,7 @@ class Batch:
     since: float  # when its oldest entry came (monotonic clock)
     size: int  # bytes of lines and metadata
     body: bytes = b""  # once it was sent: a repetition is the same bytes
-    tenant_limits: int = 0  # how often the tenant's rate refused it
+    rate_limits: int = 0  # how often a rate refused it, the tenant's or its stream's
     suspicion: "Suspicion | None" = None
 
     @property

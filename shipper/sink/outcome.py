@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from shipper.backoff import waits
 from shipper.config import BackoffConfig
 from shipper.metrics import Metrics
-from shipper.sink.answer import Refused, StreamLimited, TenantLimited, TooLarge, Trouble, Unavailable
+from shipper.sink.answer import STREAM_RATE, Refused, StreamLimited, TenantLimited, TooLarge, Trouble, Unavailable
 from shipper.sink.batch import Batch, Suspicion
 from shipper.sink.destination import Attempt, Destination, RequestSize
 from shipper.sink.refusal import NoVerdict, read
@@ -21,7 +21,7 @@ from shipper.sink.throttle import Throttle
 log = logging.getLogger(__name__)
 
 PATIENCE = 180.0  # seconds a batch may be refused with unknown words before it is bisected
-SMALLEST_FOR_RATE = 16 << 10  # bytes: no tenant's burst is smaller, so a refusal is about time then
+SMALLEST_FOR_RATE = 16 << 10  # bytes: no burst is smaller, so a refusal is about time then
 REMEMBERED_STREAMS = 10_000  # whose newest time is kept
 
 
@@ -76,7 +76,9 @@ class Outcome:
             case Unavailable():
                 self._unavailable(stream, batch, trouble, attempt)
             case StreamLimited():
-                self._limited(stream, (batch,), trouble, attempt)
+                is_rate = trouble.cause == STREAM_RATE and self._exceeds_burst(batch)
+                batches = self._alike(batch, batch.halves()) if is_rate else (batch,)
+                self._limited(stream, batches, trouble, attempt)
             case TooLarge():
                 self._too_large(stream, batch, trouble, attempt)
             case _:
@@ -93,15 +95,18 @@ class Outcome:
     def _unavailable(self, stream: Stream, batch: Batch, trouble: Unavailable, attempt: Attempt) -> None:
         self._repeats(trouble.cause)
         self._destination.failed(attempt, trouble)
-        if isinstance(trouble, TenantLimited):
-            batch.tenant_limits += 1
-            if batch.tenant_limits > 1 and batch.size > SMALLEST_FOR_RATE and len(batch) > 1:
-                stream.give_back(*self._smaller(batch))  # a request above the burst is refused for ever
-                return
+        if isinstance(trouble, TenantLimited) and self._exceeds_burst(batch):
+            stream.give_back(*self._smaller(batch))
+            return
         stream.give_back(batch)
 
+    def _exceeds_burst(self, batch: Batch) -> bool:
+        """Whether a rate refused it more than once: above the burst it is refused for ever, however long it waits."""
+        batch.rate_limits += 1
+        return batch.rate_limits > 1 and batch.size > SMALLEST_FOR_RATE and len(batch) > 1
+
     def _limited(self, stream: Stream, batches: tuple[Batch, ...], trouble: Trouble, attempt: Attempt) -> None:
-        self._repeats("stream_rate_limit" if isinstance(trouble, Refused) else trouble.cause)
+        self._repeats(STREAM_RATE if isinstance(trouble, Refused) else trouble.cause)
         self._destination.works(attempt, stored=False)
         stream.back_off(self._clock(), self._waits(), trouble.retry_after)
         stream.give_back(*batches)

@@ -1,18 +1,72 @@
-"""Enters what was read into the agent's books, in the same step in which it is handed on: so the ledger closes."""
+"""Enters what was read into the agent's books, in the same step in which it is handed on: so the ledger closes.
+
+And says what an operator must hear of it.
+"""
+
+from collections import Counter
+from typing import Final
 
 from shipper.metrics import Metrics
-from shipper.pipeline.pipeline import Extract
+from shipper.model import Target
+from shipper.pipeline.assemble import Extract
+from shipper.pipeline.labels import OVERFLOW
+from shipper.source.notices import Notices
+
+TRUNCATED = "truncated"  # among troubles, which else are errors by name
+LOST_FILES, LOST_BYTES = "lost_files", "lost_bytes"
+MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a node may see more
 
 
-def book(metrics: Metrics, extract: Extract, size: int) -> None:
-    """A block of `size` bytes has come to this."""
-    metrics.bytes_read.inc(size)
-    metrics.lines_read.inc(extract.lines)
-    for reason, lines in extract.filtered.items():
-        if lines:
-            metrics.lines_filtered.labels(reason=reason).inc(lines)
-    for reason, lines in extract.dropped.items():
-        if lines:
-            metrics.entries_dropped.labels(reason=reason).inc(lines)
-    for label, lines in extract.overflowed.items():
-        metrics.label_overflows.labels(label=label).inc(lines)
+class Books:
+    """The counters of what is read; `ships` says whether there is a Loki that kept lines go to."""
+
+    def __init__(self, metrics: Metrics, *, ships: bool = True) -> None:
+        self._metrics, self._ships = metrics, ships
+        self.notices = Notices()
+        self._apps: set[tuple[str, str]] = set()
+
+    def enter(self, target: Target, extract: Extract, size: int) -> None:
+        """A block of `size` bytes of this target has come to this."""
+        metrics = self._metrics
+        metrics.bytes_read.inc(size)
+        metrics.lines_read.inc(extract.lines)
+        for reason, lines in extract.filtered.items():
+            if lines:
+                metrics.lines_filtered.labels(reason=reason).inc(lines)
+        for reason, lines in extract.dropped.items():
+            if lines:
+                metrics.entries_dropped.labels(reason=reason).inc(lines)
+        for label, lines in extract.overflowed.items():
+            metrics.label_overflows.labels(label=label).inc(lines)
+        if extract.failures:
+            self._enter_failures(target, extract)
+        self.notices.extracted(extract)
+
+    def enter_troubles(self, troubles: Counter[str]) -> None:
+        """What stood in the way of reading; forgotten once it is entered."""
+        for trouble, times in troubles.items():
+            if trouble == TRUNCATED:
+                self._metrics.files_truncated.inc(times)
+            elif trouble == LOST_FILES:
+                self._metrics.files_lost.inc(times)
+            elif trouble == LOST_BYTES:
+                self._metrics.bytes_lost.inc(times)
+            else:
+                self._metrics.read_errors.labels(error=trouble).inc(times)
+        troubles.clear()
+
+    def enter_gone(self, target: str, unread: int) -> None:
+        """A target that an earlier process knew is gone, with so many bytes that were not shipped."""
+        if unread:
+            self.enter_troubles(Counter({LOST_FILES: 1, LOST_BYTES: unread}))
+            self.notices.gone(target, unread)
+
+    def _enter_failures(self, target: Target, extract: Extract) -> None:
+        fields = target.fields
+        app = (fields.get("namespace") or target.labels.get("namespace", ""), fields.get("app", ""))
+        if app not in self._apps and len(self._apps) >= MOST_APPS:
+            app = (OVERFLOW, OVERFLOW)
+        self._apps.add(app)
+        for kind, times in extract.failures.items():
+            shipped = "true" if kind.shipped and self._ships else "false"
+            self._metrics.handshake_failures.labels(*app, kind.reason, kind.side, shipped).inc(times)

@@ -4,6 +4,7 @@ The files of a target are one log, read in order, the oldest first. Which file i
 listing and the files' identities, never by events or names. Knows tickets; nothing of Loki.
 """
 
+import contextlib
 import errno
 import logging
 from collections import Counter
@@ -12,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipper.model import Block, Entries, Target
-from shipper.pipeline.pipeline import Extract, TargetPipeline
+from shipper.pipeline.assemble import Extract
+from shipper.pipeline.pipeline import TargetPipeline
+from shipper.source.books import LOST_BYTES, LOST_FILES, TRUNCATED
 from shipper.source.identity import Fingerprint
 from shipper.source.look_back import LookBack
 from shipper.source.names import Listed, LogName
@@ -69,43 +72,53 @@ class Follower:
         self.must_list = True  # the directory must be listed before more is read
         self.behind_since: float | None = None  # monotonic; None: all that there is, is settled
         self.is_draining = False  # nothing will be written any more: do not wait for quiet
+        self.troubles: Counter[str] = Counter()  # since they were last entered into the books
         self._pipeline, self._look_back = pipeline, look_back
         self._last: Tailer | None = None  # the file that was read last
         self._unreadable: set[tuple[int, int]] = set()
+
+    def rename(self, target: Target, pipeline: TargetPipeline) -> None:
+        """What the target is known by has been found out, before anything was read."""
+        self.target, self._pipeline = target, pipeline
 
     # -- which files there are
 
     def reconcile(self, listing: Sequence[Listed], now: float) -> None:
         """Hold the files against what the directory shows."""
+        self.must_list = False
+        for one in self.tailers:  # a copy of one that had to wait unread would not be known for a copy
+            with contextlib.suppress(OSError):
+                one.recognise()
         known = {tailer.identity: tailer for tailer in self.tailers if not tailer.is_replaced}
-        present = {(listed.device, listed.inode) for listed in listing}
-        strays = [tailer for tailer in self.tailers if tailer.is_replaced or tailer.identity not in present]
+        # All that are still there first: an inode that is used again frees its tailer for the file's compressed copy.
+        still = {
+            listed.identity: tailer
+            for listed in listing
+            if (tailer := known.get(listed.identity)) is not None and self._is_still(tailer, listed, now)
+        }
+        strays = [tailer for tailer in self.tailers if tailer not in still.values()]
         listed_tailers: list[Tailer] = []
         for listed in listing:
-            tailer = known.get((listed.device, listed.inode))
-            if tailer is not None and not self._is_still(tailer, listed, now):
-                strays.append(tailer)
-                tailer = None
-            tailer = tailer or self._discover(listed, strays, listed_tailers, now)
-            if tailer is not None:
+            tailer = still.get(listed.identity) or self._discover(listed, strays, listed_tailers, now)
+            if tailer is not None and tailer not in listed_tailers:  # a file may have two names
                 tailer.see(listed)
+                still[listed.identity] = tailer
                 listed_tailers.append(tailer)
         gone = [tailer for tailer in strays if tailer not in listed_tailers]
         for tailer in gone:
             tailer.is_listed = False
+            tailer.is_dirty = tailer.is_open  # no listing will tell that it has grown
             if not tailer.is_open:
-                self._forget(tailer)
+                self._forget(tailer, listing)
         self.tailers = [tailer for tailer in gone if tailer.is_open] + listed_tailers
-        self._unreadable &= present
-        self.must_list = False
+        self._unreadable &= {listed.identity for listed in listing}
 
     def _is_still(self, tailer: Tailer, listed: Listed, now: float) -> bool:
         """Whether this inode still holds the tailer's file; an open descriptor keeps it from being used again."""
         if tailer.is_open or tailer.looks_like(listed):
             return True
-        tailer.see(listed)
         try:
-            return tailer.open(self.directory, now)
+            return tailer.open(self.directory, listed.log, now)
         except OSError as error:
             self._complain(listed, error)
             return True
@@ -117,9 +130,9 @@ class Follower:
         except OSError as error:
             self._complain(listed, error)
             return None
-        self._unreadable.discard((listed.device, listed.inode))
+        self._unreadable.discard(listed.identity)
         head = handle.head()
-        if handle_identity(handle) != (listed.device, listed.inode):
+        if handle_identity(handle) != listed.identity:
             self.must_list = True  # renamed in between
             handle.close()
             return None
@@ -129,25 +142,30 @@ class Follower:
                 stray.adopt(listed, handle, now)
                 return stray
         is_copy = any(_same_content(other, listed, head) for other in [*others, *self.tailers] if other not in strays)
-        if is_copy or (listed.log.rotated and not head):  # or will it be one? its first bytes will tell
+        if listed.log.rotated and (is_copy or not head):  # or will it be one? its first bytes will tell
             handle.close()
             return None
         tailer = Tailer(listed, self._look_back.start(listed, handle))
         tailer.adopt(listed, handle, now)
         return tailer
 
-    def _forget(self, tailer: Tailer) -> None:
+    def _forget(self, tailer: Tailer, listing: Sequence[Listed]) -> None:
         """A closed file that no name leads to any more, and no other file holds its content."""
-        if tailer.has_tail:
-            log.error("%s/%s was deleted before it was read to its end: lines lost; usual after a long downtime, "
-                      "else raise the kubelet's containerLogMaxSize", self.directory, tailer.log.name)  # fmt: skip
+        is_followed = any(listed.log.stem == tailer.log.stem for listed in listing)
+        unread = max(0, tailer.known_size - tailer.read_offset)
+        if not unread and not (tailer.was_written_unseen and is_followed):
+            return
+        self.troubles.update({LOST_FILES: 1, LOST_BYTES: unread})
+        log.error("%s/%s is gone before it was read to its end: lines lost, %s; usual after a long downtime, else raise "
+                  "the kubelet's containerLogMaxSize", self.directory, tailer.log.name, _how_many(unread))  # fmt: skip
 
     def _complain(self, listed: Listed, error: OSError) -> None:
         if error.errno == errno.ENOENT:
             self.must_list = True
-        elif (listed.device, listed.inode) not in self._unreadable:
-            self._unreadable.add((listed.device, listed.inode))
-            log.warning("cannot read %s/%s: %s; tried again", self.directory, listed.log.name, error.strerror)
+        elif listed.identity not in self._unreadable:
+            self._unreadable.add(listed.identity)
+            self.troubles[_name(error)] += 1
+            log.warning("cannot read %s/%s: %s; tried again", self.directory, listed.log.name, error.strerror or error)
 
     def note(self, name: str, *, wrote: bool) -> None:
         """Something has happened to the file of this name: written to, or come, gone, renamed."""
@@ -169,8 +187,10 @@ class Follower:
                 return self._flush(wall)
             if tailer.is_dirty and (block := await self._read(tailer, buffer, limit, now)):
                 return self._extract(tailer, block, wall)
+            if self.must_list:  # what has become of this file is to be seen before it is given up
+                return None
             if tailer.is_dirty:
-                return None if self.must_list else Portion(0, Extract(), [])
+                return Portion(0, Extract(), [])
             if self._is_over(tailer) and self._is_quiet(tailer, QUIET, now):
                 if tailer.is_open and tailer.has_tail and (block := await self._read_tail(tailer, buffer)):
                     return self._extract(tailer, block, wall)
@@ -181,11 +201,12 @@ class Follower:
 
     async def _read(self, tailer: Tailer, buffer: memoryview, limit: int, now: float) -> Block | None:
         try:
-            if not tailer.is_open and not tailer.open(self.directory, now):
+            if not tailer.is_open and not tailer.open(self.directory, tailer.log, now):
                 raise Replaced
             return await tailer.read(buffer, limit, now)
         except Replaced:
             log.info("%s/%s was truncated or written anew: read from its beginning", self.directory, tailer.log.name)
+            self.troubles[TRUNCATED] += tailer.is_open
             tailer.close()
             tailer.is_replaced, tailer.is_dirty = True, False
             self.must_list = True
@@ -202,10 +223,12 @@ class Follower:
             return None
 
     def _fail(self, tailer: Tailer, error: OSError) -> None:
-        log.warning("cannot read %s/%s: %s; tried again", self.directory, tailer.log.name, error)
         tailer.close()
         if not tailer.is_listed or error.errno == errno.ENOENT:
             self.must_list = True
+        if error.errno != errno.ENOENT:
+            log.warning("cannot read %s/%s: %s; tried again", self.directory, tailer.log.name, error)
+            self.troubles[_name(error)] += 1
 
     def _extract(self, tailer: Tailer, block: Block, wall: int) -> Portion:
         self._last = tailer
@@ -246,7 +269,7 @@ class Follower:
 
     def _is_over(self, tailer: Tailer) -> bool:
         """Whether nobody should write to it any more."""
-        return tailer is not self.tailers[-1] or not tailer.is_listed or tailer.is_replaced
+        return tailer is not self.tailers[-1] or not tailer.is_listed
 
     def _is_quiet(self, tailer: Tailer, seconds: float, now: float) -> bool:
         return self.is_draining or now - tailer.grown_at >= seconds
@@ -257,7 +280,7 @@ class Follower:
     def _finish(self, tailer: Tailer) -> None:
         """Give the descriptor of a finished file back, and forget it when no name leads to it."""
         tailer.close()
-        if not tailer.is_listed or tailer.is_replaced:
+        if not tailer.is_listed:
             self.tailers.remove(tailer)
 
     @property
@@ -274,6 +297,11 @@ class Follower:
     def has_work(self) -> bool:
         """Whether there may be something to read now."""
         return self.must_list or any(tailer.is_dirty for tailer in self.tailers)
+
+    @property
+    def must_open(self) -> bool:
+        """Whether it needs descriptors it does not hold."""
+        return self.must_list or any(tailer.is_dirty and not tailer.is_open for tailer in self.tailers)
 
     @property
     def has_open_files(self) -> bool:
@@ -311,12 +339,17 @@ class Follower:
 
     def saved(self, streams: list[dict[str, str]]) -> SavedTarget:
         """What a restart needs."""
-        files = [
-            SavedFile(one.log.name, one.device, one.inode, one.fingerprint.size, one.fingerprint.digest, one.committed)
-            for one in self.tailers
-            if one.is_listed
-        ]
+        files = [_to_remember(tailer) for tailer in self.tailers if tailer.is_listed]
         return SavedTarget(self.target.fields, streams, files)
+
+
+def _name(error: OSError) -> str:
+    """`EACCES`; for errors that the system has no number for, `other`."""
+    return errno.errorcode.get(error.errno or 0, "other")
+
+
+def _how_many(unread: int) -> str:
+    return f"at least {unread} bytes" if unread else "how many nobody knows"
 
 
 def _same_content(tailer: Tailer, listed: Listed, head: bytes) -> bool:
@@ -328,4 +361,12 @@ def _remembered(saved: SavedFile) -> Tailer:
     """A file as the positions tell of it; the directory will show what has become of it."""
     name = LogName.parse(saved.name) or LogName(saved.name, saved.name, "", gzipped=False)
     listed = Listed(name, saved.device, saved.inode, -1, -1)
-    return Tailer(listed, saved.offset, Fingerprint(saved.head, saved.digest))
+    tailer = Tailer(listed, saved.offset, Fingerprint(saved.head, saved.digest))
+    tailer.size = saved.size
+    return tailer
+
+
+def _to_remember(tailer: Tailer) -> SavedFile:
+    head = tailer.fingerprint
+    size = tailer.known_size
+    return SavedFile(tailer.log.name, tailer.device, tailer.inode, head.size, head.digest, tailer.committed, size)

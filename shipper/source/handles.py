@@ -27,8 +27,8 @@ class Handle(Protocol):
     device: int
     inode: int
 
-    def size(self) -> int:
-        """Bytes that can be read; of a gzipped file one more than is known until its end was seen."""
+    def size(self, read: int = 0) -> int:
+        """Bytes there are; while nobody knows, as in a gzipped file before its end was seen, more than were `read`."""
 
     def head(self) -> bytes:
         """The first bytes, 1,024 at most."""
@@ -54,7 +54,7 @@ class PlainFile:
         status = os.fstat(self._fd)
         self.device, self.inode = status.st_dev, status.st_ino
 
-    def size(self) -> int:
+    def size(self, read: int = 0) -> int:  # noqa: ARG002
         return os.fstat(self._fd).st_size
 
     def head(self) -> bytes:
@@ -99,8 +99,8 @@ class GzipFile:
             self.close()
             raise
 
-    def size(self) -> int:
-        return self._window.end + (not self._window.ended)
+    def size(self, read: int = 0) -> int:
+        return self._window.size(read)
 
     def head(self) -> bytes:
         return self._head
@@ -137,18 +137,32 @@ class Pipe:
     device = inode = 0
 
     def __init__(self, fd: int) -> None:
+        self._fd = fd
         self._window = Window(lambda: os.read(fd, _PIECE))
 
-    def size(self) -> int:
-        return self._window.end + (not self._window.ended)
+    def size(self, read: int = 0) -> int:
+        return self._window.size(read)
 
     def head(self) -> bytes:
         return b""
 
     async def read_into(self, view: memoryview, offset: int) -> int:
-        data = await asyncio.to_thread(self._window.take, offset, len(view))
+        await self._readable()
+        data = self._window.take(offset, len(view))
         view[: len(data)] = data
         return len(data)
+
+    async def _readable(self) -> None:
+        """Wait for the other program; not in a thread, for one that waits cannot be stopped."""
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            loop.add_reader(self._fd, came.set)
+        except PermissionError:  # a regular file, or a device that never makes one wait
+            return
+        try:
+            await came.wait()
+        finally:
+            loop.remove_reader(self._fd)
 
     def close(self) -> None:
         """The descriptor is not ours."""
@@ -167,6 +181,10 @@ class Window:
     def end(self) -> int:
         """The offset up to which there has been something."""
         return self.start + len(self._kept)
+
+    def size(self, read: int) -> int:
+        """The whole's, once its end was seen; until then more than were read."""
+        return self.end if self.ended else max(self.end, read) + 1
 
     def take(self, offset: int, size: int) -> memoryview:
         """Bytes from this offset, not before `start`: what is at hand, and if that is too little one piece more."""

@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-_NAME = re.compile(r"(?P<stem>[^/]+?)\.log(?:\.(?P<rotated>[^/]+?))?(?P<gz>\.gz)?")
+_NAME = re.compile(r"(?P<stem>[^/]+?)\.log(?:\.(?!gz$)(?P<rotated>[^/]+?))?(?P<gz>\.gz)?")
 _TIME = re.compile(r"\d{8}-\d{6}")
 _UNFINISHED = ("tmp", "temp", "part", "swp")  # names of files that another program is still making
 
@@ -26,9 +26,14 @@ class LogName:
 
     @classmethod
     def parse(cls, name: str) -> "LogName | None":
-        """None when this is not a log's name."""
+        """None when this is not a log's name, or one that no label and no JSON could hold."""
         found = _NAME.fullmatch(name)
-        if not found or name.startswith(".") or (found["rotated"] or "").endswith(_UNFINISHED):
+        if (
+            not found
+            or name.startswith(".")
+            or not name.isprintable()
+            or (found["rotated"] or "").endswith(_UNFINISHED)
+        ):
             return None
         return cls(name, found["stem"], found["rotated"] or "", bool(found["gz"]))
 
@@ -42,6 +47,11 @@ class Listed:
     inode: int
     size: int
     modified: int  # ns since 1970
+
+    @property
+    def identity(self) -> tuple[int, int]:
+        """Device and inode."""
+        return self.device, self.inode
 
     @property
     def order(self) -> tuple[int, bool, str, int, int]:

@@ -2,9 +2,10 @@
 
 import logging
 import time
+from collections import Counter
 from pathlib import Path
 
-from shipper.pipeline.pipeline import TEXT_FORMAT, TOO_LONG, Extract
+from shipper.pipeline.assemble import TEXT_FORMAT, TOO_LONG, Extract
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +17,7 @@ class Notices:
 
     def __init__(self) -> None:
         self._said: dict[str, float] = {}
+        self._unshipped: Counter[str] = Counter()  # failed handshakes, by reason, since that was said
 
     def extracted(self, extract: Extract) -> None:
         """A block may hold what needs a word."""
@@ -28,12 +30,32 @@ class Notices:
         if extract.dropped[TOO_LONG] and self._is_due(TOO_LONG, HOUR):
             log.error("a line is longer than limits_config.max_line_size and was dropped; counted as "
                       'shipper_entries_dropped_total{reason="line_too_long"}')  # fmt: skip
+        if extract.failures:
+            self._note_failures(extract)
         if extract.overflowed and self._is_due("overflow", HOUR):
             log.warning(
                 "too many values of the label %s: further ones become __overflow__, the lines are kept; "
                 "see limits_config.max_label_values and max_streams",
                 ", ".join(sorted(extract.overflowed)),
             )
+
+    def _note_failures(self, extract: Extract) -> None:
+        for kind, times in extract.failures.items():
+            if not kind.shipped:
+                self._unshipped[kind.reason] += times
+        if self._unshipped and self._is_due("unshipped", HOUR):
+            log.warning(
+                "%d failed mTLS handshakes were seen and not shipped (%s): keep: ut ships what is flagged UT, and no "
+                "failed handshake is; set keep: mtls (said once an hour at most)",
+                self._unshipped.total(),
+                ", ".join(f"{reason} {times}" for reason, times in self._unshipped.most_common()),
+            )
+            self._unshipped.clear()
+
+    def gone(self, target: str, unread: int) -> None:
+        """A pod was deleted while no agent ran."""
+        log.error("%s was deleted while no agent ran: lines lost, at most %d bytes; what was under way when the agent "
+                  "ended may have arrived", target, unread)  # fmt: skip
 
     def unreadable_root(self, root: Path, error: OSError) -> None:
         """Nothing can be read at all."""

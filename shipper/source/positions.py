@@ -8,11 +8,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 import orjson
@@ -26,14 +27,20 @@ VERSION = 1
 
 
 class SavedFile(msgspec.Struct, frozen=True):
-    """One file: `offset` bytes of it are shipped; `head` bytes of it hash to `digest`."""
+    """One file of `size` bytes when it was last seen: `offset` of them are shipped; `head` of them hash to `digest`."""
 
     name: str
     device: int
     inode: int
-    head: int
+    head: Annotated[int, msgspec.Meta(ge=0)]
     digest: str
-    offset: int
+    offset: Annotated[int, msgspec.Meta(ge=0)]
+    size: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were there and not shipped."""
+        return max(0, self.size - self.offset)
 
 
 class SavedTarget(msgspec.Struct, frozen=True):
@@ -98,6 +105,7 @@ class Positions:
         self._path, self._metrics, self._read_only = path, metrics, read_only
         self.snapshot: Callable[[], dict[str, SavedTarget]] = dict
         self._saving = asyncio.Lock()
+        self._writing = threading.Lock()  # a save that was cancelled is still written to its end
         self._complained = False
 
     def load(self) -> dict[str, SavedTarget]:
@@ -114,7 +122,7 @@ class Positions:
             if saved.version == VERSION:
                 return saved.targets
             problem = f"version {saved.version}, this program writes {VERSION}"
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problem = str(error)
         self._set_aside(problem)
         return {}
@@ -126,7 +134,7 @@ class Positions:
         async with self._saving:
             text = orjson.dumps({"version": VERSION, "targets": _plain(self.snapshot())})
             try:
-                await asyncio.to_thread(self._replace, text)
+                await asyncio.to_thread(self._write, text)
             except OSError as error:
                 self._failed(error)
                 return False
@@ -135,6 +143,10 @@ class Positions:
             log.info("positions: %s can be written again", self._path)
             self._complained = False
         return True
+
+    def _write(self, text: bytes) -> None:
+        with self._writing:
+            self._replace(text)
 
     def _replace(self, text: bytes) -> None:
         temporary = self._path.with_name(self._path.name + ".tmp")

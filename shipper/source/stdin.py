@@ -7,11 +7,10 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from shipper.metrics import Metrics
 from shipper.model import Block, Entries, Target, Ticket
-from shipper.pipeline.pipeline import Extract, Pipeline
-from shipper.source.books import book
-from shipper.source.notices import Notices
+from shipper.pipeline.assemble import Extract
+from shipper.pipeline.pipeline import Pipeline
+from shipper.source.books import Books
 from shipper.source.reader import BLOCK_BYTES
 from shipper.source.tailer import Tailer
 
@@ -26,12 +25,11 @@ class StdinReader:
         pipeline: Pipeline,
         put: Callable[[Entries], None],
         budget: int,
-        metrics: Metrics,
+        books: Books,
     ) -> None:
         self._tailer = Tailer.of_pipe(fd)
-        self._pipeline, self._put, self._budget, self._metrics = pipeline.open(target), put, budget, metrics
-        self._notices = Notices()
-        self._pending_memory = 0
+        self._pipeline, self._put, self._budget, self._books = pipeline.open(target), put, budget, books
+        self._target, self._pending_memory = target, 0
         self._settled = asyncio.Event()
 
     async def run(self) -> None:
@@ -55,8 +53,7 @@ class StdinReader:
             self._take(self._pipeline.feed(block, time.time_ns()), len(block.data))
 
     def _take(self, extract: Extract, size: int) -> None:
-        book(self._metrics, extract, size)
-        self._notices.extracted(extract)
+        self._books.enter(self._target, extract, size)
         for labels, entries in extract.streams.items():
             part = Entries(labels, entries, Ticket(self, self, 0, len(entries)))
             self._pending_memory += part.memory

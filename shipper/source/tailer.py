@@ -10,7 +10,7 @@ from stringzilla import find, rfind
 
 from shipper.model import Block
 from shipper.source.handles import GzipFile, Handle, Pipe, PlainFile
-from shipper.source.identity import Fingerprint
+from shipper.source.identity import HEAD_BYTES, Fingerprint
 from shipper.source.names import Listed, LogName
 
 NEWLINE = b"\n"
@@ -50,9 +50,9 @@ class Tailer:
         """Whether it holds a descriptor."""
         return self._handle is not None
 
-    def open(self, directory: Path, now: float) -> bool:
-        """Open it by its name; False when the name leads to another file by now. Raises OSError."""
-        handle = open_log(directory / self.log.name, self.log)
+    def open(self, directory: Path, log: LogName, now: float) -> bool:
+        """Open it by a name; False when that leads to another file by now. Raises OSError."""
+        handle = open_log(directory / log.name, log)
         if handle_identity(handle) != self.identity or not self.fingerprint.matches(handle.head()):
             handle.close()
             return False
@@ -62,9 +62,28 @@ class Tailer:
     def see(self, listed: Listed) -> None:
         """The directory shows it, perhaps under another name, perhaps grown."""
         unread = listed.size > self.read_offset and not listed.log.gzipped
-        if unread or self._seen is None or listed.size != self._seen.size:
+        seen = self._seen
+        if unread or seen is None or (listed.size, listed.modified) != (seen.size, seen.modified):
             self.is_dirty = True
         self.log, self._seen, self.is_listed = listed.log, listed, True
+
+    @property
+    def known_size(self) -> int:
+        """Bytes it has, as far as anyone has looked."""
+        seen = self._seen
+        return max(self.size, seen.size if seen and not seen.log.gzipped else 0)
+
+    @property
+    def was_written_unseen(self) -> bool:
+        """Whether an earlier process left it while it was written to, and this one has never seen it."""
+        return self._seen is None and not self.log.rotated and self.fingerprint.size > 0
+
+    def recognise(self) -> None:
+        """Take the fingerprint as soon as there is something to take it of, read or not. Raises OSError."""
+        if self._handle and self.fingerprint.size < HEAD_BYTES:
+            head = self._handle.head()
+            if self.fingerprint.matches(head):
+                self._note_head(head)
 
     def looks_like(self, listed: Listed) -> bool:
         """Whether nothing has happened to a closed file since it was last seen."""
@@ -113,7 +132,8 @@ class Tailer:
         """The next whole lines, about `limit` bytes; None when there are none yet. Raises Replaced and OSError."""
         handle = self._handle
         assert handle
-        self._look(handle, now)
+        if self.read_offset != BEYOND:
+            self._look(handle, now)
         if self.size <= self.read_offset:
             self.is_dirty = False
             return None
@@ -123,7 +143,9 @@ class Tailer:
         if length == limit < len(buffer) and find(window, NEWLINE) < 0:  # one long line: all the room there is
             window = buffer
             length = await handle.read_into(window, start)
-        self.is_dirty = bool(length) and start + length < handle.size()
+        self.is_dirty = bool(length) and start + length < handle.size(start + length)
+        if not length:
+            self.size = start
         return self._lines(start, window, length)
 
     async def read_tail(self, buffer: memoryview) -> Block | None:
@@ -162,8 +184,8 @@ class Tailer:
         return Block(self, start + begin, read[begin:end], too_long)
 
     def _look(self, handle: Handle, now: float) -> None:
-        size, head = handle.size(), handle.head()
-        if size < self.read_offset < BEYOND or not self.fingerprint.matches(head):
+        size, head = handle.size(self.read_offset), handle.head()
+        if size < self.read_offset or not self.fingerprint.matches(head):
             raise Replaced
         if size != self.size:
             self.size, self.grown_at = size, now

@@ -42,6 +42,14 @@ def app_of(pod: str) -> str:
     return pod
 
 
+def is_directory(path: Path) -> bool:
+    """Whether there is a directory; what we may not look at is none."""
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return False
+
+
 class Targets:
     """Finds logs below a root; each directory is watched before it is listed, so that nothing slips through."""
 
@@ -66,14 +74,14 @@ class Targets:
     def scan_pod(self, name: str) -> Iterator[Found]:
         """The wanted containers of one pod directory, as far as they are there."""
         parts = name.split("_")
-        if len(parts) != 3 or not all(parts) or parts[0] in self._config.exclude_namespaces:
+        if len(parts) != 3 or not all(parts) or not name.isprintable() or parts[0] in self._config.exclude_namespaces:
             return
         namespace, pod, uid = parts
         directory = self.root / name
         self._watch(directory)
         for container in self._config.containers:
             logs = directory / container
-            if logs.is_dir():
+            if is_directory(logs):
                 self._watch(logs)
                 fields = {"namespace": namespace, "pod": pod, "uid": uid, "container": container, "app": app_of(pod)}
                 yield Found(f"{name}/{container}", logs, None, fields)

@@ -1,0 +1,222 @@
+"""The stages together: which lines are kept, and what becomes of each."""
+
+import json
+import random
+from collections import Counter
+
+import pytest
+from logs import TLS, Writer
+from reading import FILE, MAX_LINE, NAMES, NANOS, NOW, TARGET, block, cri, fed, pipeline, text
+
+from lab.label_text import parse
+from shipper.model import Block, Entry, Target
+from shipper.pipeline.failure import UPSTREAM, Failure
+from shipper.pipeline.keep import MTLS, UT
+from shipper.pipeline.labels import OVERFLOW, Admission
+from shipper.pipeline.pipeline import TOO_LONG, Extract, Pipeline
+
+# The flag, exactly
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"response_flags":"UT"}',
+        b'{"response_flags":"DC,UT"}',
+        b'{"response_flags":"UT,URX"}',
+        b'{ "request_id" : "1" , "response_flags" :   "UT" }',
+        b'{"request_id":"1",\t"response_flags":\t"UT"\r}\r',
+        b'  {"response_flags":"UT"}  ',
+        b'{"response\\u005fflags":"UT"}',
+        b'{"\\u0072\\u0065\\u0073ponse_flags":"UT"}',
+        b'{"response_flags":"\\u0055T"}',
+        b'{"response_flags":"U\\u0054"}',
+        b'{"response_flags":"\\u0044C\\u002CUT"}',
+        b'{"response_flags":"DC\\u002cUT"}',
+        b'{"response_flags":"-","response_flags":"UT"}',
+        b'{"x":{"response_flags":"-"},"response_flags":"UT"}',
+        b'{"x":"a\\\\","response_flags":"UT"}',
+        b'{"x":"\\",\\"response_flags\\":\\"-","response_flags":"UT"}',
+        b'{"response_flags":"UT","n":123456789012345678901234567890}',
+    ],
+)
+def test_the_flag_is_found_however_it_is_spelled(content: bytes) -> None:
+    found = pipeline().feed(block(text(cri(content))), NOW)
+    assert list(found.streams.values()) == [[Entry(NANOS, content)]]
+    assert (found.lines, found.filtered.total(), found.dropped.total()) == (1, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(
+            b'{"response_flags":"%s"}' % flags
+            for flags in (b"UTX", b"XUT", b"ut", b"U T", b"-", b"", b"NUT,UTC", b" UT")
+        ),
+        *(b'{"response_flags":%s}' % value for value in (b"null", b"5", b"true", b'["UT"]', b'{"UT":"UT"}')),
+        b"{}",
+        b'{"method":"PUT","path":"/UT","user_agent":"UT"}',
+        b'{"Response_Flags":"UT"}',
+        b'{"response_flags_long":"UT","upstream_response_flags":"UT"}',
+        b'{"response_flags":"UT","response_flags":"-"}',
+        b'{"response_flags":"UT","response\\u005fflags":null}',
+        b'{"x":{"response_flags":"UT"}}',
+        b'{"x":"\\",\\"response_flags\\":\\"UT","response_flags":"-"}',
+        b'{"response_flags":"\\\\u0055T"}',
+    ],
+)
+def test_what_only_looks_like_the_flag_is_filtered(content: bytes) -> None:
+    found = pipeline().feed(block(text(cri(content))), NOW)
+    assert (found.streams, found.filtered) == ({}, Counter(no_match=1))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (cri(b'{"response_flags":"UT"'), "malformed"),
+        (cri(b'{"response_flags":"UT"}', time=b"yesterday"), "malformed"),
+        (cri(b'{"response_flags":"UT"}', time=b"2026-13-45T99:99:99Z"), "malformed"),
+        (cri(b'{"response_flags":"UT","x":"\xff"}'), "malformed"),
+        (cri(b'{"response_flags":"UT","x":' + b"[" * 100 + b"}"), "malformed"),
+        (cri(b'{"cut":'), "no_match"),  # holds no literal, so nobody looks
+        (cri(b'["UT"]'), "not_json"),
+        (cri(b""), "not_json"),
+        (cri(b'{"response_flags":"UT"}', b"X"), "not_json"),
+        (b"", "not_json"),
+        (b"\xff\0\r", "not_json"),
+        (cri(b'[2026-11-23T10:30:00.123Z] "GET / HTTP/1.1" 504 UT'), "text_format"),
+        (b'[2026-11-23T10:30:00.123Z] "GET / HTTP/1.1" 504 UT', "text_format"),
+    ],
+)
+def test_what_is_not_kept_has_its_reason(line: bytes, reason: str) -> None:
+    found = pipeline().feed(block(text(line)), NOW)
+    assert (found.streams, found.lines, +found.filtered) == ({}, 1, Counter([reason]))
+
+
+# Times, sizes, and what a block is
+
+
+@pytest.mark.parametrize(
+    ("start_time", "nanos"),
+    [('"2026-11-23T10:30:00.5Z"', 1_795_429_800_500_000_000), ('"yesterday"', NOW), ("null", NOW), ('"\\u00e9"', NOW)],
+)
+def test_a_line_without_prefix_has_its_own_time_or_that_of_reading(start_time: str, nanos: int) -> None:
+    content = f' {{"response_flags":"UT","start_time":{start_time}}}'.encode()
+    assert list(pipeline().feed(block(text(content)), NOW).streams.values()) == [[Entry(nanos, content)]]
+
+
+def test_a_container_s_line_has_the_runtime_s_time() -> None:
+    content = b'{"response_flags":"UT","start_time":"2020-01-01T00:00:00Z"}'
+    assert list(pipeline().feed(block(text(cri(content))), NOW).streams.values()) == [[Entry(NANOS, content)]]
+
+
+def test_what_is_kept_outlives_the_buffer_it_was_read_into() -> None:
+    buffer = bytearray(text(cri(b'{"response_flags":"UT","downstream_peer_uri_san":"x"}')))
+    found = pipeline().feed(Block(FILE, 0, memoryview(buffer)), NOW)
+    buffer[:] = b"#" * len(buffer)
+    assert [entry.line for entry in found.streams.popitem()[1]] == [
+        b'{"response_flags":"UT","downstream_peer_uri_san":"x"}'
+    ]
+
+
+PADDED = b'{"response_flags":"UT","x":"%s"}'
+OVERHEAD = len(PADDED % b"")
+
+
+@pytest.mark.parametrize(("over", "kept"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_line_may_be_as_long_as_the_limit_and_no_longer(over: int, kept: int, count: int) -> None:
+    content = PADDED % (b"x" * (MAX_LINE + over - OVERHEAD))
+    lines = Writer(random.Random(1)).pieces(content, b"stdout", count, ends=True)
+    found = fed(pipeline(), [text(*lines, cri(b'{"response_flags":"UT"}'))])
+    assert (found.lines, sum(map(len, found.stored.values()))) == (2, 1 + kept)
+    assert found.reasons == Counter({TOO_LONG: 1 - kept})
+
+
+def test_lines_that_fit_no_buffer_are_counted_as_dropped() -> None:
+    found = pipeline().feed(block(text(cri(b'{"response_flags":"UT"}')), too_long=2), NOW)
+    assert (found.lines, found.kept, found.dropped) == (3, 1, Counter({TOO_LONG: 2}))
+    nothing_else = pipeline().feed(block(b"", too_long=1), NOW)
+    assert (nothing_else.lines, nothing_else.kept, nothing_else.dropped) == (1, 0, Counter({TOO_LONG: 1}))
+
+
+def test_an_empty_block_comes_to_nothing() -> None:
+    assert pipeline().feed(block(b""), NOW) == Extract()
+    assert pipeline().flush(NOW) == Extract()
+
+
+def test_an_open_line_holds_its_place_in_the_file() -> None:
+    pipe, before = pipeline(), text(cri(b"{}"), b"no line of a container")
+    pipe.feed(block(before + text(cri(b'{"response_flags":', b"P"), cri(b'"U', b"P")), start=1000), NOW)
+    assert pipe.joiner.held(FILE) == 1000 + len(before)
+    found = pipe.feed(block(text(cri(b'T"}'))), NOW)
+    assert (found.lines, found.kept, pipe.joiner.held(FILE)) == (1, 1, None)
+
+
+def test_a_log_that_ends_within_a_line_gives_what_there_is() -> None:
+    pipe = pipeline()
+    lines = text(cri(b'{"response_flags":"UT"}', b"P"), cri(b'{"response_flags":"UT"', b"P", b"stderr"))
+    assert pipe.feed(block(lines), NOW) == Extract()
+    found = pipe.flush(NOW)
+    assert list(found.streams.values()) == [[Entry(NANOS, b'{"response_flags":"UT"}')]]
+    assert (found.lines, found.filtered) == (2, Counter(malformed=1))
+    assert pipe.flush(NOW) == Extract()
+
+
+# Labels and metadata
+
+
+def test_the_labels_of_a_line_are_the_target_s_and_its_fields() -> None:
+    content = (
+        b'{"response_flags":"DC,UT","connection_termination_details":"-","downstream_peer_uri_san":"spiffe://\\"}"}'
+    )
+    found = pipeline().feed(block(text(cri(content))), NOW)
+    assert list(found.streams) == [
+        r'{app="checkout", job="mesh", response_flags="DC,UT", service_name="checkout", source_san="spiffe://\"}"}'
+    ]
+
+
+@pytest.mark.parametrize(
+    ("record", "failure"),
+    [
+        ({"response_flags": "UT"}, Failure("upstream_timeout", UPSTREAM)),
+        ({"upstream_transport_failure_reason": TLS}, Failure("cert_verify_failed", UPSTREAM)),
+    ],
+)
+def test_the_verdict_is_a_label_when_it_is_asked_for(record: dict[str, str], failure: Failure) -> None:
+    pipe = Pipeline(MTLS, Admission(("failure_reason", "side"), 10, 10), (), MAX_LINE).open(TARGET)
+    found = pipe.feed(block(text(cri(json.dumps(record).encode()))), NOW)
+    own = TARGET.labels | {"service_name": "checkout"}
+    assert [parse(labels) for labels in found.streams] == [
+        own | {"failure_reason": failure.reason, "side": failure.side}
+    ]
+
+
+def test_metadata_is_what_the_target_and_the_line_tell() -> None:
+    pipe = pipeline(
+        metadata=("source_ip", "node", "request_id", "zone", "failure_reason", "connection_id", "tls_version")
+    )
+    content = b'{"response_flags":"UT","downstream_remote_address":"[fd00::7]:41","request_id":"-","connection_id":7}'
+    found = pipe.feed(block(text(cri(content))), NOW)
+    assert [entry.metadata for entry in found.streams.popitem()[1]] == [
+        (("node", "n1"), ("source_ip", "fd00::7"), ("failure_reason", "upstream_timeout"), ("connection_id", "7"))
+    ]
+
+
+def test_lines_that_lost_a_label_value_are_counted_once() -> None:
+    pipe = Pipeline(UT, Admission(("source_san",), 1, 10), (), MAX_LINE).open(TARGET)
+    lines = [cri(b'{"response_flags":"UT","downstream_peer_uri_san":"%d"}' % number) for number in range(3)]
+    found = pipe.feed(block(text(*lines)), NOW)
+    assert (found.kept, found.overflowed) == (3, Counter(source_san=2))
+    assert {parse(labels)["source_san"] for labels in found.streams} == {"0", OVERFLOW}
+    assert pipe.feed(block(text(lines[0])), NOW).overflowed == Counter()
+    pipe.feed(block(text(cri(lines[1].partition(b" F ")[2], b"P"))), NOW)
+    assert pipe.flush(NOW).overflowed == Counter(source_san=1)
+
+
+def test_targets_keep_their_lines_in_pieces_apart() -> None:
+    shared = Pipeline(UT, Admission(tuple(NAMES), 10, 10), (), MAX_LINE)
+    one, other = shared.open(TARGET), shared.open(Target("other", {}, {"app": "other"}))
+    one.feed(block(text(cri(b'{"response_flags":', b"P"))), NOW)
+    assert other.feed(block(text(cri(b'"UT"}'))), NOW).filtered == Counter(not_json=1)
+    assert one.feed(block(text(cri(b'"UT"}'))), NOW).kept == 1

@@ -1,0 +1,247 @@
+"""A container's log, and those who read it by hand or by themselves; nothing is settled before the test says so."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from lab.containerd import LogWriter
+from shipper.config import LimitsConfig, PodLogsConfig
+from shipper.metrics import Metrics
+from shipper.model import Entries, Target
+from shipper.pipeline.keep import UT
+from shipper.pipeline.labels import Admission
+from shipper.pipeline.pipeline import Pipeline
+from shipper.source import follower as follower_module
+from shipper.source import reader as reader_module
+from shipper.source.books import Books
+from shipper.source.follower import Follower
+from shipper.source.look_back import LookBack
+from shipper.source.names import list_logs
+from shipper.source.positions import SavedTarget
+from shipper.source.reader import Reader
+from shipper.source.targets import Found, Targets
+
+MIB = 1 << 20
+
+
+def make_pipeline(max_line_size: int = MIB) -> Pipeline:
+    return Pipeline(UT, Admission(["termination_details"], 200, 500), [], max_line_size)
+
+
+class Following:
+    """One Follower, whose turns and whose time are given by hand."""
+
+    def __init__(
+        self,
+        directory: Path,
+        saved: SavedTarget | None = None,
+        *,
+        stem: str | None = None,
+        look_back: LookBack | None = None,
+        buffer: int = MIB,
+        max_line_size: int = MIB,
+    ) -> None:
+        target = Target("target", {}, {})
+        self.pipeline = make_pipeline(max_line_size).open(target)
+        self.follower = Follower(
+            target, directory, stem, self.pipeline, saved or SavedTarget(), look_back or LookBack(math.inf)
+        )
+        self.stem, self.now = stem, 1000.0
+        self.unsettled: list[Entries] = []
+        self.parts: list[Entries] = []
+        self._buffer = memoryview(bytearray(buffer))
+        self.heirs: list[Following] = []
+
+    async def read(self, wait: float = 0.0, *, limit: int = MIB) -> list[bytes]:
+        """Let time pass, look at the directory and read all there is; the kept lines that this brought."""
+        self.now += wait
+        self.follower.must_list = True
+        return await self.read_noted(limit=limit)
+
+    def look(self) -> None:
+        """Look at the directory, and read nothing."""
+        listing = list_logs(self.follower.directory)
+        self.follower.reconcile([one for one in listing if self.stem in (None, one.log.stem)], self.now)
+
+    async def read_noted(self, *, limit: int = MIB) -> list[bytes]:
+        """The same without looking at the directory, unless the follower asks for it."""
+        lines = []
+        for _ in range(2000):
+            if self.follower.must_list:
+                self.look()
+            portion = await self.follower.step(self._buffer, limit, self.now, 0)
+            if portion is not None:
+                self.unsettled += portion.entries
+                self.parts += portion.entries
+                lines += [entry.line for part in portion.entries for entry in part.entries]
+            elif not self.follower.must_list:
+                return lines
+        raise AssertionError("the follower never comes to an end")
+
+    def settle(self, parts: Iterable[Entries] | None = None) -> None:
+        """Loki has answered: for all, or for these."""
+        for part in list(self.unsettled if parts is None else parts):
+            self.unsettled.remove(part)
+            self.follower.settle(part, 0)
+
+    @property
+    def saved(self) -> SavedTarget:
+        return self.follower.saved([])
+
+    @property
+    def committed(self) -> dict[str, int]:
+        return {file.name: file.offset for file in self.saved.files}
+
+    def restart(self, saved: SavedTarget | None = None, **settings) -> "Following":
+        """Another process goes on with what was saved."""
+        self.close()
+        heir = Following(self.follower.directory, saved or self.saved, stem=self.stem, **settings)
+        self.heirs.append(heir)
+        return heir
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self.follower.close()
+        for heir in self.heirs:
+            heir.close()
+
+
+@pytest.fixture
+def log(tmp_path):
+    with LogWriter(tmp_path) as writer:
+        yield writer
+
+
+@pytest.fixture(scope="session")
+def any_following():
+    """For many followers in one test."""
+    return Following
+
+
+@pytest.fixture
+def follow():
+    """Makes followers, and closes what they hold."""
+    made = []
+
+    def make(directory: Path, *args, **settings) -> Following:
+        made.append(Following(directory, *args, **settings))
+        return made[-1]
+
+    yield make
+    for following in made:
+        following.close()
+
+
+@pytest.fixture
+def following(follow, log):
+    return follow(log.directory)
+
+
+class Reading:
+    """A Reader at work, and all that it has handed on."""
+
+    def __init__(self, root: Path, limits: LimitsConfig, containers: tuple[str, ...], *, settles: bool) -> None:
+        self.metrics = Metrics()
+        self.settles = settles
+        self.parts: list[Entries] = []
+        self.unsettled: list[Entries] = []
+        self._changed = asyncio.Event()
+        config = PodLogsConfig(root=str(root), containers=containers)
+        self.reader = Reader(
+            lambda watch: Targets(root, config, watch),
+            make_pipeline(),
+            self._describe,
+            self._put,
+            limits,
+            LookBack(math.inf),
+            Books(self.metrics),
+        )
+        self._turn, self.reader._turn = self.reader._turn, self._observed_turn
+
+    async def _observed_turn(self, follower: Follower) -> None:
+        await self._turn(follower)
+        self._changed.set()
+
+    @staticmethod
+    def _describe(found: Found, saved: SavedTarget) -> Target:
+        return Target(found.key, found.fields | saved.fields, {})
+
+    def _put(self, part: Entries) -> None:
+        self.parts.append(part)
+        self.unsettled.append(part)
+        if self.settles:
+            self.settle()
+        self._changed.set()
+
+    def settle(self, parts: Iterable[Entries] | None = None) -> None:
+        for part in list(self.unsettled if parts is None else parts):
+            self.unsettled.remove(part)
+            self.reader.settle(part, 0)
+        self._changed.set()
+
+    @property
+    def lines(self) -> list[bytes]:
+        return [entry.line for part in self.parts for entry in part.entries]
+
+    async def until(self, is_so: Callable[[], object]) -> None:
+        """Wait for something that a turn of the reader or an answer brings about."""
+        async with asyncio.timeout(20):
+            while not is_so():
+                self._changed.clear()
+                await self._changed.wait()
+
+    @staticmethod
+    async def soon(is_so: Callable[[], object]) -> None:
+        """Wait for something that shows nowhere else."""
+        async with asyncio.timeout(20):
+            while not is_so():
+                await asyncio.sleep(0)
+
+    async def until_read(self, *lines: bytes) -> None:
+        await self.until(lambda: set(lines) <= set(self.lines))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Reading"]:
+        """Read while the context lasts."""
+        task = asyncio.create_task(self.reader.run())
+        task.add_done_callback(lambda _: self._changed.set())
+        try:
+            yield self
+        finally:
+            self.reader.stop()
+            async with asyncio.timeout(20):
+                await task
+
+
+@pytest.fixture
+def reading(tmp_path):
+    """Makes readers of the directory."""
+
+    def make(root: Path = tmp_path, *, settles: bool = True, **limits) -> Reading:
+        return Reading(root, LimitsConfig(**limits), ("istio-proxy",), settles=settles)
+
+    return make
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Time that a reader lets pass is short."""
+    monkeypatch.setattr(follower_module, "QUIET", 0.0)
+    monkeypatch.setattr(follower_module, "PIECE_QUIET", 0.0)
+    monkeypatch.setattr(reader_module, "TICK", 0.01)
+
+
+def kept_line(number: int, size: int = 0) -> bytes:
+    """A line that is kept, of so many bytes at least."""
+    line = b'{"response_flags":"UT","number":%d}' % number
+    return line[:-1] + b',"padding":"' + b"x" * (size - len(line) - 13) + b'"}' if size > len(line) + 13 else line
+
+
+@pytest.fixture(scope="session")
+def kept():
+    """Makes lines that are kept."""
+    return kept_line

@@ -1,0 +1,573 @@
+"""Scenarios of one target's log, read by a Follower whose time is given."""
+
+import gzip
+import logging
+import os
+import shutil
+
+import pytest
+
+from lab.containerd import cri_line
+from shipper.source import follower as follower_module
+from shipper.source.follower import PIECE_QUIET, QUIET
+from shipper.source.look_back import LookBack
+
+LONG_AGO = 60.0  # seconds: longer than anything waits
+BIG = 3 << 18  # more than is unpacked of a .gz at a time
+
+
+@pytest.fixture
+def other(kept):
+    return kept(-1).replace(b"UT", b"-")
+
+
+# -- growth
+
+
+async def test_growth_is_read_once(following, log, kept, other):
+    assert await following.read() == []
+    log.write(kept(1))
+    log.write(other)
+    assert await following.read() == [kept(1)]
+    log.write(kept(2))
+    assert await following.read() == [kept(2)]
+    assert await following.read(LONG_AGO) == []
+    ledger = following.follower.ledger
+    assert (ledger.read, ledger.filtered.total(), ledger.pending) == (3, 1, 2)
+
+
+async def test_what_was_written_since_the_listing_is_read_when_it_is_noted(following, log, kept):
+    await following.read()
+    log.write(kept(1))
+    assert await following.read_noted() == []
+    following.follower.note("0.log", wrote=True)
+    assert not following.follower.must_list
+    assert await following.read_noted() == [kept(1)]
+
+
+async def test_a_name_that_is_not_known_makes_it_look(following, log, kept):
+    await following.read()
+    log.restart()
+    log.write(kept(1))
+    following.follower.note("1.log", wrote=True)
+    assert await following.read_noted() == [kept(1)]
+
+
+async def test_an_unfinished_line_waits_however_long(following, log, kept):
+    line = cri_line(log.now(), kept(1))
+    log.write_raw(line[:-20])
+    assert await following.read() == []
+    assert await following.read(LONG_AGO) == []
+    log.write_raw(line[-20:])
+    assert await following.read() == [kept(1)]
+
+
+async def test_a_line_longer_than_the_buffer_is_counted_and_the_next_is_read(follow, log, kept):
+    following = follow(log.directory, buffer=4096)
+    log.write_raw(cri_line(log.now(), kept(1)) + cri_line(log.now(), kept(2, 20_000)) + cri_line(log.now(), kept(3)))
+    assert await following.read() == [kept(1), kept(3)]
+    assert following.follower.ledger.dropped == {"line_too_long": 1}
+    following.settle()
+    assert following.committed == {"0.log": log.path.stat().st_size}
+
+
+# -- truncation
+
+
+async def test_a_truncated_file_is_read_from_its_beginning(following, log, kept):
+    log.write(kept(1))
+    assert await following.read() == [kept(1)]
+    log.truncate()
+    assert await following.read() == []
+    log.write(kept(2))
+    assert await following.read() == [kept(2)]
+
+
+async def test_a_file_truncated_and_regrown_beyond_what_was_read_is_read_from_its_beginning(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    log.truncate()
+    for number in range(2, 5):
+        log.write(kept(number))
+    assert await following.read() == [kept(2), kept(3), kept(4)]
+
+
+async def test_a_file_truncated_while_the_agent_was_down_is_read_from_its_beginning(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    following.settle()
+    log.truncate()
+    log.write(kept(2))
+    log.write(kept(3))
+    assert await following.restart().read() == [kept(2), kept(3)]
+
+
+async def test_answers_for_what_stood_before_a_truncation_do_not_move_the_new_position(following, log, kept):
+    log.write(kept(1))
+    log.write(kept(2))
+    await following.read()
+    log.truncate()
+    log.write(kept(3))
+    await following.read()
+    following.settle(following.unsettled[:1])
+    assert following.committed == {"0.log": 0}
+    following.settle()
+    assert following.committed == {"0.log": log.path.stat().st_size}
+
+
+@pytest.mark.parametrize("looks", ["at every step", "at the end", "after the copy"])
+async def test_copytruncate_loses_nothing_of_what_the_copy_holds(following, log, kept, looks):
+    log.write(kept(1))
+    assert await following.read() == [kept(1)]
+    log.write(kept(2))  # unread: only the copy will hold it
+    shutil.copy(log.path, log.directory / "0.log.1")
+    lines = [] if looks == "at the end" else await following.read()
+    log.truncate()
+    lines += await following.read() if looks == "at every step" else []
+    log.write(kept(3))
+    assert lines + await following.read() == [kept(2), kept(3)]
+    assert await following.read(LONG_AGO) == []
+
+
+async def test_a_copy_in_the_making_is_not_read_twice(following, log, kept):
+    for number in range(9):
+        log.write(kept(number, 1 << 16))
+    await following.read()
+    copy = log.directory / "0.log.1"
+    for size in (0, 1 << 17, 1 << 18, log.path.stat().st_size):
+        copy.write_bytes(log.path.read_bytes()[:size])
+        assert await following.read() == []
+    log.truncate()
+    assert await following.read(LONG_AGO) == []
+
+
+async def test_a_log_that_was_written_anew_with_the_same_beginning_is_read_anew(following, log, kept):
+    for number in range(20):
+        log.write(kept(number, 500))
+    await following.read()
+    shorter = log.directory / "edited"
+    shorter.write_bytes(log.path.read_bytes()[:5000].rpartition(b"\n")[0] + b"\n" + cri_line(log.now(), kept(99)))
+    shorter.rename(log.path)
+    assert (await following.read())[-1] == kept(99)
+    assert await following.read(LONG_AGO) == []
+
+
+async def test_a_few_equal_bytes_do_not_make_the_same_file(follow, tmp_path):
+    line = b'{"response_flags":"UT"}'
+    path = tmp_path / "app.log"
+    path.write_bytes(line + b"\n")
+    following = follow(tmp_path, stem="app")
+    assert await following.read() == [line]
+    following.follower.release_idle()
+    (tmp_path / "next").write_bytes(line + b"\n")
+    (tmp_path / "next").rename(path)
+    assert await following.read() == [line]
+
+
+# -- rotation
+
+
+async def test_rename_rotation_loses_nothing(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    log.write(kept(2))
+    log.rotate()
+    log.write(kept(3))
+    assert await following.read() == [kept(2), kept(3)]
+
+
+async def test_a_writer_that_is_late_is_heard(following, log, kept):
+    await following.read()
+    renamed = log.rename()
+    with renamed.open("ab", buffering=0) as late:
+        late.write(cri_line(log.now(), kept(1)))
+        assert await following.read(LONG_AGO) == [kept(1)]  # no successor yet
+        log.reopen()
+        log.write(kept(3))
+        assert await following.read(1) == [kept(3)]
+        late.write(cri_line(log.now(), kept(2)))
+        assert await following.read(QUIET - 1.5) == [kept(2)]
+    assert await following.read(LONG_AGO) == []
+    assert [tailer.is_open for tailer in following.follower.tailers] == [False, True]
+
+
+async def test_even_a_closed_rotated_file_is_read_when_it_grows(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    renamed = log.rotate()
+    await following.read(LONG_AGO)
+    with renamed.open("ab") as late:
+        late.write(cri_line(log.now(), kept(2)))
+    assert await following.read() == [kept(2)]
+
+
+async def test_a_rotation_that_is_taken_back_changes_nothing(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    renamed = log.rename()
+    assert await following.read(LONG_AGO) == []
+    renamed.rename(log.path)
+    log.write(kept(2))
+    assert await following.read() == [kept(2)]
+    assert [tailer.log.name for tailer in following.follower.tailers] == ["0.log"]
+
+
+async def test_the_unfinished_end_of_a_rotated_file_is_a_line_when_it_is_quiet(following, log, kept):
+    log.write_raw(cri_line(log.now(), kept(1))[:-1])
+    log.rotate()
+    log.write(kept(2))
+    assert await following.read(QUIET - 1) == [kept(2)]
+    assert await following.read(QUIET) == [kept(1)]
+    following.settle()
+    assert sorted(following.committed.values()) == sorted(path.stat().st_size for path in log.directory.iterdir())
+
+
+@pytest.mark.parametrize("size", [100, BIG])
+@pytest.mark.parametrize("closed", [True, False])
+async def test_compressing_the_older_ones_sends_nothing_again(following, log, kept, size, closed):
+    for number in range(6):
+        log.write(kept(number, size))
+        assert await following.read(LONG_AGO if closed else 0) == [kept(number, size)]
+        log.rotate()  # the inode of the one that was compressed is often used again at once
+        assert await following.read(LONG_AGO if closed else 0) == []
+    assert any(path.suffix == ".gz" for path in log.directory.iterdir())
+    assert await following.read(LONG_AGO) == []
+    assert len(following.follower.tailers) == len(list(log.directory.iterdir()))
+
+
+@pytest.mark.parametrize("sees_both", [True, False])
+async def test_a_file_that_had_to_wait_is_not_taken_for_another_when_it_is_compressed(following, log, kept, sees_both):
+    """While Loki is away a target is looked at, and not read."""
+    look = following.look
+    look()  # it is empty, so nothing is known of it
+    for number in range(3):
+        log.write(kept(number, 500))
+    renamed = log.rename()
+    log.reopen()
+    if sees_both:
+        (log.directory / f"{renamed.name}.gz").write_bytes(gzip.compress(renamed.read_bytes()))
+        look()
+        renamed.unlink()
+    else:
+        log.compress(renamed)
+    look()
+    assert await following.read() == [kept(number, 500) for number in range(3)]
+    assert await following.read(LONG_AGO) == []
+
+
+async def test_the_unread_rest_of_a_file_is_read_from_its_compressed_copy(follow, log, kept):
+    following = follow(log.directory)
+    log.write(kept(1, BIG))
+    assert await following.read() == [kept(1, BIG)]
+    following.settle()
+    saved = following.saved
+    log.write(kept(2, BIG))
+    log.rotate()
+    log.write(kept(3))
+    log.rotate()
+    log.write(kept(4))
+    assert await following.restart(saved).read() == [kept(2, BIG), kept(3), kept(4)]
+
+
+async def test_rotations_while_the_agent_was_down_are_read_in_order(following, log, kept):
+    log.write(kept(0))
+    await following.read()
+    following.settle()
+    for number in range(1, 10, 2):
+        log.write(kept(number))
+        log.rotate(max_files=20)
+        log.write(kept(number + 1))
+    restarted = following.restart()
+    assert await restarted.read() == [kept(number) for number in range(1, 11)]
+    assert await restarted.read(LONG_AGO) == []
+
+
+async def test_a_restart_after_rotations_sends_nothing_again(following, log, kept):
+    for number in range(4):
+        log.write(kept(number, BIG))
+        await following.read(LONG_AGO)
+        log.rotate()
+    await following.read(LONG_AGO)
+    following.settle()
+    for _ in range(2):
+        following = following.restart()
+        assert await following.read() == []
+        assert await following.read(LONG_AGO) == []
+        log.rotate()
+
+
+async def test_a_damaged_gzip_holds_up_nobody(following, log, kept, caplog):
+    (log.directory / "0.log.20200101-000000.gz").write_bytes(gzip.compress(b"x" * 99)[:9])
+    log.write(kept(1))
+    assert await following.read() == [kept(1)]
+    assert await following.read(LONG_AGO) == []
+    assert caplog.text.count("cannot read") == 1
+
+
+# -- deletion
+
+
+async def test_what_was_not_read_of_a_deleted_file_is_read(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    log.write(kept(2))
+    log.delete()
+    assert await following.read() == [kept(2)]
+    assert following.saved.files == []
+    assert await following.read(LONG_AGO) == []
+    assert following.follower.tailers == []
+    following.settle()
+    assert following.follower.is_done
+
+
+async def test_the_unfinished_end_of_a_deleted_file_is_a_line(following, log, kept):
+    log.write_raw(cri_line(log.now(), kept(1))[:-1])
+    assert await following.read() == []
+    log.delete()
+    assert await following.read(LONG_AGO) == [kept(1)]
+
+
+async def test_a_file_deleted_before_it_was_read_is_said(following, log, kept, caplog):
+    log.write(kept(1))
+    await following.read()
+    following.settle()
+    saved = following.saved
+    log.write(kept(2))
+    restarted = following.restart(saved)
+    restarted.follower.tailers[0].size = log.path.stat().st_size
+    log.delete()
+    assert await restarted.read() == []
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "lines lost" in caplog.text
+
+
+async def test_an_inode_that_is_used_again_is_another_file(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    following.settle()
+    following.follower.close()
+    inode = log.path.stat().st_ino
+    log.close()
+    log.path.write_bytes(b"")  # the same inode, as a new file would have it
+    log.path.rename(log.directory / "1.log")
+    with (log.directory / "1.log").open("ab") as file:
+        file.write(cri_line(log.now(), kept(2)) + cri_line(log.now(), kept(3)))
+    assert (log.directory / "1.log").stat().st_ino == inode
+    assert await following.restart().read() == [kept(2), kept(3)]
+
+
+# -- containers
+
+
+async def test_a_container_that_starts_again_is_followed(following, log, kept):
+    log.write(kept(1))
+    log.restart()
+    log.write(kept(2))
+    assert await following.read() == [kept(1), kept(2)]
+
+
+async def test_an_open_piece_of_a_dead_container_is_a_line_and_not_the_next_ones(following, log, kept):
+    log.write(kept(1), tag="P")
+    assert await following.read() == []
+    log.restart()
+    log.write(kept(2))
+    assert await following.read(PIECE_QUIET / 2) == []
+    assert await following.read(PIECE_QUIET) == [kept(1), kept(2)]
+    following.settle()
+    assert set(following.committed.values()) == {path.stat().st_size for path in log.directory.iterdir()}
+
+
+async def test_pieces_straddle_a_rotation(following, log, kept):
+    line = kept(1, 40_000)
+    first, rest = line[:20_000], line[20_000:]
+    at = log.now()
+    log.write_raw(cri_line(at, first, tag="P"))
+    assert await following.read() == []
+    log.rotate()
+    log.write_raw(cri_line(log.now(), rest))
+    log.write(kept(2))
+    assert await following.read(LONG_AGO) == [line, kept(2)]
+    assert following.parts[0].entries[0].nanos == at
+
+
+async def test_an_open_piece_holds_its_position_over_a_rotation_and_a_restart(following, log, kept):
+    log.write(kept(0))
+    before = log.path.stat().st_size
+    line = kept(1, 40_000)
+    log.write_raw(cri_line(log.now(), line[:20_000], tag="P"))
+    await following.read()
+    renamed = log.rotate()
+    await following.read(LONG_AGO)
+    following.settle()
+    assert following.committed == {renamed.name: before, "0.log": 0}
+    log.write_raw(cri_line(log.now(), line[20_000:]))
+    restarted = following.restart()
+    assert await restarted.read(LONG_AGO) == [line]
+    restarted.settle()
+    assert restarted.committed == {path.name: path.stat().st_size for path in log.directory.iterdir()}
+
+
+async def test_a_last_open_piece_is_a_line_when_the_log_is_gone(following, log, kept):
+    log.write(kept(1), tag="P")
+    await following.read()
+    log.delete()
+    assert await following.read(LONG_AGO) == [kept(1)]
+
+
+# -- what cannot be read
+
+
+@pytest.fixture
+def forbidden(monkeypatch):
+    """Names that may not be opened."""
+    names, real = set(), follower_module.open_log
+
+    def open_log(path, log):
+        if path.name in names:
+            raise PermissionError(13, "Permission denied")
+        return real(path, log)
+
+    monkeypatch.setattr(follower_module, "open_log", open_log)
+    return names
+
+
+async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(following, log, kept, forbidden, caplog):
+    forbidden.add("0.log")
+    log.write(kept(1))
+    for _ in range(3):
+        assert await following.read() == []
+    assert caplog.text.count("cannot read") == 1
+    forbidden.clear()
+    assert await following.read() == [kept(1)]
+
+
+async def test_a_file_that_vanishes_while_it_is_opened_is_no_trouble(following, log, kept, monkeypatch, caplog):
+    real = follower_module.open_log
+
+    def open_log(path, name):
+        log.delete()
+        monkeypatch.setattr(follower_module, "open_log", real)
+        return real(path, name)
+
+    monkeypatch.setattr(follower_module, "open_log", open_log)
+    assert await following.read() == []
+    assert not caplog.records
+
+
+async def test_a_disk_that_fails_is_tried_again(following, log, kept, monkeypatch, caplog):
+    log.write(kept(1))
+    real = os.preadv
+
+    def preadv(*_):
+        monkeypatch.setattr(os, "preadv", real)
+        raise OSError(5, "Input/output error")
+
+    await following.read()
+    log.write(kept(2))
+    monkeypatch.setattr(os, "preadv", preadv)
+    assert await following.read() == []
+    assert "Input/output error" in caplog.text
+    assert await following.read() == [kept(2)]
+
+
+# -- descriptors
+
+
+async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    assert following.follower.release_idle() == 1
+    assert not following.follower.has_open_files
+    assert await following.read(LONG_AGO) == []
+    assert not following.follower.has_open_files
+    log.write(kept(2))
+    following.follower.note("0.log", wrote=True)
+    assert following.follower.must_open
+    assert await following.read_noted() == [kept(2)]
+
+
+async def test_a_file_that_was_released_is_found_under_its_new_name(following, log, kept):
+    log.write(kept(1))
+    await following.read()
+    following.follower.release_idle()
+    log.write(kept(2))
+    log.rotate()
+    log.write(kept(3))
+    following.follower.note("0.log", wrote=True)  # it leads to another file by now
+    assert await following.read_noted() == [kept(2), kept(3)]
+
+
+async def test_what_is_not_read_to_its_end_is_not_released(following, log, kept):
+    log.write_raw(cri_line(log.now(), kept(1))[:-5])
+    await following.read()
+    assert following.follower.release_idle() == 0
+
+
+# -- plain directories
+
+
+async def test_a_plain_log_is_rotated_by_numbers(follow, tmp_path, kept):
+    path = tmp_path / "app.log"
+    following = follow(tmp_path, stem="app")
+    (tmp_path / "other.log").write_bytes(kept(99) + b"\n")
+    path.write_bytes(kept(1) + b"\n")
+    assert await following.read() == [kept(1)]
+    path.rename(tmp_path / "app.log.1")
+    path.write_bytes(kept(2) + b"\n")
+    assert await following.read(LONG_AGO) == [kept(2)]
+    (tmp_path / "app.log.2.gz").write_bytes(gzip.compress((tmp_path / "app.log.1").read_bytes()))
+    (tmp_path / "app.log.1").unlink()
+    path.rename(tmp_path / "app.log.1")
+    path.write_bytes(kept(3) + b"\n")
+    assert await following.read(LONG_AGO) == [kept(3)]
+
+
+async def test_a_new_log_that_begins_as_the_one_before_is_read(follow, tmp_path, kept):
+    path = tmp_path / "app.log"
+    following = follow(tmp_path, stem="app")
+    path.write_bytes(b"".join([kept(1) + b"\n"] * 50))
+    assert len(await following.read()) == 50
+    path.rename(tmp_path / "app.log.1")
+    path.write_bytes(b"".join([kept(1) + b"\n"] * 60))
+    assert len(await following.read()) == 60
+
+
+async def test_a_file_with_two_names_is_read_once(following, log, kept):
+    log.write(kept(1))
+    os.link(log.path, log.directory / "0.log.1")
+    assert await following.read() == [kept(1)]
+    assert await following.read(LONG_AGO) == []
+    assert len(following.follower.tailers) == 1
+
+
+# -- where to begin, and when it is over
+
+
+async def test_a_new_agent_reads_only_what_is_young_enough(follow, log, kept):
+    log.write(kept(1), nanos=10**9)
+    log.rotate()
+    log.write(kept(2))
+    (old,) = log.rotated()
+    os.utime(old, (1, 1))
+    following = follow(log.directory, look_back=LookBack(3600.0))
+    assert await following.read() == [kept(2)]
+    following.settle()
+    assert following.committed[old.name] == old.stat().st_size
+    assert await following.restart(look_back=LookBack(3600.0)).read() == [kept(2)][:0]
+
+
+async def test_an_old_gzip_is_passed_over_for_good(follow, log, kept):
+    log.write(kept(1, BIG))
+    old = log.compress(log.rotate())
+    os.utime(old, (1, 1))
+    following = follow(log.directory, look_back=LookBack(3600.0))
+    assert await following.read(LONG_AGO) == []
+    assert await following.restart().read() == []
+
+
+async def test_draining_does_not_wait_for_quiet(following, log, kept):
+    log.write_raw(cri_line(log.now(), kept(1))[:-1])
+    log.rotate()
+    log.write(kept(2))
+    following.follower.is_draining = True
+    assert await following.read() == [kept(1), kept(2)]

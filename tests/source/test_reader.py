@@ -1,0 +1,440 @@
+"""The one loop over all files, with real files and real inotify."""
+
+import asyncio
+import resource
+import shutil
+
+import pytest
+
+from lab.containerd import LogWriter, cri_line
+from shipper.source import follower as follower_module
+from shipper.source import handles, watch
+from shipper.source import reader as reader_module
+from shipper.source.positions import SavedTarget
+from shipper.source.reader import SHARE
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def no_inotify(monkeypatch):
+    def refuses(**_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(watch, "INotify", refuses)
+
+
+@pytest.fixture
+def no_rescan(monkeypatch):
+    """What is found is found by inotify alone."""
+    monkeypatch.setattr(reader_module, "RESCAN", 1e9)
+
+
+def pending(reading, key):
+    return reading.reader.followers[key].pending_memory
+
+
+def key_of(log):
+    return f"{log.pod_directory.name}/istio-proxy"
+
+
+# -- what comes and goes
+
+
+async def test_growth_is_read_when_it_is_written(reading, log, kept, no_rescan):
+    async with reading().running() as running:
+        for number in range(5):
+            log.write(kept(number))
+            await running.until_read(kept(number))
+        assert running.lines == [kept(number) for number in range(5)]
+
+
+async def test_a_new_pod_is_noticed(reading, log, kept, tmp_path, no_rescan):
+    log.write(kept(0))
+    async with reading().running() as running:
+        await running.until_read(kept(0))
+        with LogWriter(tmp_path, pod="new-0") as new:
+            new.write(kept(1))
+            await running.until_read(kept(1))
+
+
+async def test_a_container_that_comes_after_its_pod_is_noticed(reading, log, kept, tmp_path, no_rescan):
+    log.write(kept(0))
+    async with reading().running() as running:
+        await running.until_read(kept(0))
+        pod = tmp_path / "shop_slow-0_u"
+        (pod / "istio-init").mkdir(parents=True)
+        log.write(kept(1))
+        await running.until_read(kept(1))  # the pod was seen by now
+        (pod / "istio-proxy").mkdir()
+        (pod / "istio-proxy" / "0.log").write_bytes(cri_line(1, kept(2)))
+        await running.until_read(kept(2))
+
+
+async def test_rotations_under_way_lose_nothing_and_send_nothing_twice(reading, log, kept, impatient):
+    async with reading().running() as running:
+        for number in range(0, 30, 3):
+            log.write(kept(number))
+            log.rotate()
+            log.write(kept(number + 1))
+            log.write(kept(number + 2, 1 << 15))
+            await running.until_read(kept(number + 2, 1 << 15))
+    assert len(running.lines) == 30
+
+
+async def test_pods_that_live_for_a_moment_are_read(reading, log, kept, tmp_path, impatient):
+    log.write(kept(0))
+    async with reading().running() as running:
+        await running.until_read(kept(0))
+        for number in range(1, 10):
+            with LogWriter(tmp_path, pod=f"job-{number}") as job:
+                job.write(kept(number))
+                await running.until_read(kept(number))
+                job.write(kept(-number))
+                job.delete()
+        await running.until(lambda: list(running.reader.followers) == [key_of(log)])
+    assert sorted(running.lines) == sorted(kept(number) for number in range(-9, 10))
+    assert handles.open_count() == 0
+
+
+async def test_a_deleted_pod_stays_until_all_is_settled(reading, log, kept, impatient):
+    log.write(kept(1))
+    async with reading(settles=False).running() as running:
+        await running.until_read(kept(1))
+        log.delete()
+        reader = running.reader
+        await running.until(lambda: not reader.followers[key_of(log)].tailers)
+        assert key_of(log) in reader.snapshot()
+        running.settle()
+        await running.until(lambda: not reader.followers)
+        assert reader.snapshot() == {}
+        assert reader.streams == 0
+
+
+async def test_a_pod_that_is_dropped_is_dropped_once(reading, log, kept, impatient):
+    """However many had marked it to be looked at again."""
+    log.write(kept(1))
+    async with reading().running() as running:
+        await running.until_read(kept(1))
+        reader = running.reader
+        follower = reader.followers[key_of(log)]
+        reader._waiting.add(follower)
+        reader._wake_later(follower)
+        log.delete()
+        await running.until(lambda: not reader.followers)
+        assert follower not in reader._waiting
+        later = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(0.06, later.set_result, None)
+        await later
+        assert follower not in reader._ready
+
+
+async def test_a_plain_directory_is_followed_by_names(reading, tmp_path, kept, no_rescan):
+    (tmp_path / "a.log").write_bytes(kept(1) + b"\n")
+    async with reading().running() as running:
+        await running.until_read(kept(1))
+        (tmp_path / "b.log").write_bytes(kept(2) + b"\n")
+        await running.until_read(kept(2))
+        with (tmp_path / "a.log").open("ab") as file:
+            file.write(kept(3) + b"\n")
+        await running.until_read(kept(3))
+        assert set(running.reader.followers) == {"a", "b"}
+
+
+async def test_a_root_that_comes_later_is_found(reading, tmp_path, kept, caplog, monkeypatch):
+    monkeypatch.setattr(reader_module, "RESCAN", 0.01)
+    root = tmp_path / "later"
+    async with reading(root).running() as running:
+        await running.soon(lambda: caplog.records)
+        assert not running.reader.is_ready
+        with LogWriter(root) as log:
+            log.write(kept(1))
+            await running.until_read(kept(1))
+        assert running.reader.is_ready
+    assert caplog.text.count("cannot list") == 1
+
+
+async def test_a_root_taken_away_and_put_back_is_read_on(reading, tmp_path, kept, impatient, monkeypatch):
+    monkeypatch.setattr(reader_module, "RESCAN", 0.01)
+    root = tmp_path / "root"
+    async with reading(root).running() as running:
+        for number in range(2):
+            with LogWriter(root, pod=f"pod-{number}") as log:
+                log.write(kept(number))
+                await running.until_read(kept(number))
+            shutil.rmtree(root)
+            await running.until(lambda: not running.reader.followers)
+
+
+async def test_an_idle_node_is_ready(reading, tmp_path):
+    async with reading().running() as running:
+        await running.soon(lambda: running.reader.is_ready)
+
+
+# -- without inotify
+
+
+async def test_without_inotify_everything_is_found_by_looking(reading, log, kept, tmp_path, no_inotify, impatient):
+    log.write(kept(0))
+    async with reading().running() as running:
+        await running.until_read(kept(0))
+        log.write(kept(1))
+        await running.until_read(kept(1))
+        log.write(kept(2))
+        log.rotate()
+        log.write(kept(3))
+        await running.until_read(kept(2), kept(3))
+        with LogWriter(tmp_path, pod="new-0") as new:
+            new.write(kept(4))
+            await running.until_read(kept(4))
+            new.write(kept(5))
+            new.delete()
+        await running.until(lambda: list(running.reader.followers) == [key_of(log)])
+    assert sorted(running.lines) == sorted(kept(number) for number in range(6))
+
+
+async def test_when_too_much_has_happened_everything_is_looked_at(reading, log, kept, tmp_path, no_rescan):
+    log.write(kept(0))
+    async with reading().running() as running:
+        await running.until_read(kept(0))
+        running.reader._watcher.changes = lambda: iter([None])
+        with LogWriter(tmp_path, pod="new-0") as new:
+            new.write(kept(1))
+            log.write(kept(2))
+            await running.until_read(kept(1), kept(2))
+
+
+# -- the budget
+
+
+async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, kept):
+    with LogWriter(tmp_path, pod="loud-0") as loud, LogWriter(tmp_path, pod="quiet-0") as quiet:
+        loud.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(4000)))
+        quiet.write(kept(-1))
+        async with reading(settles=False, in_flight=16 * MIB).running() as running:
+            reader = running.reader
+            await running.until_read(kept(-1))
+            await running.until(lambda: reader.paused)
+            assert reader.paused == {reader.followers[key_of(loud)]}
+            eighth = 16 * MIB // (SHARE + 1)
+            assert eighth - (1 << 17) <= pending(running, key_of(loud)) <= eighth + (1 << 17)
+            for number in range(3000):
+                quiet.write(kept(-2 - number))
+                if number % 1000 == 0:
+                    await running.until_read(kept(-2 - number))
+                    running.settle([part for part in running.unsettled if part.entries[0].line.find(b":-") > 0])
+            assert reader.followers[key_of(loud)].pending_memory < 3 * MIB
+            running.settles = True
+            running.settle()
+            await running.until_read(*(kept(number, 4000) for number in range(4000)))
+            assert reader.pending_memory == 0
+            assert not reader.paused
+
+
+async def test_all_targets_together_stay_within_the_budget(reading, tmp_path, kept):
+    logs = [LogWriter(tmp_path, pod=f"loud-{number}") for number in range(30)]
+    for log in logs:
+        log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(200)))
+        log.close()
+    running = reading(settles=False, in_flight=2 * MIB)
+    async with running.running():
+        reader = running.reader
+        await running.until(lambda: len(reader.paused) == 30)
+        assert reader.pending_memory <= 2 * MIB + (1 << 17)
+        running.settles = True
+        running.settle()
+        await running.until(lambda: len(running.lines) == 30 * 200)
+        assert reader.pending_memory == 0
+
+
+async def test_a_line_larger_than_a_share_is_read_all_the_same(reading, log, kept):
+    log.write(kept(1, 900_000))
+    log.write(kept(2))
+    async with reading(in_flight=MIB).running() as running:
+        await running.until_read(kept(1, 900_000), kept(2))
+
+
+# -- descriptors
+
+
+async def test_idle_files_are_closed_above_the_limit_and_go_on(reading, tmp_path, kept, no_rescan):
+    logs = [LogWriter(tmp_path, pod=f"pod-{number}") for number in range(12)]
+    async with reading(open_files=4).running() as running:
+        for turn in range(3):
+            for number, log in enumerate(logs):
+                log.write(kept(100 * turn + number))
+                await running.until_read(kept(100 * turn + number))
+                assert handles.open_count() <= 5
+    assert len(running.lines) == 36
+    for log in logs:
+        log.close()
+
+
+async def test_without_room_for_a_descriptor_a_target_waits(reading, tmp_path, kept, monkeypatch):
+    monkeypatch.setattr(reader_module, "TICK", 0.01)
+    soft, hard = 4, resource.RLIM_INFINITY  # half is for everything else
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    logs = [LogWriter(tmp_path, pod=f"pod-{number}") for number in range(4)]
+    for number, log in enumerate(logs):
+        log.write_raw(cri_line(number, kept(number)) + b"unfinished")  # not idle, so not closed
+    async with reading(open_files=1).running() as running:
+        await running.until_read(kept(0), kept(1))
+        reader = running.reader
+        await running.soon(lambda: len(reader._waiting) == 2 and not reader._ready)  # nobody turns in a circle
+        for log in logs[:2]:
+            log.write_raw(b"\n")
+        await running.until_read(kept(2), kept(3))
+    for log in logs:
+        log.close()
+
+
+# -- restart, --once
+
+
+async def test_a_restart_goes_on_where_loki_has_answered(reading, log, kept):
+    first = reading(settles=False)
+    log.write(kept(1))
+    async with first.running():
+        await first.until_read(kept(1))
+        first.settle()
+        log.write(kept(2))
+        await first.until_read(kept(2))
+        saved = first.reader.snapshot()
+    second = reading()
+    second.reader.restore(saved)
+    async with second.running():
+        await second.until_read(kept(2))
+        log.write(kept(3))
+        await second.until_read(kept(3))
+    assert second.lines == [kept(2), kept(3)]
+
+
+async def test_what_is_known_of_a_target_stays_and_what_is_gone_is_forgotten(reading, log, kept):
+    again = reading()
+    key = key_of(log)
+    again.reader.restore({
+        key: SavedTarget({"app": "from the API"}, [{"termination_details": "a"}]),
+        "gone_0_0/istio-proxy": SavedTarget({}, [{"termination_details": "b"}]),
+    })  # fmt: skip
+    assert again.reader.streams == 2
+    log.write(kept(1))
+    async with again.running():
+        await again.until_read(kept(1))
+        assert again.reader.followers[key].target.fields["app"] == "from the API"
+        assert set(again.reader.snapshot()) == {key}
+    assert {"termination_details": "a"} in again.reader.snapshot()[key].streams
+    assert again.reader.streams == 2  # the saved one, and that without details
+
+
+async def test_a_new_stream_is_state_to_be_saved(reading, log, kept):
+    running = reading()
+    async with running.running():
+        log.write(kept(1))
+        await running.until_read(kept(1))
+        assert running.reader.state_changed
+        running.reader.state_changed = False
+        log.write(kept(2))
+        await running.until_read(kept(2))
+        assert not running.reader.state_changed
+        log.write(b'{"response_flags":"UT","connection_termination_details":"new"}')
+        await running.until(lambda: len(running.lines) == 3)
+        assert running.reader.state_changed
+
+
+async def test_once_reads_all_there_is_and_ends(reading, log, kept, tmp_path):
+    log.write(kept(1))
+    log.rotate()
+    log.write_raw(cri_line(1, kept(2))[:-1])  # never finished, for a newer one follows
+    log.rotate()
+    log.write(kept(3))
+    log.restart()
+    log.write(kept(4), tag="P")
+    log.restart()
+    log.write(kept(5))
+    with LogWriter(tmp_path, pod="other-0") as other:
+        other.write(kept(6))
+    once = reading()
+    async with asyncio.timeout(20):
+        await once.reader.run(once=True)
+    assert sorted(once.lines) == [kept(number) for number in range(1, 7)]
+    assert handles.open_count() == 0
+
+
+async def test_once_waits_for_answers_when_the_budget_is_used_up(reading, tmp_path, kept):
+    with LogWriter(tmp_path) as log:
+        log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(1000)))
+    once = reading(settles=False, in_flight=MIB)
+    task = asyncio.create_task(once.reader.run(once=True))
+    async with asyncio.timeout(20):
+        while not task.done():
+            await once.until(lambda: once.reader.paused or task.done() or len(once.lines) == 1000)
+            once.settle()
+            await asyncio.sleep(0)
+    assert len(once.lines) == 1000
+
+
+async def test_once_reads_even_what_had_to_wait_for_a_descriptor(reading, tmp_path, kept, monkeypatch):
+    monkeypatch.setattr(reader_module, "TICK", 0.05)
+    limits = (4, resource.RLIM_INFINITY)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+    for pod in range(4):
+        with LogWriter(tmp_path, pod=f"pod-{pod}") as log:
+            log.write_raw(b"".join(cri_line(number, kept(1000 * pod + number, 4000)) for number in range(200)))
+    once = reading(settles=False, open_files=1, in_flight=MIB)
+    task = asyncio.create_task(once.reader.run(once=True))
+    await once.until(lambda: len(once.reader.paused) == 2 and not once.reader._ready)  # and two have read nothing
+    once.settles = True
+    once.settle()
+    async with asyncio.timeout(20):
+        await task
+    assert len(once.lines) == 4 * 200
+
+
+async def test_once_needs_its_directory(reading, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        await reading(tmp_path / "gone").reader.run(once=True)
+
+
+async def test_the_books_close(reading, log, kept):
+    for number in range(10):
+        log.write(kept(number))
+        log.write(b"[not json]")
+    once = reading(settles=False)
+    await once.reader.run(once=True)
+    (follower,) = once.reader.followers.values()
+    value = once.metrics.registry.get_sample_value
+    assert value("shipper_lines_read_total") == follower.ledger.read == 20
+    assert value("shipper_lines_filtered_total", {"reason": "not_json"}) == 10
+    assert value("shipper_bytes_read_total") == log.path.stat().st_size
+    assert follower.ledger.pending == 10
+    once.settle()
+    assert (follower.ledger.pending, follower.ledger.sent) == (0, 10)
+
+
+async def test_troubles_are_counted(reading, log, kept, impatient, monkeypatch):
+    real = follower_module.open_log
+
+    def open_log(path, name):
+        monkeypatch.setattr(follower_module, "open_log", real)
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(follower_module, "open_log", open_log)
+    running = reading()
+    value = running.metrics.registry.get_sample_value
+    log.write(kept(1))
+    async with running.running():
+        await running.until(lambda: value("shipper_read_errors_total", {"error": "EACCES"}) == 1)
+        log.path.chmod(0o644)
+        await running.until_read(kept(1))
+        log.truncate()
+        log.write(kept(2))
+        await running.until_read(kept(2))
+    assert value("shipper_files_truncated_total") == 1
+
+
+async def test_a_new_target_is_state_to_be_saved(reading, log, kept):
+    """What it is known by would be forgotten else."""
+    once = reading()
+    await once.reader.run(once=True)
+    assert key_of(log) in once.reader.followers
+    assert once.reader.state_changed
