@@ -20,6 +20,7 @@ from shipper import __version__
 from shipper.config import LINE_FIELDS, Config
 from shipper.metrics import Metrics
 from shipper.model import Entries, Target
+from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import RULES
 from shipper.pipeline.labels import Admission, target_labels
 from shipper.pipeline.pipeline import Pipeline
@@ -29,7 +30,10 @@ from shipper.sink.local import Nowhere, Printer
 from shipper.sink.quarantine import Quarantine
 from shipper.sink.sender import Sender
 from shipper.source import status
+from shipper.source.books import Books
 from shipper.source.look_back import LookBack
+from shipper.source.pod_metadata import fields_from
+from shipper.source.pods import Pods
 from shipper.source.positions import Positions, SavedTarget
 from shipper.source.reader import Reader
 from shipper.source.saver import Saver
@@ -84,7 +88,10 @@ class Agent:
             Admission(names, limits.max_label_values, limits.max_streams),
             self._scrape.structured_metadata,
             limits.max_line_size,
+            Audit() if self._scrape.count_failures else None,
         )
+        self._books = Books(self.metrics, ships=self._client is not None)
+        self._pods = Pods(fields_from(self._scrape), self.metrics)
 
     def stop(self) -> None:
         """End in order; when that was asked for already, at once."""
@@ -113,7 +120,7 @@ class Agent:
             self._put,
             self._config.limits_config,
             LookBack(self._config.positions.look_back),
-            self.metrics,
+            self._books,
         )
         self._source, positions.snapshot = reader, reader.snapshot
         reader.restore(positions.load())
@@ -125,7 +132,8 @@ class Agent:
             def describe() -> dict[str, Any]:
                 return {"loki": self._loki(sender), "targets": status.targets(reader)}
 
-            async with self._serving(lambda: reader.is_ready, describe):
+            knowing_pods = self._knowing_pods(reader.ask_again)
+            async with knowing_pods, self._serving(lambda: reader.is_ready, describe):
                 gc.freeze()  # what is there now stays: no collection needs to look at it again
                 reading = reader.run(once=self._options.once)
                 code = await self._until_done(reading, saver.run(), sender, ends=self._options.once)
@@ -133,10 +141,10 @@ class Agent:
         return code
 
     async def _run_stdin(self) -> int:
-        target = self._describe(Found("stdin", Path(), None, {}), SavedTarget())
+        target = self._target(Found("stdin", Path(), None, {}), SavedTarget(), {})
         budget = self._config.limits_config.in_flight
         async with self._sinking(_nothing) as sender:
-            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self.metrics)
+            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self._books)
             self._source = source
             return await self._until_done(source.run(), _forever(), sender, ends=True)
 
@@ -222,16 +230,42 @@ class Agent:
         assert self._source
         self._source.settle(part, dropped)
 
-    def _describe(self, found: Found, saved: SavedTarget) -> Target:
-        """What the target is known by, and its own labels; what was known before stays."""
-        fields = {"node": os.environ.get("NODE_NAME", "")} | found.fields | saved.fields
+    @contextlib.asynccontextmanager
+    async def _knowing_pods(self, ask_again: Callable[[], None]) -> AsyncIterator[None]:
+        """What the Kubernetes API tells of this node's pods, when it is to be asked."""
+        node = os.environ.get("NODE_NAME", "")
+        if self._scrape.kubernetes and not node:
+            log.error("kubernetes: NODE_NAME is not set, so nothing is asked: pods are named by their logs' paths")
+        if not self._asks_for_pods:
+            yield
+            return
+        from shipper.source import kubernetes  # not for those who do not ask: it brings a client of its own
+
+        self._pods.on_answer = ask_again
+        async with kubernetes.keeping_up(node, self._pods, self.metrics):
+            yield
+
+    @property
+    def _asks_for_pods(self) -> bool:
+        return self._scrape.kubernetes and bool(os.environ.get("NODE_NAME"))
+
+    def _describe(self, found: Found, saved: SavedTarget) -> Target | None:
+        """What the target is known by; None while its pod's metadata are waited for, but not if it was known before."""
+        is_pod = self._asks_for_pods and "uid" in found.fields
+        known = self._pods.ask(found.key) if is_pod and not saved.fields else {}
+        return None if known is None else self._target(found, saved, known)
+
+    def _target(self, found: Found, saved: SavedTarget, known: dict[str, str]) -> Target:
+        """A target and its own labels; what was known before stays."""
+        scrape = self._scrape
+        fields = {"node": os.environ.get("NODE_NAME", "")} | found.fields | known | saved.fields
         constant = {
             **(self._config.clients[0].external_labels if self._config.clients else {}),
-            **self._scrape.static_labels,
-            "job": self._scrape.job_name,
+            **scrape.static_labels,
+            "job": scrape.job_name,
         }
-        labels = dict(target_labels(self._scrape.labels, fields, constant.items()))
-        return Target(found.key, fields, labels)
+        names = (*scrape.labels, *scrape.pod_labels, *scrape.pod_annotations)
+        return Target(found.key, fields, dict(target_labels(names, fields, constant.items())))
 
     # -- what to tell
 

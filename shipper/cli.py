@@ -56,6 +56,11 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--file", metavar="FILE", help="read its lines")
     explain.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: an object a line")
     explain.set_defaults(main=_explain)
+
+    promtail = commands.add_parser("import", help="make a configuration of Promtail's", allow_abbrev=False)
+    promtail.add_argument("file", metavar="FILE", help="promtail.yaml, or its ConfigMap; -: standard input")
+    promtail.add_argument("--output", metavar="FILE", help="a new file for the configuration; else standard output")
+    promtail.set_defaults(main=_import)
     return parser
 
 
@@ -98,6 +103,12 @@ def _explain(options: argparse.Namespace) -> int:
     from shipper.explain import command
 
     return command.run(options.line, options.file, options.output)
+
+
+def _import(options: argparse.Namespace) -> int:
+    from shipper.promtail import command
+
+    return command.run(options.file, options.output)
 
 
 def _loaded(path: str | None, flags: dict[str, str | None]) -> Config:

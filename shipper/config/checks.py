@@ -102,13 +102,23 @@ def fixed_labels(key: str, labels: Mapping[str, str]) -> None:
         refuse(f"{key}.{name}", rules.label_name_problem(name) or rules.label_value_problem(value))
 
 
-def label_set(promoted: tuple[str, ...], fixed: Mapping[str, Mapping[str, str]]) -> None:
+def pod_labels(key: str, labels: Mapping[str, str], fields: Iterable[str], *, asked: bool) -> None:
+    """Labels that take their value from a pod's label or annotation; `asked` says whether pods are asked for."""
+    if labels and not asked:
+        raise ConfigError("needs kubernetes: true", key)
+    for name, source in labels.items():
+        refuse(f"{key}.{name}", rules.label_name_problem(name) or rules.pod_label_problem(source))
+        if name in fields:
+            raise ConfigError("is a field of its own, see labels", f"{key}.{name}")
+
+
+def label_set(promoted: tuple[str, ...], named: Mapping[str, Mapping[str, str]]) -> None:
     """All labels of a stream together: no name twice, and no more than Loki takes.
 
-    `fixed` holds the fixed labels by the key they stand under.
+    `named` holds the labels that the configuration itself names, by the key they stand under.
     """
     owners = dict.fromkeys(promoted, "labels") | {"job": "job_name"}
-    for key, labels in fixed.items():
+    for key, labels in named.items():
         for name in labels:
             if name in owners:
                 raise ConfigError(f"is set by {owners[name]} already", f"{key}.{name}")

@@ -175,7 +175,9 @@ class ScrapeConfig(Section, frozen=True):
     job_name: Annotated[str, "the label `job`"] = "kubernetes-pods-istio-proxy"
     pod_logs: PodLogsConfig = PodLogsConfig()
     keep: Annotated[Literal["ut", "mtls"], "`ut`: lines with the flag UT; `mtls`: failed handshakes"] = "ut"
-    count_failures: Annotated[bool, "count failed handshakes by reason, also those that `keep: ut` does not ship"] = True
+    count_failures: Annotated[bool, "count failed handshakes by reason, also those that `keep: ut` does not ship"] = (
+        True
+    )
     labels: Annotated[
         tuple[str, ...], "fields that become labels; with `keep: mtls` also `failure_reason` and `side`"
     ] = LABELS
@@ -183,11 +185,17 @@ class ScrapeConfig(Section, frozen=True):
     static_labels: Annotated[
         dict[str, str], "put on every stream of this job; `namespace`, `pod`, `app` where the path does not tell"
     ] = {}
-    kubernetes: Annotated[bool, "pod labels from the API; not available in this version"] = False
+    kubernetes: Annotated[bool, "ask the API for the pods of this node, which `NODE_NAME` of the environment names"] = (
+        False
+    )
     app_label: Annotated[tuple[str, ...], "pod labels that may name the app, the first that is set"] = (
         "app",
         "app.kubernetes.io/name",
     )
+    pod_labels: Annotated[
+        dict[str, str], "pod labels that become stream labels, such as `version: app.kubernetes.io/version`"
+    ] = {}
+    pod_annotations: Annotated[dict[str, str], "the same for annotations; the first 2,048 bytes of a value"] = {}
 
     def __post_init__(self) -> None:
         if self.keep == "mtls" and self.labels == LABELS:
@@ -200,12 +208,9 @@ class ScrapeConfig(Section, frozen=True):
             if name in self.labels:
                 raise ConfigError(f"{name} is a label already", f"structured_metadata[{index}]")
         checks.fixed_labels("static_labels", self.static_labels)
-        if self.kubernetes:
-            raise ConfigError(
-                "not available in this version: namespace, pod, uid and container come from the log's path",
-                "kubernetes",
-            )
         checks.each("app_label", self.app_label, rules.pod_label_problem)
+        checks.pod_labels("pod_labels", self.pod_labels, FIELDS, asked=self.kubernetes)
+        checks.pod_labels("pod_annotations", self.pod_annotations, FIELDS, asked=self.kubernetes)
 
 
 class LimitsConfig(Section, frozen=True):
@@ -235,12 +240,15 @@ class Config(Section, frozen=True):
 
     def __post_init__(self) -> None:
         scrape = self.scrape_configs[0]
-        fixed = {"scrape_configs[0].static_labels": scrape.static_labels}
+        named = {
+            f"scrape_configs[0].{key}": getattr(scrape, key)
+            for key in ("pod_labels", "pod_annotations", "static_labels")
+        }
         for index, client in enumerate(self.clients):
-            fixed[f"clients[{index}].external_labels"] = client.external_labels
+            named[f"clients[{index}].external_labels"] = client.external_labels
         # A target whose path does not tell its namespace has that of static_labels.
         told = [name for name in scrape.labels if name not in scrape.static_labels or name not in TARGET_FIELDS]
-        checks.label_set(tuple(told), fixed)
+        checks.label_set(tuple(told), named)
         for index, client in enumerate(self.clients):
             if client.quarantine_file and client.quarantine_file == self.positions.filename:
                 raise ConfigError("is the positions file", f"clients[{index}].quarantine_file")

@@ -156,8 +156,8 @@ class Follower:
         if not unread and not (tailer.was_written_unseen and is_followed):
             return
         self.troubles.update({LOST_FILES: 1, LOST_BYTES: unread})
-        log.error("%s/%s is gone before it was read to its end: lines lost, %s; usual after a long downtime, else raise "
-                  "the kubelet's containerLogMaxSize", self.directory, tailer.log.name, _how_many(unread))  # fmt: skip
+        log.error("%s/%s is gone before it was read to its end: lines lost, %s; usual after a long downtime, else "
+                  "raise the kubelet's containerLogMaxSize", self.directory, tailer.log.name, _how_many(unread))  # fmt: skip
 
     def _complain(self, listed: Listed, error: OSError) -> None:
         if error.errno == errno.ENOENT:

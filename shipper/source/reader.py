@@ -14,17 +14,15 @@ from pathlib import Path
 from typing import Final
 
 from shipper.config import LimitsConfig
-from shipper.metrics import Metrics
 from shipper.model import Entries, Target
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source import handles
-from shipper.source.books import book
+from shipper.source.books import Books
 from shipper.source.follower import Follower, Portion
 from shipper.source.look_back import LookBack
 from shipper.source.names import list_logs
-from shipper.source.notices import Notices
 from shipper.source.positions import SavedTarget
-from shipper.source.targets import Found, Targets
+from shipper.source.targets import Found, Targets, is_directory
 from shipper.source.watch import Change, Watcher
 
 log = logging.getLogger(__name__)
@@ -44,22 +42,23 @@ class Reader:
         self,
         targets: Callable[[Callable[[Path], bool]], Targets],
         pipeline: Pipeline,
-        describe: Callable[[Found, SavedTarget], Target],
+        describe: Callable[[Found, SavedTarget], Target | None],  # None: not yet, ask again
         put: Callable[[Entries], None],
         limits: LimitsConfig,
         look_back: LookBack,
-        metrics: Metrics,
+        books: Books,
     ) -> None:
         self._watcher = Watcher()
         self._targets = targets(self._watch)
         self._pipeline, self._describe, self._put = pipeline, describe, put
-        self._limits, self._look_back, self._metrics = limits, look_back, metrics
-        self._notices = Notices()
+        self._limits, self._look_back, self._books = limits, look_back, books
+        self._notices = books.notices
         self._saved: dict[str, SavedTarget] = {}
         self.followers: dict[str, Follower] = {}
         self._in: dict[Path, list[Follower]] = {}
         self._ready: dict[Follower, None] = {}
         self._waiting: set[Follower] = set()  # for time to pass
+        self._unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
         self.paused: set[Follower] = set()  # for Loki's answers
         self._unwatched: set[Path] = set()
         self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
@@ -92,6 +91,11 @@ class Reader:
             for follower in self.followers.values():
                 follower.close()
 
+    def ask_again(self) -> None:
+        """More is known of the targets than there was."""
+        self._ready.update(dict.fromkeys(self._unnamed))
+        self._wake.set()
+
     def stop(self) -> None:
         """Read no more."""
         self._stopping = True
@@ -110,10 +114,15 @@ class Reader:
             self._wake.clear()
             self._note_changes()
             await self._turns(once)
-            if once and not self._ready and not self.paused:
+            if once and not self._ready and not self.paused and not self._is_awaited:
                 return
             if not self._stopping and not self._ready:
                 await self._sleep(next_tick if self._waiting or self._unwatched else next_scan)
+
+    @property
+    def _is_awaited(self) -> bool:
+        """Whether time will bring something to read, though nothing more is written."""
+        return bool(self._unnamed) or any(one.must_list for one in self._waiting)
 
     async def _sleep(self, until: float) -> None:
         try:
@@ -143,8 +152,10 @@ class Reader:
         for follower in list(self.followers.values()):
             follower.must_list = True
             self._ready[follower] = None
-        for key in self._saved.keys() - self.followers.keys():
-            self._pipeline.admission.release(key)
+        for key, target in self._saved.items():
+            if key not in self.followers:
+                self._pipeline.admission.release(key)
+                self._books.enter_gone(key, sum(file.unread for file in target.files))
         self._saved.clear()  # what is left are targets that are gone
         self.is_ready = True
 
@@ -152,7 +163,7 @@ class Reader:
         if any(directory not in self._in for directory in self._unwatched):
             self._scan()
         for directory in list(self._unwatched):
-            if self._watcher.add(directory) or not directory.is_dir():
+            if self._watcher.add(directory) or not is_directory(directory):
                 self._unwatched.discard(directory)
             for follower in self._in.get(directory, ()):
                 follower.must_list = True
@@ -166,7 +177,7 @@ class Reader:
                 self._scan()
                 continue
             for follower in self._in.get(change.directory, ()):
-                if follower.stem is None or change.name.startswith(follower.stem):
+                if follower.stem is None or change.name.startswith(f"{follower.stem}.log"):
                     follower.note(change.name, wrote=change.wrote)
                     self._ready[follower] = None
             if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
@@ -181,17 +192,31 @@ class Reader:
         if found.key in self.followers:
             return
         saved = self._saved.pop(found.key, SavedTarget())
-        target = self._describe(found, saved)
+        named = self._describe(found, saved)
+        target = named or Target(found.key, found.fields, {})
         pipeline = self._pipeline.open(target)
         follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
+        if named is None:
+            self._unnamed[follower] = found
         self.followers[found.key] = follower
         self._in.setdefault(found.directory, []).append(follower)
         self._ready[follower] = None
         self.state_changed = True
 
+    def _name(self, follower: Follower) -> bool:
+        """Ask again what an unnamed one is; whether it has a name now."""
+        target = self._describe(self._unnamed[follower], SavedTarget())
+        if target is None:
+            return False
+        follower.rename(target, self._pipeline.open(target))
+        del self._unnamed[follower]
+        self.state_changed = True
+        return True
+
     def _drop(self, follower: Follower) -> None:
         """The log is gone, and all of it is settled."""
         self._ready.pop(follower, None)
+        self._waiting.discard(follower)
         del self.followers[follower.target.key]
         self._in[follower.directory].remove(follower)
         if not self._in[follower.directory]:
@@ -210,6 +235,7 @@ class Reader:
                     return
                 follower.is_draining = once
                 await self._turn(follower)
+                self._books.enter_troubles(follower.troubles)
                 await asyncio.sleep(0)  # the rest of the process lives too
             self._note_changes()
 
@@ -217,8 +243,17 @@ class Reader:
         now = time.monotonic()
         if follower.behind_since is None:
             follower.behind_since = now
-        if follower.must_list and self._has_room_to_open(follower):
+        if follower.must_open and not self._has_room_to_open(follower):
+            follower.must_list = True
+            del self._ready[follower]
+            self._waiting.add(follower)
+            return
+        if follower.must_list:
             self._list(follower, now)
+        if follower in self._unnamed and not self._name(follower):  # its files are held, whatever becomes of them
+            self._ready.pop(follower, None)
+            self._waiting.add(follower)
+            return
         room = self._room(follower)
         if room < LEAST_BYTES:
             self.paused.add(follower)
@@ -226,11 +261,11 @@ class Reader:
             return
         portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, time.time_ns())
         if portion is not None:
-            self._take(portion)
+            self._take(follower, portion)
         elif not follower.must_list:
             del self._ready[follower]
             follower.note_caught_up()
-            is_gone = not follower.tailers and (follower.stem is not None or not follower.directory.is_dir())
+            is_gone = not follower.tailers and (follower.stem is not None or not is_directory(follower.directory))
             if is_gone and follower.is_done:
                 self._drop(follower)
             elif is_gone or follower.is_waiting:
@@ -251,15 +286,15 @@ class Reader:
 
     def _wake_later(self, follower: Follower) -> None:
         def again() -> None:
-            follower.must_list = True
-            self._ready[follower] = None
-            self._wake.set()
+            if follower in self.followers.values():
+                follower.must_list = True
+                self._ready[follower] = None
+                self._wake.set()
 
         asyncio.get_running_loop().call_later(0.05, again)
 
-    def _take(self, portion: Portion) -> None:
-        book(self._metrics, portion.extract, portion.size)
-        self._notices.extracted(portion.extract)
+    def _take(self, follower: Follower, portion: Portion) -> None:
+        self._books.enter(follower.target, portion.extract, portion.size)
         if self._pipeline.admission.changed:
             self._pipeline.admission.changed = False
             self.state_changed = True
@@ -277,15 +312,16 @@ class Reader:
 
     def _has_room_to_open(self, follower: Follower) -> bool:
         """Close idle files above the limit; False when even the process's own would be passed."""
-        count = handles.open_count()
-        if count >= self._limits.open_files:
+        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        possible = soft - min(SPARE_FILES, soft // 2)
+        count, wanted = handles.open_count(), min(self._limits.open_files, possible)
+        if count >= wanted:
             for other in self.followers.values():
                 if other is not follower and not other.has_work:
                     count -= other.release_idle()
-                if count < self._limits.open_files:
+                if count < wanted:
                     break
-        hard, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return count < hard - SPARE_FILES or follower.has_open_files
+        return count < possible or follower.has_open_files
 
     @property
     def streams(self) -> int:
@@ -295,7 +331,8 @@ class Reader:
     def snapshot(self) -> dict[str, SavedTarget]:
         """What a restart needs to know."""
         admission = self._pipeline.admission
-        return {key: follower.saved(admission.state(key)) for key, follower in self.followers.items()} | self._saved
+        named = ((key, one) for key, one in self.followers.items() if one not in self._unnamed)
+        return {key: follower.saved(admission.state(key)) for key, follower in named} | self._saved
 
     # -- settlement
 

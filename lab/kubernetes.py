@@ -1,0 +1,288 @@
+"""A stand-in for the Kubernetes API server, as far as one reads pods' metadata: list and watch, over HTTP or HTTPS.
+
+    async with ApiServer() as api:
+        api.put(Pod("shop", "checkout-7d4b9c6f5d-x2x7k", node="node-1", labels={"app": "checkout"}))
+        api.script += [faults.status(500)]  # the next request
+        ...
+        api.bookmark()
+        api.forget()  # older versions are gone from now on: 410
+
+Strict: what a well-behaved client does not ask is answered with 400 and kept in `violations`.
+Facts: kubernetes.io/docs/reference/using-api/api-concepts.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Literal, Self
+
+import orjson
+from aiohttp import web
+
+from lab.faults import Arrival, Fault
+from lab.pods import REST, Pod, event, failure
+
+PARTIAL = "as=PartialObjectMetadata"
+COMPRESSED_FROM = 128 << 10  # bytes of a list
+
+Verb = Literal["list", "watch"]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request, as it came."""
+
+    verb: Verb
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    version: int
+    kind: str
+    pod: Pod
+
+
+class ApiServer:
+    """`/api/v1/pods`, and what can be wrong with it."""
+
+    def __init__(self, *, context: ssl.SSLContext | None = None, tokens: set[str] | None = None) -> None:
+        self.tokens = tokens  # that are taken; None: everybody is
+        self.forbids: set[Verb] = set()  # what the client's role does not allow
+        self.expires: Literal["by status", "by event"] = "by status"  # in which shape a 410 comes
+        self.partial = True  # knows of PartialObjectMetadata
+        self.fault: Fault | None = None  # holds until changed
+        self.script: deque[Fault] = deque()  # comes first, one a request
+        self.asked: list[Asked] = []
+        self.violations: list[str] = []
+        self._context = context
+        self._version, self._oldest = 1000, 0
+        self._pods: dict[str, tuple[Pod, int]] = {}
+        self._history: list[_Change] = []
+        self._watches: dict[asyncio.Queue[bytes | None], str] = {}  # and the node that each is for
+        self._closing, self._changed = asyncio.Event(), asyncio.Event()
+        self._port = 0
+        app = web.Application()
+        app.router.add_get("/api/v1/pods", self._answer)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
+        self._site: web.SockSite | None = None
+
+    # -- life
+
+    async def __aenter__(self) -> Self:
+        await self._runner.setup()
+        await self.listen()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closing.set()
+        self.break_watches()
+        await self._runner.cleanup()
+
+    async def listen(self) -> None:
+        """Take connections, again on the same port after `kill`."""
+        listener = socket.create_server(("127.0.0.1", self._port))
+        self._port = listener.getsockname()[1]
+        self._site = web.SockSite(self._runner, listener, ssl_context=self._context)
+        await self._site.start()
+
+    async def kill(self) -> None:
+        """Be gone: new connections are refused, those there are break; what is known stays."""
+        if self._site is not None:
+            await self._site.stop()
+            self._site = None
+        self.break_watches()
+
+    def break_watches(self) -> None:
+        """Every connection breaks."""
+        for connection in self._runner.server.connections if self._runner.server else ():
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        return "127.0.0.1", self._port
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{self._port}"
+
+    # -- what there is
+
+    @property
+    def version(self) -> str:
+        """Of all that has happened so far."""
+        return str(self._version)
+
+    @property
+    def watching(self) -> int:
+        """How many watches are open."""
+        return len(self._watches)
+
+    def put(self, pod: Pod) -> Pod:
+        """A pod is made, or has changed."""
+        kind = "MODIFIED" if pod.uid in self._pods else "ADDED"
+        self._version += 1
+        self._pods[pod.uid] = pod, self._version
+        self._tell(_Change(self._version, kind, pod))
+        return pod
+
+    def label(self, pod: Pod, **labels: str) -> Pod:
+        """Somebody changes a pod's labels."""
+        return self.put(replace(pod, labels={**pod.labels, **labels}))
+
+    def delete(self, pod: Pod) -> None:
+        """A pod is gone."""
+        self._version += 1
+        del self._pods[pod.uid]
+        self._tell(_Change(self._version, "DELETED", pod))
+
+    def forget(self) -> None:
+        """What has happened so far can not be watched any more."""
+        self._version += 1
+        self._oldest = self._version
+        self._history.clear()
+
+    # -- to the watches that are open
+
+    def bookmark(self) -> None:
+        """Say up to which version all is told."""
+        self.say(event("BOOKMARK", {"resourceVersion": self.version, "creationTimestamp": None}))
+
+    def say(self, text: bytes) -> None:
+        """Whatever it is: part of an event, or no event at all."""
+        for watch in self._watches:
+            watch.put_nowait(text)
+
+    def end_watches(self) -> None:
+        """As at their time."""
+        for watch in self._watches:
+            watch.put_nowait(None)
+
+    def _tell(self, change: _Change) -> None:
+        self._history.append(change)
+        for watch, node in self._watches.items():
+            if node == change.pod.node:
+                watch.put_nowait(event(change.kind, change.pod.metadata(change.version)))
+
+    # -- requests
+
+    async def until(self, reached: Callable[[], object], within: float = 10) -> None:
+        """Wait till `reached`, asked again whenever a request comes or a watch opens or ends; else TimeoutError."""
+        async with asyncio.timeout(within):
+            while not reached():
+                self._changed.clear()
+                await self._changed.wait()
+
+    def verbs(self) -> list[Verb]:
+        """What was asked, in order."""
+        return [asked.verb for asked in self.asked]
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        asked = Asked("watch" if "watch" in request.query else "list", dict(request.query), request.headers.copy())
+        self.asked.append(asked)
+        self._changed.set()
+        if fault := self.script.popleft() if self.script else self.fault:
+            arrival = Arrival(request, b"", (), lambda: self._list(asked), self._closing)
+            if response := await fault(arrival):
+                return response
+        try:
+            return self._refusal(asked) or (
+                self._list(asked) if asked.verb == "list" else await self._watch(request, asked)
+            )
+        except (KeyError, ValueError) as error:
+            self.violations.append(f"{asked.verb} {asked.query}: {error!r}")
+            return _status(400, "BadRequest", repr(error))
+
+    def _refusal(self, asked: Asked) -> web.Response | None:
+        scheme, _, token = asked.headers.get("Authorization", "").partition(" ")
+        if self.tokens is not None and (scheme != "Bearer" or token not in self.tokens):
+            return _status(401, "Unauthorized", "Unauthorized")
+        if asked.verb in self.forbids:
+            return _status(403, "Forbidden", f'pods is forbidden: cannot {asked.verb} resource "pods" in API group ""')
+        return None
+
+    def _list(self, asked: Asked) -> web.Response:
+        if asked.query["resourceVersion"] != "0":
+            raise ValueError("a list that does not come from the cache")
+        node = _node(asked)
+        partial = self._is_partial(asked)
+        text = orjson.dumps(
+            {
+                "kind": "PartialObjectMetadataList" if partial else "PodList",
+                "apiVersion": "meta.k8s.io/v1" if partial else "v1",
+                "metadata": {"resourceVersion": self.version},
+                "items": [
+                    {"metadata": pod.metadata(version), **({} if partial else REST)}
+                    for pod, version in self._pods.values()
+                    if pod.node == node
+                ],
+            }
+        )
+        response = web.Response(body=text, content_type="application/json")
+        if len(text) >= COMPRESSED_FROM:
+            response.enable_compression()
+        return response
+
+    async def _watch(self, request: web.Request, asked: Asked) -> web.StreamResponse:
+        since, seconds = int(asked.query["resourceVersion"]), float(asked.query["timeoutSeconds"])
+        node, _ = _node(asked), self._is_partial(asked)
+        if since == 0 or since > self._version:
+            raise ValueError("a watch from a version that no list or watch has told")
+        expired = since < self._oldest
+        if expired and self.expires == "by status":
+            return _status(410, "Expired", f"too old resource version: {since}")
+        response = web.StreamResponse(headers={"Content-Type": "application/json"})
+        await response.prepare(request)
+        if expired:
+            await response.write(orjson.dumps({"type": "ERROR", "object": failure(410, "Expired", "too old")}) + b"\n")
+            return response
+        await self._follow(response, since, node, seconds)
+        return response
+
+    async def _follow(self, response: web.StreamResponse, since: int, node: str, seconds: float) -> None:
+        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
+        for past in self._past(since, node):
+            queue.put_nowait(past)
+        self._watches[queue] = node
+        self._changed.set()
+        try:
+            async with asyncio.timeout(seconds):
+                while (text := await queue.get()) is not None:
+                    await response.write(text)
+        except (TimeoutError, ConnectionError):
+            pass
+        finally:
+            del self._watches[queue]
+            self._changed.set()
+
+    def _past(self, since: int, node: str) -> Iterator[bytes]:
+        for change in self._history:
+            if change.version > since and change.pod.node == node:
+                yield event(change.kind, change.pod.metadata(change.version))
+
+    def _is_partial(self, asked: Asked) -> bool:
+        if PARTIAL not in asked.headers.get("Accept", ""):
+            raise ValueError("whole pods were asked for")
+        return self.partial
+
+
+def _node(asked: Asked) -> str:
+    """The one node that is asked for."""
+    field_name, _, node = asked.query["fieldSelector"].partition("=")
+    if field_name != "spec.nodeName" or not node:
+        raise ValueError("pods of other nodes were asked for")
+    return node
+
+
+def _status(code: int, reason: str, message: str) -> web.Response:
+    body = orjson.dumps(failure(code, reason, message))
+    return web.Response(status=code, body=body, content_type="application/json")

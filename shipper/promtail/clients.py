@@ -1,0 +1,153 @@
+"""Promtail's clients to our one. Secrets that stand in the file itself are neither carried over nor shown."""
+
+from typing import Final
+from urllib.parse import urlsplit, urlunsplit
+
+from shipper.promtail import values
+from shipper.promtail.draft import CLIENT, Draft
+from shipper.promtail.node import Node
+from shipper.promtail.table import (
+    Rule,
+    Table,
+    apply,
+    changed,
+    duration,
+    expected_list,
+    lost,
+    number,
+    same,
+    size,
+    text,
+    texts,
+    unless_off,
+)
+
+_IN_A_FILE: Final = "a secret is read from a file of its own here, again when it changes"
+_PASSWORD: Final = ("basic_auth:", "  username: {user}", "  password_file: /etc/shipper/loki-password")
+_TOKEN: Final = ("bearer_token_file: /etc/shipper/loki-token",)
+
+
+def _secret(lines: tuple[str, ...], user: str = "") -> Rule:
+    """Not carried over; the lines that will do it stand in our file, as a comment."""
+
+    def rule(draft: Draft, node: Node) -> None:
+        if node.text:
+            _leave_out(draft, node, lines, user)
+
+    return rule
+
+
+def _leave_out(draft: Draft, node: Node, lines: tuple[str, ...], user: str = "") -> None:
+    named = [line.format(user=values.one_line(user) or "NAME") for line in lines]
+    draft.asides[CLIENT] = [f"{_IN_A_FILE}: write it there and take these signs away", *named]
+    draft.warn(node, f"not carried over: {_IN_A_FILE}; see the comment in the configuration")
+
+
+def _basic_auth(draft: Draft, node: Node) -> None:
+    user, password = node.at("username"), node.at("password_file")
+    if node.at("password").text:
+        _leave_out(draft, node.at("password"), _PASSWORD, user.text)
+    elif user.text:
+        draft.put((*CLIENT, "basic_auth", "username"), user.text, user)
+        draft.put((*CLIENT, "basic_auth", "password_file"), password.text, password)
+    apply(dict.fromkeys(("username", "password", "password_file"), same), draft, node)
+
+
+def _authorization(draft: Draft, node: Node) -> None:
+    kind = node.at("type")
+    if kind.text.lower() not in ("", "bearer"):
+        draft.lost(kind, "only Bearer has a counterpart; a fixed one can be said in `headers`")
+        return
+    apply(
+        {
+            "type": same,
+            "credentials": _secret(_TOKEN),
+            "credentials_file": text((*CLIENT, "bearer_token_file")),
+        },
+        draft,
+        node,
+    )
+
+
+_TLS: Final[Table] = {
+    **{name: text((*CLIENT, "tls_config", name)) for name in ("ca_file", "cert_file", "key_file", "server_name")},
+    "insecure_skip_verify": unless_off(number((*CLIENT, "tls_config", "insecure_skip_verify"))),
+    **dict.fromkeys(("ca", "cert"), unless_off(lost("a certificate is read from a file"))),
+    "key": unless_off(lost("a key is read from a file")),
+    **dict.fromkeys(("min_version", "max_version"), lost("the TLS version is chosen by the two ends")),
+}
+
+
+def _tls(draft: Draft, node: Node) -> None:
+    apply(_TLS, draft, node)
+
+
+def _max_retries(draft: Draft, node: Node) -> None:
+    draft.changed(node, "a batch is never given up: the lines wait in their files until Loki takes them")
+
+
+_BACKOFF: Final[Table] = {
+    "min_period": duration((*CLIENT, "backoff_config", "min_period")),
+    "max_period": duration((*CLIENT, "backoff_config", "max_period")),
+    "max_retries": _max_retries,
+}
+
+
+def _backoff(draft: Draft, node: Node) -> None:
+    apply(_BACKOFF, draft, node)
+
+
+def _url(draft: Draft, node: Node) -> None:
+    try:
+        parts = urlsplit(node.text)
+    except ValueError:
+        draft.put((*CLIENT, "url"), node.text, node)
+        return
+    account, at, host = parts.netloc.rpartition("@")
+    draft.put((*CLIENT, "url"), urlunsplit(parts._replace(netloc=host)) if at else node.text, node)
+    if at:
+        _leave_out(draft, node, _PASSWORD, account.partition(":")[0])
+
+
+_CLIENT: Final[Table] = {
+    "url": _url,
+    "name": same,
+    "tenant_id": text((*CLIENT, "tenant_id")),
+    "batchwait": duration((*CLIENT, "batchwait")),
+    "batchsize": size((*CLIENT, "batchsize")),
+    "timeout": duration((*CLIENT, "timeout")),
+    "backoff_config": _backoff,
+    "basic_auth": _basic_auth,
+    "bearer_token": _secret(_TOKEN),
+    "bearer_token_file": text((*CLIENT, "bearer_token_file")),
+    "authorization": _authorization,
+    "tls_config": _tls,
+    "headers": texts((*CLIENT, "headers")),
+    "external_labels": texts((*CLIENT, "external_labels")),
+    "drop_rate_limited_batches": unless_off(changed("what Loki's rate limit refuses waits, and is not dropped")),
+    "stream_lag_labels": unless_off(changed("the lag is told by log: shipper_lag_seconds{namespace, pod, container}")),
+    "oauth2": unless_off(lost("no OAuth 2: a token in bearer_token_file, renewed by another program, does it")),
+    **dict.fromkeys(
+        ("proxy_url", "proxy_from_environment", "no_proxy", "proxy_connect_header"),
+        unless_off(lost("pushes go straight to Loki, through no proxy")),
+    ),
+    "follow_redirects": changed("a redirect is not followed: it is said in the log, and the lines wait"),
+    "enable_http2": same,
+}
+
+
+def clients(draft: Draft, top: Node) -> None:
+    """The first client that has a URL; `client` is an old name of a list of one."""
+    alone = top.at("client")
+    found = [*([alone] if isinstance(alone.value, dict) else []), *expected_list(draft, top.at("clients"))]
+    if not found:
+        draft.warn(top, "no client: the configuration counts lines and ships none; set clients[0].url")
+        return
+    first = next((client for client in found if client.at("url").text), found[0])
+    for other in found:
+        if other is not first:
+            draft.lost(other, "only one Loki is pushed to; run a second agent with its own positions for another")
+    if first.at("url").text:
+        apply(_CLIENT, draft, first)
+    else:
+        draft.warn(first, "no url: nothing of this client is carried over")

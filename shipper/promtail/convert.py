@@ -1,0 +1,45 @@
+"""A Promtail file to our configuration and what must be said of it. Pure: text in, text out."""
+
+from typing import Final
+
+from shipper.promtail import agent_wide, values
+from shipper.promtail.clients import clients
+from shipper.promtail.draft import Draft
+from shipper.promtail.node import parse
+from shipper.promtail.notes import Note
+from shipper.promtail.scrape import scrape
+from shipper.promtail.table import Table, apply, same
+
+_SECTIONS: Final = ("server", "positions", "client", "clients", "scrape_configs", "limits_config")
+_TOP: Final[Table] = {**dict.fromkeys(_SECTIONS, same), **agent_wide.OTHERS}
+_HEAD: Final = "# Made of Promtail's {name} by `shipper import`, which says what is not the same.\n\n"
+
+
+def convert(text: bytes, name: str) -> tuple[str, list[Note]]:
+    """Our configuration, YAML that `shipper check` takes, and the notes. Raises ConfigError for what is no YAML."""
+    top, draft = parse(text, name), Draft()
+    apply(_TOP, draft, top)
+    agent_wide.server(draft, top.at("server"))
+    agent_wide.positions(draft, top.at("positions"))
+    clients(draft, top)
+    scrape(draft, top)
+    agent_wide.limits(draft, top.at("limits_config"))
+    _variables(draft)
+    return _HEAD.format(name=values.one_line(name)) + draft.text(), draft.notes
+
+
+def _variables(draft: Draft) -> None:
+    """What an operator must know of `${VAR}`, which is not the same in both."""
+    for setting in draft.settings.values():
+        if names := _named(setting.value):
+            draft.changed(
+                setting.source,
+                f"{names} is replaced here always, in Promtail only with -config.expand-env; not set it is an error "
+                "here, and empty there",
+            )
+
+
+def _named(value: object) -> str:
+    texts = value if isinstance(value, list) else [value]
+    found = [one for text in texts if isinstance(text, str) for one in values.variables(text)]
+    return ", ".join(map(values.one_line, dict.fromkeys(found)))

@@ -1,0 +1,75 @@
+"""One scrape job while it is read: which labels its lines have by now, and where from.
+
+`labels` and `extracted` hold what Promtail would have, by its names; the value is our field of the same meaning, or
+empty where there is none.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from shipper.config import FIELDS, TARGET_FIELDS
+from shipper.promtail import values
+from shipper.promtail.draft import JOB, Draft
+from shipper.promtail.node import Node
+
+# The keys of the access log, as Envoy's JSON format of the mission names them, and our fields.
+ACCESS_LOG: Final = {
+    "response_flags": "response_flags",
+    "connection_termination_details": "termination_details",
+    "downstream_peer_uri_san": "source_san",
+    "downstream_remote_address": "source_address",
+    "downstream_local_address": "local_address",
+    "upstream_host": "upstream_host",
+    "requested_server_name": "requested_server_name",
+    "downstream_tls_version": "tls_version",
+    "downstream_tls_cipher": "tls_cipher",
+    "downstream_local_uri_san": "local_san",
+    "downstream_peer_subject": "peer_subject",
+    "request_id": "request_id",
+    "log_type": "log_type",
+    "connection_id": "connection_id",
+}
+
+
+@dataclass(slots=True)
+class Job:
+    """The job's labels, extracted values and what its targets are chosen by."""
+
+    node: Node
+    labels: dict[str, str] = field(default_factory=lambda: {"filename": ""})  # the tailer sets it
+    extracted: dict[str, str] = field(default_factory=dict)
+    beside: list[str] = field(default_factory=list)  # fields that are structured metadata
+    has_path: bool = False
+    has_cri: bool = False
+    filters: bool = False  # a stage means to keep lines flagged UT
+    listed: list[str] = field(default_factory=list)  # containers that are kept
+
+
+def promote(draft: Draft, job: Job, node: Node, name: str, ours: str) -> None:
+    """A label that each line has from here on; `ours` is the field it is made of."""
+    job.labels[name] = ours
+    if not ours:
+        draft.lost(node, f"no label {values.one_line(name)!r}: it is none of the fields that are read here")
+    elif ours != name:
+        draft.changed(node, f"the label {values.one_line(name)!r} is called {ours!r} here: queries must say so")
+
+
+def forget(draft: Draft, job: Job, name: str) -> None:
+    """A label that no line has any more."""
+    job.labels.pop(name, None)
+    for section in ("static_labels", "pod_labels", "pod_annotations"):
+        draft.settings.pop((*JOB, section, name), None)
+
+
+def finish(draft: Draft, job: Job) -> None:
+    """Set the labels and metadata that all stages together make."""
+    promoted = {ours for ours in job.labels.values() if ours}
+    labels = [name for name in FIELDS if name in promoted]
+    draft.put((*JOB, "labels"), labels, job.node, "job and service_name (= app) are always there too")
+    beside = [name for name in FIELDS if name in job.beside and name not in promoted]
+    if beside:
+        draft.put((*JOB, "structured_metadata"), beside, job.node, "Loki must allow it: schema v13")
+    if "filename" in job.labels:
+        draft.lost(job.node, "no label 'filename': it would be another stream for each restart of a container")
+    if "app" not in promoted and not promoted.isdisjoint(TARGET_FIELDS):
+        draft.changed(job.node, "without the label app there is no service_name, and Loki makes one up")

@@ -1,0 +1,250 @@
+"""Promtail's pipeline stages, in their order: what each of them comes to here.
+
+Here lines go one way: runtime prefix, access log, keep rule, labels. A stage is understood by what it does to that.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from shipper.promtail import values
+from shipper.promtail.draft import CLIENT, JOB, Draft
+from shipper.promtail.job import ACCESS_LOG, Job, forget, promote
+from shipper.promtail.match import Selector, parse_selector
+from shipper.promtail.node import Node
+from shipper.promtail.relabel import exclude
+from shipper.promtail.table import expected_list, text
+
+Stage = Callable[[Draft, Job, Node], None]
+_RULE: Final = "what is shipped is decided by `keep` alone"
+
+
+def pipeline(draft: Draft, job: Job, node: Node) -> None:
+    """All stages of a job, and what is wrong with their order."""
+    _stages(draft, job, node)
+    if not job.has_cri:
+        draft.warn(
+            node if node.value is not None else job.node,
+            "no cri stage: with containerd each line has the runtime's prefix, of which a json stage extracts nothing; "
+            "here the prefix is always read",
+        )
+
+
+def _stages(draft: Draft, job: Job, node: Node) -> None:
+    for item in expected_list(draft, node):
+        if len(dict(item.items())) != 1:
+            draft.warn(item, "a stage is a mapping with one key, its name; Promtail refuses any other")
+        for name, stage in item.items():
+            if rule := _STAGES.get(name):
+                rule(draft, job, stage)
+            else:
+                draft.warn(stage, "no such stage is known; Promtail does not start with an unknown one")
+
+
+# -- reading
+
+
+def _cri(draft: Draft, job: Job, node: Node) -> None:
+    job.has_cri = True
+    job.labels["stream"] = ""
+    draft.lost(node, "no label 'stream': stdout and stderr of a container are one stream here")
+    for key, value in node.items():
+        draft.changed(value, f"{key}: lines in pieces are joined per file, up to limits_config.max_line_size")
+
+
+def _docker(draft: Draft, job: Job, node: Node) -> None:
+    job.has_cri = True
+    job.labels["stream"] = ""
+    draft.warn(node, "docker's own format is not read, only the CRI's, which containerd and CRI-O write")
+
+
+def _json(draft: Draft, job: Job, node: Node) -> None:
+    if node.at("source").text:
+        draft.lost(node.at("source"), "only the line itself is read as JSON")
+    for name, expression in node.at("expressions").items():
+        job.extracted[name] = ACCESS_LOG.get(expression.text.strip('"') or name, "")
+
+
+def _other_format(draft: Draft, job: Job, node: Node) -> None:
+    draft.lost(node, "two formats are read: Envoy's JSON, and with `keep: mtls` Istio's default text")
+    job.extracted |= {name: "" for name, _ in node.at("mapping").items()}
+
+
+# -- labels
+
+
+def _labels(draft: Draft, job: Job, node: Node) -> None:
+    for name, source in node.items():
+        ours = _extracted(job, source.text or name)
+        promote(draft, job, source, name, ours)
+        if ours == "source_address":
+            draft.warn(
+                source, "an address with its port as a label is a stream for each connection; source_ip has none"
+            )
+
+
+def _extracted(job: Job, name: str) -> str:
+    """Our field behind a name: what stages have extracted, and the labels so far."""
+    return job.extracted.get(name) or job.labels.get(name, "")
+
+
+def _static_labels(draft: Draft, job: Job, node: Node) -> None:
+    for name, value in node.items():
+        job.labels[name] = ""
+        draft.put((*JOB, "job_name") if name == "job" else (*JOB, "static_labels", name), value.text, value)
+
+
+def _labeldrop(draft: Draft, job: Job, node: Node) -> None:
+    for item in expected_list(draft, node):
+        forget(draft, job, item.text)
+
+
+def _labelallow(draft: Draft, job: Job, node: Node) -> None:
+    allowed = {item.text for item in expected_list(draft, node)}
+    for name in set(job.labels) - allowed:
+        forget(draft, job, name)
+
+
+def _structured_metadata(draft: Draft, job: Job, node: Node) -> None:
+    for name, source in node.items():
+        ours = _extracted(job, source.text or name)
+        job.labels.pop(name, None)  # a label of this name moves
+        if ours:
+            job.beside.append(ours)
+        if ours != name:
+            draft.lost(source, f"no metadata {values.one_line(name)!r}" + (f", but {ours!r}" if ours else ""))
+
+
+# -- choosing lines
+
+
+def _match(draft: Draft, job: Job, node: Node) -> None:
+    selector, drops = parse_selector(node.at("selector").text), node.at("action").text == "drop"
+    if selector is None:
+        draft.warn(node, f"the selector is not understood; {_RULE}")
+        return
+    job.filters = job.filters or selector.means_timeouts(drops=drops)
+    runs = _says_what_it_does(draft, job, node, selector, drops=drops)
+    namespaces = _namespaces(job, selector) if drops else None
+    if namespaces:
+        exclude(draft, node, namespaces)
+    elif drops and runs and not selector.means_timeouts(drops=True):
+        draft.changed(node, f"lines are not dropped by a selector: {_RULE}")
+    if runs and not drops:
+        _stages(draft, job, node.at("stages"))
+
+
+def _says_what_it_does(draft: Draft, job: Job, node: Node, selector: Selector, *, drops: bool) -> bool:
+    """Warn of what a match does not do. Whether it does anything."""
+    absent = selector.absent(job.labels)
+    named = ", ".join(sorted({one.label for one in absent}))
+    always = all(one.takes_absent for one in selector.matchers) and len(absent) == len(selector.matchers)
+    never = any(not one.takes_absent for one in absent)
+    if not drops:
+        draft.warn(node, "`action: keep` filters nothing: lines that do not match pass on as they are")
+        if not node.at("stages").each():
+            draft.warn(node, "Promtail does not start with a keep that has no stages")
+    if never:
+        does = "drops nothing" if drops else "its stages never run"
+        draft.warn(node, f"no earlier stage and no target sets the label {named}, so this never matches: {does}; "
+                         "a value that is only extracted is no label")  # fmt: skip
+    elif always and absent and drops and not selector.rest:
+        draft.warn(node, f"no earlier stage and no target sets the label {named}, so every line matches and is dropped")
+    if selector.means_timeouts(drops=drops):
+        if drops and not absent:
+            draft.changed(node, "this is what `keep: ut` does")
+        else:
+            draft.warn(node, "what was meant is `keep: ut`, which is set; it ships fewer lines than Promtail did")
+    return not never
+
+
+def _namespaces(job: Job, selector: Selector) -> tuple[str, ...] | None:
+    """The namespaces that a match drops, and nothing else."""
+    if len(selector.matchers) != 1 or selector.rest:
+        return None
+    only = selector.matchers[0]
+    is_namespace = job.labels.get(only.label) == "namespace" and only.operator in ("=", "=~")
+    return values.names(only.value) if is_namespace else None
+
+
+def _drop(draft: Draft, _: Job, node: Node) -> None:
+    longer = node.at("longer_than")
+    if ours := values.size(longer.text):
+        draft.put(("limits_config", "max_line_size"), ours, longer)
+    if node.at("older_than").text:
+        draft.lost(node.at("older_than"), "no line is dropped for its age; positions.look_back bounds the first start")
+    if not {key for key, _ in node.items()} <= {"longer_than", "older_than", "drop_counter_reason"}:
+        draft.warn(node, f"lines are not dropped by their content: {_RULE}")
+
+
+def _sampling(draft: Draft, _: Job, node: Node) -> None:
+    draft.warn(node, "no line is left out by chance: what is sent again after a crash must be the same")
+
+
+def _limit(draft: Draft, _: Job, node: Node) -> None:
+    draft.lost(node, "no rate limit: when Loki takes less, lines wait in their files and none is dropped")
+
+
+# -- changing lines
+
+
+def _replace(draft: Draft, _: Job, node: Node) -> None:
+    draft.warn(node, "lines are shipped byte for byte: what this masks or cuts out will be in Loki")
+
+
+def _unchanged(draft: Draft, _: Job, node: Node) -> None:
+    draft.lost(node, "lines are shipped byte for byte")
+
+
+def _template(draft: Draft, job: Job, node: Node) -> None:
+    job.extracted[node.at("source").text] = ""
+    draft.lost(node, "values are shipped as the access log has them")
+
+
+def _timestamp(draft: Draft, _: Job, node: Node) -> None:
+    draft.changed(node, "the time is the container runtime's, to the nanosecond; a line sent again has the same")
+
+
+def _tenant(draft: Draft, _: Job, node: Node) -> None:
+    fixed = node.at("value")
+    if fixed.text:
+        text((*CLIENT, "tenant_id"))(draft, fixed)
+    else:
+        draft.lost(node, "all lines go to one tenant: clients[0].tenant_id")
+
+
+def _metrics(draft: Draft, _: Job, node: Node) -> None:
+    draft.lost(node, "no metrics of one's own: see mtls_handshake_failures_total, or a recording rule in Loki")
+
+
+def _multiline(draft: Draft, _: Job, node: Node) -> None:
+    draft.lost(node, "an access log's line is one line; those in pieces are joined")
+
+
+def _pack(draft: Draft, _: Job, node: Node) -> None:
+    draft.lost(node, "lines are shipped byte for byte; structured_metadata holds what shall be no label")
+
+
+_STAGES: Final[Mapping[str, Stage]] = {
+    "cri": _cri,
+    "docker": _docker,
+    "json": _json,
+    **dict.fromkeys(("regex", "logfmt", "eventlogmessage"), _other_format),
+    "labels": _labels,
+    "static_labels": _static_labels,
+    "labeldrop": _labeldrop,
+    "labelallow": _labelallow,
+    **dict.fromkeys(("structured_metadata", "non_indexed_labels"), _structured_metadata),
+    "match": _match,
+    "drop": _drop,
+    "sampling": _sampling,
+    "limit": _limit,
+    "replace": _replace,
+    **dict.fromkeys(("output", "decolorize"), _unchanged),
+    "template": _template,
+    "timestamp": _timestamp,
+    "tenant": _tenant,
+    "metrics": _metrics,
+    "multiline": _multiline,
+    "pack": _pack,
+    "geoip": _template,
+}

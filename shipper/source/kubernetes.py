@@ -1,0 +1,248 @@
+"""Keeps up with the metadata of this node's pods: one list, then a watch, for ever.
+
+Metadata only, of one node only, from the API server's cache. Every trouble ends in waiting and trying again, never in
+an error of the agent: it ships without. Import it only where it is switched on, for its client costs some MiB.
+
+Facts: kubernetes.io/docs/reference/using-api/api-concepts.
+"""
+
+import asyncio
+import random
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+
+from shipper.backoff import waits
+from shipper.metrics import Metrics
+from shipper.source.json_objects import MAX_OBJECT, ObjectSplitter, ObjectTooLarge
+from shipper.source.kubernetes_client import connected
+from shipper.source.kubernetes_troubles import ApiRefused, Troubles, VersionGone
+from shipper.source.pod_metadata import Metadata
+from shipper.source.pods import Pods
+
+PATH: Final = "/api/v1/pods"
+METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
+
+CONNECT: Final = 5.0  # seconds, as all of these
+LIST_SILENCE: Final = 15.0  # without a byte of a list
+LIST: Final = 60.0  # for a whole list
+WATCH_SILENCE: Final = 180.0  # without a byte of a watch: bookmarks come about each minute
+WATCH: Final = (240.0, 480.0)  # after which the server is asked to end a watch
+START: Final = 1.0  # agents that start together do not ask together
+AGAIN: Final = (1.0, 2.0)  # between one watch's end and the next
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # back-off
+GATHER: Final = 0.1  # for which events gather in the kernel: a burst costs ten reads a second, not a thousand
+
+PIECE: Final = 64 << 10  # bytes of a list that are looked at without a pause
+
+
+class _Listed(msgspec.Struct, frozen=True, gc=False):
+    """An object two braces deep in a list: a pod, which has metadata, or the metadata of the list itself."""
+
+    metadata: Metadata | None = None
+    version: str = msgspec.field(name="resourceVersion", default="")
+
+
+class _Object(msgspec.Struct, frozen=True, gc=False):
+    """What an event is about: a pod, or a Status that says what is wrong."""
+
+    metadata: Metadata = Metadata()
+    code: int = 0
+    message: str = ""
+
+
+class _Event(msgspec.Struct, frozen=True, gc=False):
+    type: str
+    object: _Object
+
+
+_listed: Final = msgspec.json.Decoder(_Listed).decode
+_event: Final = msgspec.json.Decoder(_Event).decode
+
+Connect = Callable[[], AbstractAsyncContextManager[Any]]
+
+
+class PodWatch:
+    """Puts the pods of a node into `pods`, and takes them out."""
+
+    def __init__(self, node: str, pods: Pods, troubles: Troubles, connect: Connect = connected) -> None:
+        self._pods, self._troubles, self._connect = pods, troubles, connect
+        self._selector = ("fieldSelector", f"spec.nodeName={node}")
+        self._version = ""  # up to which all is known; empty: nothing is, and a list is due
+        self._waits = _waits()
+
+    async def run(self) -> None:
+        """Keep up until cancelled; raises nothing else."""
+        await asyncio.sleep(random.uniform(0, START))
+        while True:
+            at_least = await self._attempt()
+            await asyncio.sleep(max(at_least, next(self._waits)))
+
+    async def _attempt(self) -> float:
+        """Keep up until something goes wrong; for how many seconds the server wants to be left alone."""
+        try:
+            async with self._connect() as api:  # credentials are read again: a new token, a new authority
+                while True:
+                    if not self._version:
+                        await self._list(api)
+                    await self._watch(api)
+                    self._went_well()
+                    await asyncio.sleep(random.uniform(*AGAIN))
+        except VersionGone:
+            self._version = ""
+            self._troubles.expired()
+        except ApiRefused as refused:
+            self._version = ""
+            self._troubles.refused(refused)
+            return refused.retry_after
+        except (ssl.SSLError, aiohttp.ClientSSLError) as error:
+            self._troubles.failed("tls", error)
+        except TimeoutError as error:
+            self._troubles.failed("timeout", error)
+        except (aiohttp.ClientError, ConnectionError, ObjectTooLarge) as error:
+            self._troubles.failed("connection", error)
+        except Exception as error:  # a kubeconfig and its helpers can fail in any way, and that must stop nothing
+            self._troubles.failed("configuration", error)
+        return 0.0
+
+    def _went_well(self) -> None:
+        self._waits = _waits()
+        self._troubles.over()
+
+    # -- the list
+
+    async def _list(self, api: Any) -> None:
+        """Learn of all pods, and of those that are gone."""
+        # Version 0 is what the server's cache has, which it keeps by node; without it the database is asked.
+        within = aiohttp.ClientTimeout(total=LIST, connect=CONNECT, sock_connect=CONNECT, sock_read=LIST_SILENCE)
+        missing, version = self._pods.begin_list(), ""
+        async with self._get(api, METADATA_LIST, within, ("resourceVersion", "0")) as response:
+            async for text in _objects(response):
+                try:
+                    found = _listed(text)
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    self._troubles.failed("malformed", error)
+                    continue
+                if found.metadata is None:
+                    version = version or found.version
+                else:
+                    missing.difference_update(self._pods.put(found.metadata))
+        if not version:
+            raise aiohttp.ClientPayloadError("not a list of pods")
+        self._pods.end_list(missing)
+        self._pods.answer()
+        self._version = version
+        self._troubles.over()  # but the waits go on growing: the watch may be refused all the same
+
+    # -- the watch
+
+    async def _watch(self, api: Any) -> None:
+        """Follow the changes since the last version, until the server ends that. Raises VersionGone."""
+        seconds = random.uniform(*WATCH)
+        within = aiohttp.ClientTimeout(
+            total=seconds + LIST_SILENCE, connect=CONNECT, sock_connect=CONNECT, sock_read=WATCH_SILENCE
+        )
+        query = (
+            ("watch", "1"),
+            ("resourceVersion", self._version),
+            ("allowWatchBookmarks", "true"),
+            ("timeoutSeconds", str(int(seconds))),
+        )
+        async with self._get(api, METADATA, within, *query) as response:
+            rest = b""
+            async for data in response.content.iter_any():
+                *lines, rest = (rest + data).split(b"\n")
+                if len(rest) > MAX_OBJECT:
+                    raise ObjectTooLarge(f"an event of more than {MAX_OBJECT} bytes")
+                before = self._version
+                for line in lines:
+                    self._take(line)
+                if self._version != before:
+                    self._went_well()
+                self._pods.answer()
+                await _gather(response)
+
+    def _take(self, line: bytes) -> None:
+        try:
+            event = _event(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            self._troubles.failed("malformed", error)
+            return
+        pod = event.object.metadata
+        match event.type:
+            case "ADDED" | "MODIFIED":
+                self._pods.put(pod)
+            case "DELETED":
+                self._pods.remove(pod)
+            case "ERROR" if event.object.code == 410:
+                raise VersionGone
+            case "ERROR":
+                raise ApiRefused(event.object.code, event.object.message)
+        self._version = pod.version or self._version
+
+    # -- requests
+
+    @asynccontextmanager
+    async def _get(
+        self, api: Any, accept: str, within: aiohttp.ClientTimeout, *query: tuple[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer, once it is known to be one. Raises ApiRefused, VersionGone."""
+        response: aiohttp.ClientResponse = await api.call_api(
+            PATH,
+            "GET",
+            query_params=[self._selector, *query],
+            header_params={"Accept": accept},
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=within,
+        )
+        try:
+            if response.status == 410:
+                raise VersionGone
+            if response.status != 200:
+                raise await ApiRefused.of(response)
+            yield response
+        finally:
+            response.close()  # a watch has no end to wait for
+
+
+@asynccontextmanager
+async def keeping_up(node: str, pods: Pods, metrics: Metrics) -> AsyncIterator[None]:
+    """Keep `pods` up to date with the pods of a node while the context lasts."""
+    watching = asyncio.create_task(PodWatch(node, pods, Troubles(metrics)).run())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+
+
+def _waits() -> Iterator[float]:
+    return waits(FIRST_WAIT, LONGEST_WAIT)
+
+
+async def _objects(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """The objects of a list, while it comes; the rest of the process lives too."""
+    splitter = ObjectSplitter(depth=2)
+    async for data in response.content.iter_any():
+        for at in range(0, len(data), PIECE):
+            for text in splitter.feed(data[at : at + PIECE]):
+                yield text
+            await asyncio.sleep(0)
+
+
+async def _gather(response: aiohttp.ClientResponse) -> None:
+    """Leave what comes meanwhile to the kernel: events come one by one, and each would wake us."""
+    transport = response.connection.transport if response.connection else None
+    if not isinstance(transport, asyncio.ReadTransport) or transport.is_closing():
+        return
+    transport.pause_reading()
+    try:
+        await asyncio.sleep(GATHER)
+    finally:
+        transport.resume_reading()

@@ -1,0 +1,78 @@
+"""What a pod's metadata say of its target: its app, and the labels and annotations that become stream labels.
+
+Pure: the API's JSON in, fields out. Only what is asked for is decoded; the rest of an object is passed over.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+import msgspec
+
+from shipper.config import ScrapeConfig
+from shipper.pipeline.labels import cut
+
+STATIC_POD_HASH: Final = "kubernetes.io/config.hash"  # stands in a static pod's log path in place of its uid
+_SCHEDULED = re.compile(r"-\d{8,10}$")  # a CronJob's Job: minutes since 1970; before Kubernetes 1.21 seconds
+
+
+class Owner(msgspec.Struct, frozen=True, gc=False):
+    """One of `ownerReferences`."""
+
+    kind: str = ""
+    name: str = ""
+    controller: bool | None = None
+
+
+class Metadata(msgspec.Struct, frozen=True, gc=False):
+    """The part of `ObjectMeta` that is used."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    version: str = msgspec.field(name="resourceVersion", default="")
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owners: list[Owner] | None = msgspec.field(name="ownerReferences", default=None)
+
+    @property
+    def log_directories(self) -> list[str]:
+        """Names of the directory that holds its logs: by its uid, and of a static pod also by its configuration."""
+        hashed = (self.annotations or {}).get(STATIC_POD_HASH)
+        return [f"{self.namespace}_{self.name}_{ident}" for ident in (self.uid, hashed) if ident]
+
+
+def fields_from(config: ScrapeConfig) -> Callable[[Metadata], dict[str, str]]:
+    """Metadata -> the target's fields that only the API knows: `app`, and those that `pod_labels` and
+    `pod_annotations` name, as far as the pod has them."""
+
+    def fields(pod: Metadata) -> dict[str, str]:
+        labels, annotations = pod.labels or {}, pod.annotations or {}
+        found = {"app": _first(labels, config.app_label) or owner_name(pod)}
+        for wanted, given in ((config.pod_labels, labels), (config.pod_annotations, annotations)):
+            found.update((name, cut(given.get(source, ""))) for name, source in wanted.items())
+        return {name: value for name, value in found.items() if value}
+
+    return fields
+
+
+def _first(labels: Mapping[str, str], names: Iterable[str]) -> str:
+    return next((labels[name] for name in names if labels.get(name)), "")
+
+
+def owner_name(pod: Metadata) -> str:
+    """The name of the workload that made the pod: of its Deployment, StatefulSet, DaemonSet, Job or CronJob.
+
+    Empty for a pod that nobody made. A static pod is its node's, whose name its own ends with.
+    """
+    owners = pod.owners or []
+    owner = next((one for one in owners if one.controller), owners[0] if owners else Owner())
+    match owner.kind:
+        case "ReplicaSet":  # of a Deployment, unless it has no such label
+            return owner.name.removesuffix(f"-{(pod.labels or {}).get('pod-template-hash', '')}")
+        case "Job":
+            return _SCHEDULED.sub("", owner.name)
+        case "Node":
+            return pod.name.removesuffix(f"-{owner.name}")
+        case _:
+            return owner.name
