@@ -134,7 +134,10 @@ class Agent:
 
             knowing_pods = self._knowing_pods(reader.ask_again)
             async with knowing_pods, self._serving(lambda: reader.is_ready, describe):
+                if sender:
+                    reader.on_full = sender.hurry
                 gc.freeze()  # what is there now stays: no collection needs to look at it again
+                gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
                 reading = reader.run(once=self._options.once)
                 code = await self._until_done(reading, saver.run(), sender, ends=self._options.once)
         await positions.save()

@@ -88,7 +88,7 @@ OTHERS: Final[Table] = {
     "global": changed("open files are not polled one by one: there is nothing to set"),
     "wal": unless_off(changed("the log files are the buffer: what Loki has not answered is read again")),
     "tracing": unless_off(lost("the agent sends no traces")),
-    "options": lost("options of Promtail's own"),
+    "options": lost("there are no such options"),
 }
 
 

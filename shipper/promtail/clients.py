@@ -101,7 +101,7 @@ def _url(draft: Draft, node: Node) -> None:
     try:
         parts = urlsplit(node.text)
     except ValueError:
-        draft.put((*CLIENT, "url"), node.text, node)
+        draft.warn(node, "no URL, so nothing is shipped; it is not shown, for it may hold a password")
         return
     account, at, host = parts.netloc.rpartition("@")
     draft.put((*CLIENT, "url"), urlunsplit(parts._replace(netloc=host)) if at else node.text, node)

@@ -31,15 +31,12 @@ def convert(text: bytes, name: str) -> tuple[str, list[Note]]:
 def _variables(draft: Draft) -> None:
     """What an operator must know of `${VAR}`, which is not the same in both."""
     for setting in draft.settings.values():
-        if names := _named(setting.value):
+        texts = [str(text) for text in (setting.value if isinstance(setting.value, list) else [setting.value])]
+        if named := [values.one_line(name) for text in texts for name in values.variables(text)]:
             draft.changed(
                 setting.source,
-                f"{names} is replaced here always, in Promtail only with -config.expand-env; not set it is an error "
-                "here, and empty there",
+                f"{', '.join(dict.fromkeys(named))} is replaced here always, in Promtail only with -config.expand-env; "
+                "one that is not set and has no default is an error here",
             )
-
-
-def _named(value: object) -> str:
-    texts = value if isinstance(value, list) else [value]
-    found = [one for text in texts if isinstance(text, str) for one in values.variables(text)]
-    return ", ".join(map(values.one_line, dict.fromkeys(found)))
+        if any("${" in values.without_variables(text) for text in texts):
+            draft.warn(setting.source, "only ${NAME} and ${NAME:-default} are replaced here: this stands for itself")

@@ -203,9 +203,8 @@ def _labelkeep(draft: Draft, job: Job, step: Step) -> None:
 def _labels_by_pattern(draft: Draft, job: Job, step: Step, *, keeps: bool) -> None:
     listed = set(step.regex.strip("^$()").split("|"))
     if all(re.fullmatch(r"\w+", name) for name in listed):
-        job.labels = {
-            name: ours for name, ours in job.labels.items() if (name in listed) is keeps or name == "filename"
-        }
+        for name in [name for name in job.labels if (name in listed) is not keeps and name != "filename"]:
+            forget(draft, job, name)
     else:
         draft.lost(step.node, f"labels are named, not matched: correct `labels` for {_pattern(step)}")
 

@@ -68,15 +68,14 @@ def _says(node: Node, word: str) -> bool:
 def _job(draft: Draft, job: Job) -> None:
     node = job.node
     apply(_JOB, draft, node)
-    kubernetes = expected_list(draft, node.at("kubernetes_sd_configs"))
-    for discovery in kubernetes:
+    for discovery in expected_list(draft, node.at("kubernetes_sd_configs")):
         apply(_DISCOVERY, draft, discovery)
     for group in expected_list(draft, node.at("static_configs")):
         _static(draft, job, group)
     relabel(draft, job, node.at("relabel_configs"))
     _containers(draft, job)
-    _what_promtail_would_do(draft, job, is_kubernetes=bool(kubernetes))
     pipeline(draft, job, node.at("pipeline_stages"))
+    _what_promtail_would_do(draft, job)
     _keep(draft, job)
     finish(draft, job)
 
@@ -110,7 +109,7 @@ def _containers(draft: Draft, job: Job) -> None:
         draft.changed(job.node, "only istio-proxy containers are read; Promtail's job reads all")
 
 
-def _what_promtail_would_do(draft: Draft, job: Job, *, is_kubernetes: bool) -> None:
+def _what_promtail_would_do(draft: Draft, job: Job) -> None:
     """What is missing for the job to work as it looks."""
     if not job.has_path:
         draft.warn(
@@ -118,7 +117,7 @@ def _what_promtail_would_do(draft: Draft, job: Job, *, is_kubernetes: bool) -> N
             'no __path__: Promtail finds no file and ships nothing (promtail_targets_failed_total{reason="no_path"}); '
             "here the logs are found below pod_logs.root",
         )
-    if is_kubernetes and "job" not in job.labels:
+    if "job" not in job.labels:
         draft.warn(
             job.node,
             "no label job: Promtail makes none of job_name, so a query for {job=...} finds nothing; here it is set",

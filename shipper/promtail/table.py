@@ -27,7 +27,7 @@ def apply(table: Table, draft: Draft, section: Node) -> None:
             rule(draft, node)
         else:
             known = did_you_mean(key, table)
-            draft.lost(node, f"not known here{known}; Promtail refuses a file with a key it does not know")
+            draft.lost(node, f"not known, and not carried over{known}")
 
 
 def same(_: Draft, __: Node) -> None:

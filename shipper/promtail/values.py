@@ -55,6 +55,11 @@ def variables(text: str) -> list[str]:
     return _VARIABLE.findall(text)
 
 
+def without_variables(text: str) -> str:
+    """What is left of a text."""
+    return _VARIABLE.sub("", text)
+
+
 def dollars(text: str) -> str:
     """The text as our file must say it: variables stay, any other dollar is written twice."""
     pieces, end = [], 0

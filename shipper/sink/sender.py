@@ -92,6 +92,11 @@ class Sender:
         if stream.queue.size >= self._size.limit:
             self._hurry(stream)
 
+    def hurry(self) -> None:
+        """Wait for no more company: nothing more comes before something is settled."""
+        for stream in self._streams.values():
+            self._hurry(stream)
+
     async def drained(self) -> None:
         """Wait until everything that was put is settled."""
         await self._settlement.drained()
@@ -136,8 +141,7 @@ class Sender:
         """
         await asyncio.sleep(0)  # a `run` that was only just made a task begins first
         self._linger = 0.0
-        for stream in self._streams.values():
-            self._hurry(stream)
+        self.hurry()
         deadline = self._clock() + within
         try:
             async with asyncio.timeout(within):

@@ -159,20 +159,18 @@ class PodWatch:
                 *lines, rest = (rest + data).split(b"\n")
                 if len(rest) > MAX_OBJECT:
                     raise ObjectTooLarge(f"an event of more than {MAX_OBJECT} bytes")
-                before = self._version
-                for line in lines:
-                    self._take(line)
-                if self._version != before:
+                if any([self._take(line) for line in lines]):
                     self._went_well()
                 self._pods.answer()
                 await _gather(response)
 
-    def _take(self, line: bytes) -> None:
+    def _take(self, line: bytes) -> bool:
+        """Do what an event says; whether it could be understood. Raises VersionGone, ApiRefused."""
         try:
             event = _event(line)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._troubles.failed("malformed", error)
-            return
+            return False
         pod = event.object.metadata
         match event.type:
             case "ADDED" | "MODIFIED":
@@ -184,6 +182,7 @@ class PodWatch:
             case "ERROR":
                 raise ApiRefused(event.object.code, event.object.message)
         self._version = pod.version or self._version
+        return True
 
     # -- requests
 

@@ -73,6 +73,6 @@ async def connected() -> AsyncIterator["ApiClient"]:
     if os.environ.get("KUBERNETES_SERVICE_HOST"):
         _config.load_incluster_config(client_configuration=configuration)
     else:
-        await _config.load_kube_config(client_configuration=configuration)
+        await _config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
     async with _client.ApiClient(configuration) as api:
         yield api

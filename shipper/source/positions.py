@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import msgspec
-import orjson
 
 from shipper.metrics import Metrics
 from shipper.model import Ticket
@@ -132,7 +131,7 @@ class Positions:
         if self._read_only:
             return True
         async with self._saving:
-            text = orjson.dumps({"version": VERSION, "targets": _plain(self.snapshot())})
+            text = msgspec.json.encode(_Saved(VERSION, self.snapshot()))
             try:
                 await asyncio.to_thread(self._write, text)
             except OSError as error:
@@ -175,7 +174,3 @@ class Positions:
         if not self._read_only:
             with contextlib.suppress(OSError):
                 self._path.replace(aside)
-
-
-def _plain(targets: dict[str, SavedTarget]) -> dict[str, Any]:
-    return {key: msgspec.to_builtins(target) for key, target in targets.items()}

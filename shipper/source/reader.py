@@ -60,14 +60,16 @@ class Reader:
         self._waiting: set[Follower] = set()  # for time to pass
         self._unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
         self.paused: set[Follower] = set()  # for Loki's answers
+        self._idle: dict[Follower, None] = {}  # hold files open and have nothing to read, the longest first
         self._unwatched: set[Path] = set()
         self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
         self.pending_memory = 0
         self._wake = asyncio.Event()
         self._stopping = False
         self.is_ready = False  # the first scan is done
-        self.state_changed = False  # a label set depends on something that is not saved
+        self.state = 0  # a number that grows with all that label sets depend on, beside the line
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
+        self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
 
     # -- life
 
@@ -117,6 +119,8 @@ class Reader:
             if once and not self._ready and not self.paused and not self._is_awaited:
                 return
             if not self._stopping and not self._ready:
+                if self.paused:
+                    self.on_full()
                 await self._sleep(next_tick if self._waiting or self._unwatched else next_scan)
 
     @property
@@ -201,7 +205,7 @@ class Reader:
         self.followers[found.key] = follower
         self._in.setdefault(found.directory, []).append(follower)
         self._ready[follower] = None
-        self.state_changed = True
+        self.state += 1
 
     def _name(self, follower: Follower) -> bool:
         """Ask again what an unnamed one is; whether it has a name now."""
@@ -210,13 +214,14 @@ class Reader:
             return False
         follower.rename(target, self._pipeline.open(target))
         del self._unnamed[follower]
-        self.state_changed = True
+        self.state += 1
         return True
 
     def _drop(self, follower: Follower) -> None:
         """The log is gone, and all of it is settled."""
         self._ready.pop(follower, None)
         self._waiting.discard(follower)
+        self._idle.pop(follower, None)
         del self.followers[follower.target.key]
         self._in[follower.directory].remove(follower)
         if not self._in[follower.directory]:
@@ -243,6 +248,7 @@ class Reader:
         now = time.monotonic()
         if follower.behind_since is None:
             follower.behind_since = now
+        self._idle.pop(follower, None)
         if follower.must_open and not self._has_room_to_open(follower):
             follower.must_list = True
             del self._ready[follower]
@@ -262,14 +268,23 @@ class Reader:
         portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, time.time_ns())
         if portion is not None:
             self._take(follower, portion)
-        elif not follower.must_list:
-            del self._ready[follower]
-            follower.note_caught_up()
-            is_gone = not follower.tailers and (follower.stem is not None or not is_directory(follower.directory))
-            if is_gone and follower.is_done:
-                self._drop(follower)
-            elif is_gone or follower.is_waiting:
-                self._waiting.add(follower)
+        if not (follower.has_work if portion is not None else follower.must_list):
+            self._rest(follower)
+
+    def _rest(self, follower: Follower) -> None:
+        """Nothing to read at present."""
+        del self._ready[follower]
+        follower.note_caught_up()
+        is_gone = not follower.tailers and (follower.stem is not None or not is_directory(follower.directory))
+        if is_gone and follower.is_done:
+            self._drop(follower)
+            return
+        if is_gone or follower.is_waiting:
+            self._waiting.add(follower)
+        if follower.has_open_files:
+            self._idle[follower] = None
+            if handles.open_count() > self._limits.open_files:
+                self._close_idle(self._limits.open_files)
 
     def _list(self, follower: Follower, now: float) -> None:
         try:
@@ -297,7 +312,7 @@ class Reader:
         self._books.enter(follower.target, portion.extract, portion.size)
         if self._pipeline.admission.changed:
             self._pipeline.admission.changed = False
-            self.state_changed = True
+            self.state += 1
         for entries in portion.entries:
             self.pending_memory += entries.memory
             self._put(entries)
@@ -311,17 +326,19 @@ class Reader:
         return max(room, LEAST_BYTES) if free > 0 and not follower.pending_memory else room
 
     def _has_room_to_open(self, follower: Follower) -> bool:
-        """Close idle files above the limit; False when even the process's own would be passed."""
+        """Whether the process may have one more file; idle ones are closed for it."""
         soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         possible = soft - min(SPARE_FILES, soft // 2)
-        count, wanted = handles.open_count(), min(self._limits.open_files, possible)
-        if count >= wanted:
-            for other in self.followers.values():
-                if other is not follower and not other.has_work:
-                    count -= other.release_idle()
-                if count < wanted:
-                    break
-        return count < possible or follower.has_open_files
+        if handles.open_count() >= possible:
+            self._close_idle(possible - 1)
+        return handles.open_count() < possible or follower.has_open_files
+
+    def _close_idle(self, most: int) -> None:
+        """Close files that have nothing to read, down to so many open ones; they are opened again when they grow."""
+        while self._idle and handles.open_count() > most:
+            other = next(iter(self._idle))
+            del self._idle[other]
+            other.release_idle()
 
     @property
     def streams(self) -> int:

@@ -11,9 +11,9 @@ AFTER_READING: Final = 10.0  # what was only passed over is cheap to read again
 
 
 class State(Protocol):
-    """What label sets depend on, beside the line."""
+    """What label sets depend on, beside the line: `state` grows with it."""
 
-    state_changed: bool
+    state: int
 
 
 class Saver:
@@ -24,6 +24,7 @@ class Saver:
         self._due = float("inf")  # monotonic
         self._sooner = asyncio.Event()
         self._guard = asyncio.Lock()
+        self._saved = state.state  # of what was saved last
 
     def moved(self, acked: bool) -> None:
         """A position has moved, by Loki's answer or by reading what is not kept."""
@@ -34,10 +35,10 @@ class Saver:
 
     async def before_push(self) -> None:
         """Nothing is pushed under labels that a restart would not give again; a full disk does not stop pushes."""
-        if self._state.state_changed or self._guard.locked():
-            async with self._guard:  # whoever comes while it is being saved waits too
-                if self._state.state_changed:
-                    self._state.state_changed = False
+        needed = self._state.state
+        if self._saved < needed:
+            async with self._guard:  # one save serves all that wait for it
+                if self._saved < needed:
                     await self.save()
 
     async def run(self) -> None:
@@ -56,6 +57,7 @@ class Saver:
 
     async def save(self) -> None:
         """Save now; what failed is tried again in a while."""
-        self._due = float("inf")
+        self._due, state = float("inf"), self._state.state
         if not await self._positions.save():
             self.moved(acked=False)
+        self._saved = max(self._saved, state)  # also when it failed: a full disk stops no push

@@ -26,7 +26,7 @@ class Disk:
 
 
 class State:
-    state_changed = False
+    state = 0
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_what_could_not_be_saved_is_saved_later(saver, disk, clock):
 async def test_nothing_is_pushed_before_what_its_labels_depend_on_is_saved(disk):
     state = State()
     saver = Saver(disk, state)
-    state.state_changed = True
+    state.state += 1
     disk.gate.clear()
     pushes = [asyncio.create_task(saver.before_push()) for _ in range(3)]
     for _ in range(5):
@@ -123,11 +123,11 @@ async def test_nothing_is_pushed_before_what_its_labels_depend_on_is_saved(disk)
 async def test_a_change_while_it_is_being_saved_is_saved_before_its_push(disk):
     state = State()
     saver = Saver(disk, state)
-    state.state_changed = True
+    state.state += 1
     disk.gate.clear()
     first = asyncio.create_task(saver.before_push())
     await asyncio.sleep(0)
-    state.state_changed = True
+    state.state += 1
     second = asyncio.create_task(saver.before_push())
     await asyncio.sleep(0)
     disk.gate.set()
@@ -143,6 +143,6 @@ async def test_a_push_under_known_labels_waits_for_nothing(saver, disk):
 async def test_a_full_disk_stops_no_push(disk):
     state = State()
     saver = Saver(disk, state)
-    state.state_changed, disk.works = True, False
+    state.state, disk.works = 1, False
     await saver.before_push()
     assert disk.ended == 1
