@@ -22,6 +22,7 @@ _JSON = rb"[ \t]*\{"
 _TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'
 JSON_LINE = re.compile(rb"(?m)^" + _PREFIX + _JSON)
 TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _TEXT)  # what begins with `{` has no prefix
+TEXT_SIGN = b'] "'  # stands in every one of them, and hardly in JSON
 TEXT_CONTENT = re.compile(_TEXT)  # of a line that was taken apart
 
 

@@ -24,7 +24,7 @@ from shipper.pipeline.assemble import (
     is_json,
 )
 from shipper.pipeline.audit import Audit
-from shipper.pipeline.cri import JSON_LINE, TEXT_CONTENT, TEXT_LINE, split_line
+from shipper.pipeline.cri import JSON_LINE, TEXT_CONTENT, TEXT_LINE, TEXT_SIGN, split_line
 from shipper.pipeline.keep import MTLS, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
@@ -95,12 +95,14 @@ class TargetPipeline:
         """How many lines there are, of JSON and of Envoy's text format among them; None where each must be looked at.
 
         A ` F {` elsewhere in a line can hide one that is not JSON among those not kept, never an entry: to look at
-        every line costs half the speed.
+        every line costs half the speed. So where text may be kept, its sign is looked for: a client could write the
+        other into its own line.
         """
         if self.joiner or count(data, b" stdout P") or count(data, b" stderr P"):
             return None
         lines, json, texts = count_lines(data), count(data, b" F {"), 0
-        if json != lines:  # something else is among them
+        may_hold_text = bool(self._text_literals) and find(data, TEXT_SIGN) >= 0
+        if json != lines or may_hold_text:  # something else is among them
             json, texts = _matches(JSON_LINE, data), _matches(TEXT_LINE, data)
         if texts and any(find(data, literal) >= 0 for literal in self._text_literals):
             return None

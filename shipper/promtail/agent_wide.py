@@ -3,7 +3,6 @@
 from pathlib import PurePosixPath
 from typing import Final
 
-from shipper.promtail import values
 from shipper.promtail.draft import Draft
 from shipper.promtail.node import Node
 from shipper.promtail.table import Table, apply, changed, lost, number, same, size, text, unless_off
@@ -131,10 +130,9 @@ def limits(draft: Draft, node: Node) -> None:
 
 def _beside(promtail: str) -> str:
     """A name in the directory of Promtail's positions that is none of its own."""
-    name = values.one_line(promtail)
-    if not name or name != promtail or name.endswith("/"):
+    path = PurePosixPath(promtail)
+    if path.name in ("", "..") or not promtail.isprintable() or promtail.endswith("/"):
         return "./positions.json"
-    path = PurePosixPath(name)
     return str(
         path.with_suffix(".json") if path.suffix not in ("", ".json") else path.with_name(f"shipper-{path.name}")
     )

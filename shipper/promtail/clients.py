@@ -39,7 +39,7 @@ def _secret(lines: tuple[str, ...], user: str = "") -> Rule:
 
 def _leave_out(draft: Draft, node: Node, lines: tuple[str, ...], user: str = "") -> None:
     named = [line.format(user=values.one_line(user) or "NAME") for line in lines]
-    draft.asides[CLIENT] = [f"{_IN_A_FILE}: write it there and take these signs away", *named]
+    draft.asides[CLIENT] = [f"{_IN_A_FILE}: write it there, and uncomment this", *named]
     draft.warn(node, f"not carried over: {_IN_A_FILE}; see the comment in the configuration")
 
 

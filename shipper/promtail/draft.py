@@ -65,7 +65,7 @@ class Draft:
             paths, problem = refused
             for path in paths:
                 setting = self.settings.pop(path)
-                self.lost(setting.source, f"left out, for {joined(path)} would be wrong here: {problem}")
+                self.lost(setting.source, f"left out, for {key_shown(joined(path))} would be wrong here: {problem}")
         return lay_out(self.settings, self.asides)[0]
 
     def _refused(self) -> tuple[list[Path], str] | None:

@@ -3,12 +3,11 @@
 Knows paths and YAML; nothing of Promtail, and not what a setting means.
 """
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
-
-import yaml
 
 from shipper.config.document import Path
 from shipper.config.scalars import resolved
@@ -18,6 +17,7 @@ from shipper.promtail.values import dollars, variables
 
 _SECTIONS: Final = ("server", "positions", "clients", "scrape_configs", "limits_config")
 _WIDTH: Final = 110
+_SPECIAL = re.compile(r"[^ !#-\[\]-~]")  # all but printable ASCII, and what a text in quotes must escape
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +106,11 @@ def scalar(text: str) -> str:
     plain = letters.isascii() and all(char.isalnum() or char in "._/-" for char in letters)
     if plain and text[:1] not in ("", "-") and not text.endswith(":") and resolved(text) == text:
         return text
-    return yaml.dump(text, default_style='"', width=float("inf")).rstrip("\n")
+    return f'"{_SPECIAL.sub(_escaped, text)}"'
+
+
+def _escaped(match: re.Match[str]) -> str:
+    char = match[0]
+    if char in '"\\':
+        return f"\\{char}"
+    return f"\\u{ord(char):04x}" if ord(char) < 0x10000 else f"\\U{ord(char):08x}"

@@ -34,7 +34,7 @@ TITLES = {
 
 def note(kind: Kind, node: Node, text: str) -> Note:
     """A note at the place of a node."""
-    return Note(kind, node.line, key_shown(node.key), text)
+    return Note(kind, node.line, key_shown(node.key), text if text.isprintable() else ascii(text)[1:-1])
 
 
 def report(notes: list[Note], name: str) -> str:

@@ -20,7 +20,7 @@ from shipper.sink.schedule import Schedule
 from shipper.sink.settlement import Keep, OnSettled, Settlement
 from shipper.sink.stream import Stream
 
-LINGER = 0.25  # seconds a stream's first entry waits for company: a push costs as much as a hundred entries
+LINGER = 0.1  # seconds a stream's first entry waits for company: a push costs as much as a hundred entries
 
 Push = Callable[[bytes], Awaitable[Trouble | None]]
 

@@ -75,6 +75,7 @@ class Follower:
         self.troubles: Counter[str] = Counter()  # since they were last entered into the books
         self._pipeline, self._look_back = pipeline, look_back
         self._last: Tailer | None = None  # the file that was read last
+        self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
         self._unreadable: set[tuple[int, int]] = set()
 
     def rename(self, target: Target, pipeline: TargetPipeline) -> None:
@@ -112,6 +113,7 @@ class Follower:
                 self._forget(tailer, listing)
         self.tailers = [tailer for tailer in gone if tailer.is_open] + listed_tailers
         self._unreadable &= {listed.identity for listed in listing}
+        self.is_linked = any(listed.is_link for listed in listing)
 
     def _is_still(self, tailer: Tailer, listed: Listed, now: float) -> bool:
         """Whether this inode still holds the tailer's file; an open descriptor keeps it from being used again."""
@@ -156,8 +158,9 @@ class Follower:
         if not unread and not (tailer.was_written_unseen and is_followed):
             return
         self.troubles.update({LOST_FILES: 1, LOST_BYTES: unread})
-        log.error("%s/%s is gone before it was read to its end: lines lost, %s; usual after a long downtime, else "
-                  "raise the kubelet's containerLogMaxSize", self.directory, tailer.log.name, _how_many(unread))  # fmt: skip
+        log.error("%s/%s is gone before it was read to its end: lines lost, %s; usual after long downtime, else "
+                  "raise the kubelet's containerLogMaxSize", self.directory, tailer.log.name,
+                  _how_many(unread))  # fmt: skip
 
     def _complain(self, listed: Listed, error: OSError) -> None:
         if error.errno == errno.ENOENT:

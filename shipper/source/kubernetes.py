@@ -7,7 +7,9 @@ Facts: kubernetes.io/docs/reference/using-api/api-concepts.
 """
 
 import asyncio
+import contextlib
 import random
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,8 +21,8 @@ import msgspec
 from shipper.backoff import waits
 from shipper.metrics import Metrics
 from shipper.source.json_objects import MAX_OBJECT, ObjectSplitter, ObjectTooLarge
-from shipper.source.kubernetes_client import connected
-from shipper.source.kubernetes_troubles import ApiRefused, Troubles, VersionGone
+from shipper.source.kubernetes_client import NotConfigured, connected
+from shipper.source.kubernetes_troubles import ApiRefused, Troubles, VersionGone, refusal
 from shipper.source.pod_metadata import Metadata
 from shipper.source.pods import Pods
 
@@ -29,6 +31,7 @@ METADATA: Final = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,
 METADATA_LIST: Final = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,application/json"
 
 CONNECT: Final = 5.0  # seconds, as all of these
+ANSWER: Final = 20.0  # for an answer to begin
 LIST_SILENCE: Final = 15.0  # without a byte of a list
 LIST: Final = 60.0  # for a whole list
 WATCH_SILENCE: Final = 180.0  # without a byte of a watch: bookmarks come about each minute
@@ -37,6 +40,9 @@ START: Final = 1.0  # agents that start together do not ask together
 AGAIN: Final = (1.0, 2.0)  # between one watch's end and the next
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # back-off
 GATHER: Final = 0.1  # for which events gather in the kernel: a burst costs ten reads a second, not a thousand
+GATHER_BYTES: Final = 256 << 10  # but no more than these: a server drops a watch that is read too slowly
+
+NOT_NOW: Final = (401, 403, 429, 503)  # these say nothing about what was asked: ask the same again
 
 PIECE: Final = 64 << 10  # bytes of a list that are looked at without a pause
 
@@ -97,7 +103,8 @@ class PodWatch:
             self._version = ""
             self._troubles.expired()
         except ApiRefused as refused:
-            self._version = ""
+            if refused.status not in NOT_NOW:
+                self._version = ""  # it may be the version that is not understood
             self._troubles.refused(refused)
             return refused.retry_after
         except (ssl.SSLError, aiohttp.ClientSSLError) as error:
@@ -106,8 +113,10 @@ class PodWatch:
             self._troubles.failed("timeout", error)
         except (aiohttp.ClientError, ConnectionError, ObjectTooLarge) as error:
             self._troubles.failed("connection", error)
-        except Exception as error:  # a kubeconfig and its helpers can fail in any way, and that must stop nothing
+        except NotConfigured as error:
             self._troubles.failed("configuration", error)
+        except Exception as error:  # labels are worth much, but no line
+            self._troubles.failed("other", error)
         return 0.0
 
     def _went_well(self) -> None:
@@ -159,7 +168,7 @@ class PodWatch:
                 *lines, rest = (rest + data).split(b"\n")
                 if len(rest) > MAX_OBJECT:
                     raise ObjectTooLarge(f"an event of more than {MAX_OBJECT} bytes")
-                if any([self._take(line) for line in lines]):
+                if sum(self._take(line) for line in lines):
                     self._went_well()
                 self._pods.answer()
                 await _gather(response)
@@ -191,20 +200,20 @@ class PodWatch:
         self, api: Any, accept: str, within: aiohttp.ClientTimeout, *query: tuple[str, str]
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """The answer, once it is known to be one. Raises ApiRefused, VersionGone."""
-        response: aiohttp.ClientResponse = await api.call_api(
-            PATH,
-            "GET",
-            query_params=[self._selector, *query],
-            header_params={"Accept": accept},
-            auth_settings=["BearerToken"],
-            _preload_content=False,
-            _request_timeout=within,
-        )
+        async with asyncio.timeout(ANSWER):  # a watch may be silent for long, but not about whether it is one
+            response: aiohttp.ClientResponse = await api.call_api(
+                PATH,
+                "GET",
+                query_params=[self._selector, *query],
+                header_params={"Accept": accept},
+                auth_settings=["BearerToken"],
+                _preload_content=False,
+                _request_timeout=within,
+            )
+            refused = await refusal(response)
         try:
-            if response.status == 410:
-                raise VersionGone
-            if response.status != 200:
-                raise await ApiRefused.of(response)
+            if refused:
+                raise refused
             yield response
         finally:
             response.close()  # a watch has no end to wait for
@@ -236,12 +245,16 @@ async def _objects(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
 
 
 async def _gather(response: aiohttp.ClientResponse) -> None:
-    """Leave what comes meanwhile to the kernel: events come one by one, and each would wake us."""
+    """Leave what comes meanwhile to the kernel, up to a bound: events come one by one, and each would wake us."""
     transport = response.connection.transport if response.connection else None
-    if not isinstance(transport, asyncio.ReadTransport) or transport.is_closing():
-        return
-    transport.pause_reading()
-    try:
-        await asyncio.sleep(GATHER)
-    finally:
-        transport.resume_reading()
+    _wake_at(transport, GATHER_BYTES)
+    await asyncio.sleep(GATHER)
+    _wake_at(transport, 1)
+
+
+def _wake_at(transport: asyncio.Transport | None, size: int) -> None:
+    """From how many bytes on the process shall be told that there are some; the end of a stream is told at once."""
+    raw = transport.get_extra_info("socket") if transport and not transport.is_closing() else None
+    with contextlib.suppress(OSError):  # not every kernel can: then events cost more
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, size)

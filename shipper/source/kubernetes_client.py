@@ -62,17 +62,28 @@ def _load() -> tuple[Any, Any]:
 _client, _config = _load()
 
 
+class NotConfigured(Exception):
+    """Nothing says where the API is, or as whom to ask; or what says so cannot be read."""
+
+
 @asynccontextmanager
 async def connected() -> AsyncIterator["ApiClient"]:
     """The API as this process may reach it: by its service account in a pod, else by the kubeconfig of its user.
 
     Address, authorities and credentials are read anew each time; a service account's token also each minute. Raises
-    whatever the files have wrong with them.
+    NotConfigured.
     """
-    configuration = _client.Configuration()
-    if os.environ.get("KUBERNETES_SERVICE_HOST"):
-        _config.load_incluster_config(client_configuration=configuration)
-    else:
-        await _config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
-    async with _client.ApiClient(configuration) as api:
+    async with await _client_of_now() as api:
         yield api
+
+
+async def _client_of_now() -> "ApiClient":
+    configuration = _client.Configuration()
+    try:
+        if os.environ.get("KUBERNETES_SERVICE_HOST"):
+            _config.load_incluster_config(client_configuration=configuration)
+        else:
+            await _config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
+        return _client.ApiClient(configuration)  # reads certificates
+    except Exception as error:  # files of any shape, and whatever program they name for a token
+        raise NotConfigured(f"{type(error).__name__}: {error}") from error

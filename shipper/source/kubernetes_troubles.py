@@ -6,7 +6,7 @@ Nothing here is worth an alarm by itself: the agent ships without. Counted each 
 import logging
 import time
 from collections.abc import Callable
-from typing import Final, Self
+from typing import Final
 
 import aiohttp
 import msgspec
@@ -41,16 +41,21 @@ class ApiRefused(Exception):
         self.status = status
         self.retry_after = min(retry_after, MOST_WAIT)
 
-    @classmethod
-    async def of(cls, response: aiohttp.ClientResponse) -> Self:
-        """What a response says; in Kubernetes' words where it has them."""
-        text = await response.content.read(MOST_TEXT)
-        try:
-            message = msgspec.json.decode(text, type=_Status).message
-        except msgspec.MsgspecError:
-            message = text.decode(errors="replace")
-        seconds = response.headers.get("Retry-After", "")
-        return cls(response.status, message or str(response.reason), float(seconds) if seconds.isdecimal() else 0.0)
+
+async def refusal(response: aiohttp.ClientResponse) -> ApiRefused | VersionGone | None:
+    """What an answer refuses, in Kubernetes' words where it has them; None when it refuses nothing."""
+    if response.status == 200:
+        return None
+    if response.status == 410:
+        return VersionGone()
+    text = await response.content.read(MOST_TEXT)
+    try:
+        message = msgspec.json.decode(text, type=_Status).message
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        message = text.decode(errors="replace")
+    seconds = response.headers.get("Retry-After", "")
+    wait = float(seconds) if seconds.isdecimal() else 0.0
+    return ApiRefused(response.status, message or str(response.reason), wait)
 
 
 class Troubles:
@@ -73,7 +78,7 @@ class Troubles:
 
     def failed(self, reason: str, error: Exception) -> None:
         """There was no answer, or none that could be understood."""
-        self._note(reason, f"{reason}: {str(error) or type(error).__name__}"[:300])
+        self._note(reason, f"{reason}: {type(error).__name__}: {error}"[:300])
 
     def over(self) -> None:
         """Something has gone well."""

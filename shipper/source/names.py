@@ -47,6 +47,7 @@ class Listed:
     inode: int
     size: int
     modified: int  # ns since 1970
+    is_link: bool = False
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -83,4 +84,4 @@ def _stat(log: LogName, entry: os.DirEntry[str]) -> Listed | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Listed(log, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+    return Listed(log, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, entry.is_symlink())

@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 BLOCK_BYTES: Final = 1 << 20  # of one turn
 LEAST_BYTES: Final = 1 << 16  # less is not worth a turn
 SHARE: Final = 7  # of 7 parts that are free each takes one: the first an eighth of all, and something always is left
-RESCAN: Final = 10.0  # seconds between looks at everything, the net below inotify
+RESCAN: Final = 30.0  # seconds between looks at everything, the net below inotify
+GATHER: Final = 0.15  # seconds from the first change to a look, in which others come: a wake-up costs more than a line
 TICK: Final = 1.0  # seconds between looks at what waits for time to pass, or has no watch
 SPARE_FILES: Final = 64  # descriptors for everything that is no log
 
@@ -65,9 +66,11 @@ class Reader:
         self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
         self.pending_memory = 0
         self._wake = asyncio.Event()
+        self._noticed = False  # a change, since it was slept last
         self._stopping = False
         self.is_ready = False  # the first scan is done
         self.state = 0  # a number that grows with all that label sets depend on, beside the line
+        self.gather = GATHER
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
         self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
 
@@ -81,14 +84,10 @@ class Reader:
 
     async def run(self, *, once: bool = False) -> None:
         """Read until stopped; with `once` until everything there is has been read."""
-        loop = asyncio.get_running_loop()
-        if (fd := self._watcher.fileno()) is not None:
-            loop.add_reader(fd, self._wake.set)
         try:
             await self._run(once)
         finally:
-            if fd is not None:
-                loop.remove_reader(fd)
+            self._listen(False)
             self._watcher.close()
             for follower in self.followers.values():
                 follower.close()
@@ -129,11 +128,27 @@ class Reader:
         return bool(self._unnamed) or any(one.must_list for one in self._waiting)
 
     async def _sleep(self, until: float) -> None:
+        """Until it is time, or something has happened; and then for others to come."""
+        self._listen(True)
         try:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 await self._wake.wait()
         except TimeoutError:
-            pass
+            return
+        if self._noticed and self.gather and not self._stopping:
+            await asyncio.sleep(self.gather)
+
+    def _listen(self, on: bool) -> None:
+        """Whether a change wakes the reader up. One that is known and not yet looked at must not do so again."""
+        fd, loop = self._watcher.fileno(), asyncio.get_running_loop()
+        if fd is not None:
+            _ = loop.add_reader(fd, self._notice) if on else loop.remove_reader(fd)
+        self._noticed = self._noticed and not on
+
+    def _notice(self) -> None:
+        self._listen(False)
+        self._noticed = True
+        self._wake.set()
 
     # -- what there is
 
@@ -172,7 +187,9 @@ class Reader:
             for follower in self._in.get(directory, ()):
                 follower.must_list = True
                 self._ready[follower] = None
-        self._ready.update(dict.fromkeys(self._waiting))
+        for follower in self._waiting:
+            follower.must_list |= follower.is_linked
+            self._ready[follower] = None
         self._waiting.clear()
 
     def _note_changes(self) -> None:
@@ -241,8 +258,10 @@ class Reader:
                 follower.is_draining = once
                 await self._turn(follower)
                 self._books.enter_troubles(follower.troubles)
-                await asyncio.sleep(0)  # the rest of the process lives too
-            self._note_changes()
+                if self._ready:
+                    await asyncio.sleep(0)  # the rest of the process lives too
+            if self._ready:
+                self._note_changes()
 
     async def _turn(self, follower: Follower) -> None:
         now = time.monotonic()
@@ -279,7 +298,7 @@ class Reader:
         if is_gone and follower.is_done:
             self._drop(follower)
             return
-        if is_gone or follower.is_waiting:
+        if is_gone or follower.is_waiting or follower.is_linked:
             self._waiting.add(follower)
         if follower.has_open_files:
             self._idle[follower] = None
