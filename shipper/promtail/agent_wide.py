@@ -65,6 +65,13 @@ _POSITIONS: Final[Table] = {
     "ignore_invalid_yaml": changed("a damaged file is set aside and said; `look_back` holds then"),
 }
 
+
+def _max_streams(draft: Draft, node: Node) -> None:
+    if node.text not in ("", "0"):
+        number(("limits_config", "max_streams"))(draft, node)
+        draft.changed(node, "beyond it labels become `__overflow__`; Promtail stops sending for good")
+
+
 _LIMITS: Final[Table] = {
     "readline_rate": same,  # see `readline_rate_enabled`
     "readline_burst": same,
@@ -72,14 +79,8 @@ _LIMITS: Final[Table] = {
     "readline_rate_enabled": unless_off(lost("reading has no rate limit: no line is dropped for coming too fast")),
     "max_line_size": size(("limits_config", "max_line_size")),
     "max_line_size_truncate": unless_off(changed("a line that is too long is dropped and counted, never cut")),
-    "max_streams": lambda draft, node: _max_streams(draft, node),
+    "max_streams": _max_streams,
 }
-
-
-def _max_streams(draft: Draft, node: Node) -> None:
-    if node.text not in ("", "0"):
-        number(("limits_config", "max_streams"))(draft, node)
-        draft.changed(node, "beyond it labels become `__overflow__`; Promtail stops sending for good")
 
 
 OTHERS: Final[Table] = {

@@ -28,7 +28,7 @@ _ASKED: Final = "pods' labels come from the API: needs NODE_NAME, and the right 
 _OWN_NODE: Final = ("__meta_kubernetes_pod_node_name", "__host__")
 _KEYS: Final = ("source_labels", "separator", "regex", "modulus", "target_label", "replacement", "action")
 _WHOLE: Final = ("", "(.*)", "(.+)", ".*", ".+")
-_FIRST_THAT_IS_SET = re.compile(r"\^;\*\(\[\^;\]\+\)\(;\.\*\)\?\$|\(\.\+\)|\(\[\^;\]\+\)")  # the usual spellings
+_FIRST_THAT_IS_SET = re.compile(r"\^?;\*\(\[\^;\]\+\)\(;\.\*\)\?\$?")  # as the chart writes it
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,52 @@
+"""The keys and names that the importer knows are those of the agent."""
+
+import re
+from pathlib import Path
+
+import pytest
+from imported import SAMPLES, imported
+
+from shipper.config import FIELDS
+from shipper.pipeline.record import KEYS
+from shipper.promtail import agent_wide, clients, stages
+from shipper.promtail.job import ACCESS_LOG
+from shipper.promtail.table import Table
+
+ROOT = Path(__file__).parents[2]
+DOCUMENT = (ROOT / "docs" / "promtail-migration.md").read_text()
+TABLES = [
+    agent_wide._POSITIONS,
+    agent_wide._LIMITS,
+    agent_wide.OTHERS,
+    clients._CLIENT,
+    clients._BACKOFF,
+    dict.fromkeys(stages._STAGES, None),
+]
+
+
+def test_the_access_logs_keys_are_those_that_are_read() -> None:
+    assert {field: key for key, field in ACCESS_LOG.items()} == KEYS
+    assert set(ACCESS_LOG.values()) <= set(FIELDS)
+
+
+def test_the_same_file_becomes_the_same_configuration() -> None:
+    for file in SAMPLES.iterdir():
+        assert imported(file.read_bytes()) == imported(file.read_bytes())
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: next(iter(table)))
+def test_every_key_that_is_known_is_in_the_documentation(table: Table) -> None:
+    assert [key for key in table if not re.search(rf"[`.]{key}[`.]", DOCUMENT)] == []
+
+
+def test_the_metrics_of_the_documentation_exist() -> None:
+    source = "".join(file.read_text() for file in (ROOT / "shipper").rglob("*.py"))
+    named = set(re.findall(r"`((?:shipper|mtls)_\w+)", DOCUMENT))
+    assert len(named) > 10
+    assert [name for name in named if f'"{name.removesuffix("_total")}"' not in source] == []
+
+
+def test_the_fields_of_the_documentation_exist() -> None:
+    assert [
+        field for key, field in ACCESS_LOG.items() if f"`{key}`" not in DOCUMENT or f"`{field}`" not in DOCUMENT
+    ] == []
