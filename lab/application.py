@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\npaid\n"
+
 
 @asynccontextmanager
 async def application() -> AsyncIterator[int]:
@@ -21,7 +23,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> 
             if head.startswith(b"GET /slow"):
                 await reader.read()  # till the proxy has waited long enough and hangs up
                 return
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\npaid\n")
+            writer.write(ANSWER)
             await writer.drain()
     except ConnectionError:
         pass  # the proxy hung up: nothing to answer

@@ -34,21 +34,30 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """All that the demo's mesh needs."""
+    """All that the lab's meshes need."""
 
     root: Path  # the mesh's root, PEM
+    stranger: Path  # a root the mesh does not know
     payment: Identity  # the server's own
     checkout: Identity  # good
+    chained: Identity  # good, through an intermediate
     expired: Identity
     not_yet_valid: Identity
     untrusted: Identity  # the right name, from another root
+    untrusted_and_expired: Identity
+    self_signed: Identity
+    intermediate_missing: Identity  # what it sends ends below the intermediate
+    intermediate_expired: Identity
     other_domain: Identity  # the mesh's root, another trust domain's name
+    server_only: Identity  # its extended key usage lacks clientAuth
 
 
 class Authority:
-    """A root that signs what it is told to."""
+    """Signs what it is told to; a root of its own, or an intermediate below another."""
 
-    def __init__(self, common_name: str, directory: Path) -> None:
+    def __init__(
+        self, common_name: str, directory: Path, above: "Authority | None" = None, ends: timedelta = 3650 * DAY
+    ) -> None:
         self._directory = directory
         self._name = x509.Name(
             [
@@ -57,69 +66,109 @@ class Authority:
             ]
         )
         self._key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.now(UTC)
+        signer = above or self
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = self._builder(self._name, self._key.public_key(), now - 3650 * DAY, now + 3650 * DAY)
         certificate = (
-            builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            signer._certificate(self._name, self._key.public_key(), -3650 * DAY, ends)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0 if above else 1), critical=True)
             .add_extension(usage, critical=True)
-            .sign(self._key, hashes.SHA256())
+            .sign(signer._key, hashes.SHA256())
         )
         self.root = directory / f"{common_name.replace(' ', '-')}.pem"
         self.root.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, file_name: str, spiffe: str, starts: timedelta, ends: timedelta) -> Identity:
-        """A workload's certificate for `spiffe`, valid between these two, counted from now."""
-        key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    def issue(
+        self, file_name: str, spiffe: str, starts: timedelta = -DAY, ends: timedelta = DAY, *, client: bool = True
+    ) -> Identity:
+        """A workload's certificate for `spiffe`, valid between these two, counted from now; for servers at least."""
+        key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, TRUST_DOMAIN)])
-        usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        certificate = (
-            self._builder(subject, key.public_key(), now + starts, now + ends)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-            .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(spiffe)]), critical=True)
-            .sign(self._key, hashes.SHA256())
-        )
-        paths = self._directory / f"{file_name}.pem", self._directory / f"{file_name}.key"
-        paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        paths[1].write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return Identity(spiffe, *paths)
+        builder = _for_workload(self._certificate(subject, key.public_key(), starts, ends), spiffe, client=client)
+        return _written(self._directory / file_name, spiffe, builder.sign(self._key, hashes.SHA256()), key)
 
-    def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, starts: datetime, ends: datetime
+    def key_pem(self) -> bytes:
+        """Its private key, for those who shall sign in its name."""
+        return _key_pem(self._key)
+
+    def _certificate(
+        self, subject: x509.Name, key: ec.EllipticCurvePublicKey, starts: timedelta, ends: timedelta
     ) -> x509.CertificateBuilder:
-        identifier = x509.SubjectKeyIdentifier.from_public_key
-        return (
-            x509.CertificateBuilder()
-            .issuer_name(self._name)
-            .subject_name(subject)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(starts)
-            .not_valid_after(ends)
-            .add_extension(identifier(key), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier(self._key.public_key())),
-                critical=False,
-            )
-        )
+        return _certificate((self._name, self._key.public_key()), (subject, key), starts, ends)
+
+
+def self_signed(directory: Path, file_name: str, spiffe: str) -> Identity:
+    """A workload's certificate that nobody but itself vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    party = x509.Name([x509.NameAttribute(NameOID.ORGANIZATION_NAME, "nobody")]), key.public_key()
+    builder = _for_workload(_certificate(party, party, -DAY, DAY), spiffe, client=True)
+    return _written(directory / file_name, spiffe, builder.sign(key, hashes.SHA256()), key)
+
+
+def with_chain(identity: Identity, intermediate: Authority) -> Identity:
+    """The same, sending the intermediate's certificate along."""
+    chain = identity.certificate.with_suffix(".chain.pem")
+    chain.write_bytes(identity.certificate.read_bytes() + intermediate.root.read_bytes())
+    return Identity(identity.name, chain, identity.key)
+
+
+Party = tuple[x509.Name, ec.EllipticCurvePublicKey]
+
+
+def _certificate(issuer: Party, subject: Party, starts: timedelta, ends: timedelta) -> x509.CertificateBuilder:
+    identifier, now = x509.SubjectKeyIdentifier.from_public_key, datetime.now(UTC)
+    above = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier(issuer[1]))
+    return (
+        x509.CertificateBuilder()
+        .issuer_name(issuer[0])
+        .subject_name(subject[0])
+        .public_key(subject[1])
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now + starts)
+        .not_valid_after(now + ends)
+        .add_extension(identifier(subject[1]), critical=False)
+        .add_extension(above, critical=False)
+    )
+
+
+def _for_workload(builder: x509.CertificateBuilder, spiffe: str, *, client: bool) -> x509.CertificateBuilder:
+    usages = [ExtendedKeyUsageOID.SERVER_AUTH, *([ExtendedKeyUsageOID.CLIENT_AUTH] if client else [])]
+    return (
+        builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        .add_extension(x509.SubjectAlternativeName([x509.UniformResourceIdentifier(spiffe)]), critical=True)
+    )
+
+
+def _written(path: Path, spiffe: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Identity:
+    paths = path.with_suffix(".pem"), path.with_suffix(".key")
+    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(_key_pem(key))
+    return Identity(spiffe, *paths)
+
+
+def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    form, none = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return key.private_bytes(serialization.Encoding.PEM, form, none)
 
 
 def make(directory: Path) -> Certificates:
     """Write all certificates below `directory`."""
     mesh, stranger = Authority("mesh root", directory), Authority("stranger root", directory)
+    below, gone = Authority("intermediate", directory, mesh), Authority("old intermediate", directory, mesh, -DAY)
+    unchained = below.issue("chained", CHECKOUT)
     return Certificates(
         root=mesh.root,
-        payment=mesh.issue("payment", PAYMENT, -DAY, DAY),
-        checkout=mesh.issue("checkout", CHECKOUT, -DAY, DAY),
+        stranger=stranger.root,
+        payment=mesh.issue("payment", PAYMENT),
+        checkout=mesh.issue("checkout", CHECKOUT),
+        chained=with_chain(unchained, below),
         expired=mesh.issue("expired", REPORTING, -30 * DAY, -DAY),
         not_yet_valid=mesh.issue("not-yet-valid", CANARY, DAY, 2 * DAY),
-        untrusted=stranger.issue("untrusted", IMPOSTOR, -DAY, DAY),
-        other_domain=mesh.issue("other-domain", PARTNER, -DAY, DAY),
+        untrusted=stranger.issue("untrusted", IMPOSTOR),
+        untrusted_and_expired=stranger.issue("untrusted-and-expired", IMPOSTOR, -30 * DAY, -DAY),
+        self_signed=self_signed(directory, "self-signed", IMPOSTOR),
+        intermediate_missing=unchained,
+        intermediate_expired=with_chain(gone.issue("below-old-intermediate", CHECKOUT), gone),
+        other_domain=mesh.issue("other-domain", PARTNER),
+        server_only=mesh.issue("server-only", CHECKOUT, client=False),
     )

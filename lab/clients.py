@@ -6,6 +6,7 @@ Real sockets, real TLS. A caller knows what the mesh will make of it, so that th
 import asyncio
 import socket
 import ssl
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,13 @@ class Caller:
     identity: Identity | None = None  # the certificate it shows
     tls: bool = True
     path: str = "/"
+    host: str = HOST  # whom it asks for
+    trust: Path | None = None  # the root it holds the server against, if not the mesh's
+    version: ssl.TLSVersion | None = None  # the only one it speaks
+    ciphers: str = ""  # the only ones it speaks, of TLS 1.2
     reason: str = ""  # what Envoy's failure reason contains; empty: the handshake is fine
     failure: str = ""  # the same as the agent names it: failure_reason
+    side: str = "downstream"  # and side
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +41,11 @@ class Outcome:
     address: str  # the caller's own, which the log calls downstream_remote_address
     status: int
     error: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the handshake did, as far as the caller can see: its own, or its sidecar's with the upstream."""
+        return self.status in (0, 503)
 
 
 def failing(certificates: Certificates) -> list[Caller]:
@@ -78,6 +89,33 @@ def failing(certificates: Certificates) -> list[Caller]:
     ]
 
 
+def failing_at_storefront() -> list[Caller]:
+    """Who comes in to storefront, and fails."""
+    return [
+        Caller(
+            *("legacy-client", "plaintext HTTP, to a pod with Istio's own log"),
+            tls=False,
+            reason="filter_chain_not_found",
+            failure="plaintext",
+        )
+    ]
+
+
+def from_storefront(good: str, expired: str) -> list[Caller]:
+    """Its own calls, in plaintext to its sidecar, to these two hosts: one is answered, and one fails."""
+    return [
+        Caller(*("storefront", "calls an upstream that is as it should be"), tls=False, host=good),
+        Caller(
+            *("storefront", "calls an upstream whose certificate expired"),
+            tls=False,
+            host=expired,
+            reason="certificate_has_expired",
+            failure="cert_expired",
+            side="upstream",
+        ),
+    ]
+
+
 def healthy(certificates: Certificates) -> Caller:
     """A caller whose requests are answered."""
     return Caller("checkout", "as it should be", certificates.checkout)
@@ -94,7 +132,7 @@ async def call(caller: Caller, port: int, root: Path) -> Outcome:
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
     address = "{}:{}".format(*connection.getsockname())
-    context = _context(caller, root) if caller.tls else None
+    context = client_context(caller, root) if caller.tls else None
     try:
         reader, writer = await asyncio.open_connection(
             sock=connection, ssl=context, server_hostname=SERVER_NAME if context else None
@@ -110,17 +148,31 @@ async def call(caller: Caller, port: int, root: Path) -> Outcome:
         writer.transport.abort()
 
 
-def _context(caller: Caller, root: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=root)
+def client_context(caller: Caller, root: Path) -> ssl.SSLContext:
+    """The caller's side of TLS."""
+    context = ssl.create_default_context(cafile=caller.trust or root)
     context.check_hostname = False  # the server is known by its SPIFFE name, which is no host name
     if caller.identity:
         context.load_cert_chain(caller.identity.certificate, caller.identity.key)
+    narrow(context, caller.version, caller.ciphers)
     return context
+
+
+def narrow(context: ssl.SSLContext, version: ssl.TLSVersion | None, ciphers: str) -> None:
+    """Speak this version of TLS alone, and these ciphers of TLS 1.2 and before; empty ones change nothing."""
+    if version:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # TLS 1.1 is what some are still about to meet
+            context.minimum_version = context.maximum_version = version
+    if version is ssl.TLSVersion.TLSv1_1:
+        ciphers = "ALL:@SECLEVEL=0"  # OpenSSL allows it no more at its usual level
+    if ciphers:
+        context.set_ciphers(ciphers)
 
 
 def _request(caller: Caller) -> bytes:
     lines = [
-        *(f"GET {caller.path} HTTP/1.1", f"Host: {HOST}:8080"),
+        *(f"GET {caller.path} HTTP/1.1", f"Host: {caller.host}:8080"),
         *(f"User-Agent: {caller.name}/1.0", "Connection: close", "", ""),
     ]
     return "\r\n".join(lines).encode()

@@ -22,8 +22,10 @@ from lab import agent, clients, report
 from lab.agent import Run
 from lab.answers import SECOND
 from lab.envoy import EnvoyUnavailableError
+from lab.ink import HEAD, Ink, chosen, plain
 from lab.loki import LokiReceiver
-from lab.mesh import Called, mesh
+from lab.mesh import CALLED, INBOUND, Called, Mesh, mesh
+from lab.outbound_config import host
 from lab.query import Found, query_range
 
 SELECTOR = '{job="kubernetes-pods-istio-proxy"}'
@@ -60,10 +62,10 @@ class Destination:
 class Demo:
     """The play, in three acts; what went wrong is collected, not thrown."""
 
-    def __init__(self, loki: Destination, directory: Path, run_agent: RunAgent, say: Say, width: int) -> None:
+    def __init__(self, loki: Destination, directory: Path, run_agent: RunAgent, say: Say, width: int, ink: Ink) -> None:
         self.problems: list[str] = []
         self._loki, self._directory, self._run_agent = loki, directory, run_agent
-        self._say, self._width = say, width
+        self._say, self._width, self._ink = say, width, ink
         self._started = time.time_ns()
         self._made: list[Called] = []
         self._seen: list[Found] = []
@@ -79,16 +81,16 @@ class Demo:
 
     async def _fail_handshakes(self) -> None:
         async with mesh(self._directory) as scene:
-            self._say(f"Envoy    payment-service, STRICT mTLS, on 127.0.0.1:{scene.envoy.port}")
-            self._say(f"log      {scene.log.path}\n")
-            wrong, right = clients.failing(scene.certificates), clients.healthy(scene.certificates)
-            slow = clients.impatient(scene.certificates)
-            for caller in (*wrong, right, right, right, slow):
-                self._made.append(await scene.call(caller))
+            self._say(f"Envoy    payment-service, STRICT mTLS, on {scene.envoy.address(INBOUND)}")
+            self._say(f"log      {scene.log.path}")
+            self._say(
+                f"Envoy    storefront, the same with Istio's default log, on {scene.storefront.address(INBOUND)}\n"
+            )
+            self._made = await _all_calls(scene)
         self._say("The calls, from both ends")
-        self._say(report.calls(self._made, self._width))
+        self._say(report.calls(self._made, self._width, self._ink))
         for one in self._made:
-            failed, wanted = one.outcome.status == 0, bool(one.caller.failure)
+            failed, wanted = one.outcome.failed, bool(one.caller.failure)
             if failed != wanted or one.caller.reason not in report.cause(one.record):
                 self.problems.append(f"{one.caller.name}: {one.outcome}, and Envoy says {one.record}")
 
@@ -103,7 +105,9 @@ class Demo:
             return
         reasons = {one.line.decode(): one.caller.failure for one in self._made if one.caller.failure}
         reasons |= dict.fromkeys(self._slow(), "upstream_timeout")
-        await self._show("mtls", run, "failure_reason", reasons)
+        found = await self._show("mtls", run, "failure_reason", reasons)
+        self._say("By reason")
+        self._say(report.counts(found, self._width, self._ink))
 
     def _slow(self) -> list[str]:
         return [one.line.decode() for one in self._made if one.record["response_flags"] == "UT"]
@@ -119,13 +123,13 @@ class Demo:
             self._say(f"warning  {warning}")
         return run
 
-    async def _show(self, keep: str, run: Run, label: str, expected: dict[str, str]) -> None:
+    async def _show(self, keep: str, run: Run, label: str, expected: dict[str, str]) -> list[Found]:
         """What a run brought to Loki, against the lines expected and their value of this label."""
         found = await self._arrived(set(expected))
         self._seen += found
         self._shipped[keep] = {entry.line for entry in found}
         self._say(f"New in Loki: {SELECTOR}")
-        self._say(report.arrived(found, self._width))
+        self._say(report.arrived(found, self._width, self._ink))
         if run.ledger:
             self._say(f"ledger   {report.account(run.ledger)}")
         if run.code != agent.FINE:
@@ -139,6 +143,7 @@ class Demo:
                 self.problems.append(f"keep: {keep}: {label} should be {expected[entry.line]}: {entry}")
         if run.ledger.get("sent") != len(expected) or run.ledger.get("pending") != 0:
             self.problems.append(f"the ledger should say sent={len(expected)} pending=0: {run.ledger}")
+        return found
 
     async def _arrived(self, expected: set[str]) -> list[Found]:
         """This demo's entries that are new since the last look, once all are there or time is up."""
@@ -159,7 +164,7 @@ class Demo:
         flagged = sum(one.record["response_flags"] == "UT" for one in failed)
         shipped = sum(one.line.decode() in self._shipped["ut"] for one in failed)
         self._say("\nThe truth about the failed handshakes")
-        self._say(report.truth(self._made, self._shipped, self._width))
+        self._say(report.truth(self._made, self._shipped, self._width, self._ink))
         self._say(
             f"{len(failed)} handshakes failed, and {flagged or 'none'} of them is flagged UT, for UT means: "
             "the upstream took too long (HTTP 504).\n"
@@ -168,13 +173,24 @@ class Demo:
         )
 
 
-async def main(url: str, say: Say = print, run_agent: RunAgent = agent.run_once) -> int:
+async def _all_calls(scene: Mesh) -> list[Called]:
+    made = scene.certificates
+    right, slow = clients.healthy(made), clients.impatient(made)
+    out = clients.from_storefront(*(host(name) for name in CALLED))
+    return [
+        *[await scene.call(caller) for caller in (*clients.failing(made), right, right, right, slow)],
+        *[await scene.call_storefront(caller) for caller in clients.failing_at_storefront()],
+        *[await scene.call_from_storefront(caller) for caller in out],
+    ]
+
+
+async def main(url: str, say: Say = print, run_agent: RunAgent = agent.run_once, ink: Ink = plain) -> int:
     """Play, and tell how it went; returns the exit code."""
     width = shutil.get_terminal_size((140, 24)).columns
     with tempfile.TemporaryDirectory(prefix="mtls-demo-") as directory:
         async with Destination.chosen(url) as loki:
             say(f"Loki     {loki.base_url}" + (" (a stand-in; LOKI_URL names a real one)" if loki.own else ""))
-            demo = Demo(loki, Path(directory), run_agent, say, width)
+            demo = Demo(loki, Path(directory), run_agent, say, width, ink)
             try:
                 await demo.play()
             except (EnvoyUnavailableError, TimeoutError) as error:
@@ -182,12 +198,12 @@ async def main(url: str, say: Say = print, run_agent: RunAgent = agent.run_once)
             except aiohttp.ClientError as error:
                 demo.problems.append(f"Loki can not be asked: {error}")
     for problem in demo.problems:
-        say(f"\nNOT AS IT SHOULD BE: {problem}")
+        say(f"\n{ink(HEAD, 'NOT AS IT SHOULD BE')}: {problem}")
     return 1 if demo.problems else 0
 
 
 if __name__ == "__main__":
     try:
-        sys.exit(asyncio.run(main(os.environ.get("LOKI_URL", ""))))
+        sys.exit(asyncio.run(main(os.environ.get("LOKI_URL", ""), ink=chosen(sys.stdout, os.environ))))
     except KeyboardInterrupt:
         sys.exit(130)

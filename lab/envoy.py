@@ -17,9 +17,8 @@ from typing import Any, Self
 import aiohttp
 import orjson
 
+from lab.access_log import Record, decode
 from lab.containerd import LogWriter
-
-Record = dict[str, Any]
 
 START_WITHIN, STOP_WITHIN = 20.0, 5.0  # seconds
 
@@ -31,8 +30,16 @@ class EnvoyUnavailableError(RuntimeError):
     """No Envoy runs here; the text says why, for a person."""
 
 
-def executable() -> Path:
-    """The wheel's `envoy` beside this Python, or one on the PATH."""
+OLDEST, NEWEST = "1.36", "1.40"  # the Envoys that `make` installs, by the first two numbers of their version
+
+
+def executable(version: str = NEWEST) -> Path:
+    """The wheel's `envoy` of this version: the newest beside this Python, or one on the PATH."""
+    if version == OLDEST:
+        apart = Path(sys.prefix) / f"envoy-{OLDEST}" / "envoy" / "_bin" / "envoy"  # two of a name need two places
+        if not apart.exists():
+            raise EnvoyUnavailableError(f"no Envoy {OLDEST} below {sys.prefix}: make installs it")
+        return apart
     beside = Path(sys.executable).parent / "envoy"
     found = str(beside) if beside.exists() else shutil.which("envoy")
     if found is None:
@@ -43,11 +50,12 @@ def executable() -> Path:
 class Envoy:
     """A running Envoy; its stdout and stderr are written to the pod's log."""
 
-    def __init__(self, config: Record, log: LogWriter, directory: Path) -> None:
-        self.port = 0  # of the first listener
+    def __init__(self, config: Record, log: LogWriter, directory: Path, version: str = NEWEST) -> None:
+        self.ports: dict[str, int] = {}  # of the listeners, by name
         self.lines: list[bytes] = []  # of the access log, as printed
         self.records: list[Record] = []  # the same, decoded
-        self._config, self._log, self._path = config, log, directory / "envoy.json"
+        self._config, self._log, self._path = config, log, directory / f"envoy-{log.directory.parent.name}.json"
+        self._version = version
         self._admin = ""
         self._ready = self._ended = False
         self._said: deque[bytes] = deque(maxlen=8)  # last words on stderr
@@ -59,7 +67,7 @@ class Envoy:
         self._copying = asyncio.gather(*self._copies(self._process))
         try:
             await self._wait(lambda: self._ready, START_WITHIN)
-            self.port = await self._listener_port()
+            self.ports = await self._listener_ports()
         except BaseException:
             await self.stop()
             raise
@@ -69,6 +77,23 @@ class Envoy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
+
+    @property
+    def port(self) -> int:
+        """That of the first listener."""
+        return next(iter(self.ports.values()))
+
+    def lines_about(self, client: str, listener: str) -> list[bytes]:
+        """What the access log says of connections from this address (`127.0.0.1:4711`) to a listener.
+
+        An address alone is not enough: a port is free again for another destination at once.
+        """
+        ends = [re.compile(rb"%b(?!\d)" % re.escape(end.encode())) for end in (client, self.address(listener))]
+        return [line for line in self.lines if all(end.search(line) for end in ends)]
+
+    def address(self, listener: str) -> str:
+        """A listener's own, as the log has it."""
+        return f"127.0.0.1:{self.ports[listener]}"
 
     async def until(self, reached: Callable[[list[Record]], bool], within: float = 10) -> None:
         """Wait till the access log is as wanted; TimeoutError else, EnvoyUnavailableError when Envoy ends."""
@@ -91,7 +116,14 @@ class Envoy:
         flush = ("--file-flush-interval-msec", "5")  # 10 s by default, and stdout counts as a file
         try:
             return await asyncio.create_subprocess_exec(
-                executable(), "--config-path", self._path, *options, *told, *flush, stdout=PIPE, stderr=PIPE
+                executable(self._version),
+                "--config-path",
+                self._path,
+                *options,
+                *told,
+                *flush,
+                stdout=PIPE,
+                stderr=PIPE,
             )
         except OSError as error:
             raise EnvoyUnavailableError(f"envoy does not start on this platform: {error}") from error
@@ -112,7 +144,7 @@ class Envoy:
 
     def _on_stdout(self, line: bytes) -> None:
         self.lines.append(line)
-        self.records.append(orjson.loads(line))
+        self.records.append(decode(line))
         self._changed.set()
 
     def _on_stderr(self, line: bytes) -> None:
@@ -130,11 +162,11 @@ class Envoy:
                 self._changed.clear()
                 await self._changed.wait()
 
-    async def _listener_port(self) -> int:
+    async def _listener_ports(self) -> dict[str, int]:
         url = f"http://{self._admin}/listeners?format=json"
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             listeners = orjson.loads(await response.read())["listener_statuses"]
-        return int(listeners[0]["local_address"]["socket_address"]["port_value"])
+        return {one["name"]: int(one["local_address"]["socket_address"]["port_value"]) for one in listeners}
 
     def _last_words(self) -> str:
         words = b"\n  ".join(self._said).decode(errors="replace")

@@ -1,31 +1,28 @@
-"""The configuration of the demo's Envoy: an Istio sidecar's inbound side under a STRICT PeerAuthentication.
+"""A sidecar's inbound side, as Istio builds it: listeners whose chains demand mTLS, and the application behind.
 
-Plain data, made from paths and ports. Two access logs go to stdout as JSON: the requests' and, on the listener,
-that of failed handshakes; the filter and fields of the latter are those of the EnvoyFilter in deploy/mesh.
+Plain data, made from paths and ports. The log of failed handshakes comes from the EnvoyFilter in deploy/mesh; the demo
+logs every request besides, with the same fields.
 """
 
-from typing import Any
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
 
-from lab.certificates import TRUST_DOMAIN, Certificates
+from lab.certificates import TRUST_DOMAIN, Certificates, Identity
+from lab.envoy_json import API, Json, bootstrap, cluster, file, json_log, loopback, typed
+from lab.envoyfilter import fields, patched
 
-Json = dict[str, Any]
+UPSTREAM_TIMEOUT: Final = 0.3  # seconds; the application's slow path takes longer
+PATIENCE: Final = 10.0  # seconds for any other
+APPLICATION: Final = "inbound|8080||"  # the cluster of the application behind the sidecar
 
-UPSTREAM_TIMEOUT = 0.3  # seconds; the application's slow path takes longer
+SDS: Final = "sds-grpc"  # the cluster secrets come from
+CLOSED: Final = 1  # a port nobody listens on
 
-_API = "type.googleapis.com/envoy.extensions"
-_CIPHERS = [
+_CIPHERS: Final = [
     f"ECDHE-{key}-{cipher}" for cipher in ("AES256-GCM-SHA384", "AES128-GCM-SHA256") for key in ("ECDSA", "RSA")
 ]
-
-_PEER = (
-    *("response_flags", "connection_termination_details", "downstream_remote_address"),
-    *("downstream_local_address", "upstream_host", "requested_server_name", "downstream_tls_cipher"),
-    *("downstream_tls_version", "downstream_peer_uri_san", "downstream_local_uri_san"),
-    *("downstream_peer_subject", "start_time", "connection_id", "response_code", "response_code_details"),
-    *("upstream_transport_failure_reason", "upstream_cluster", "route_name", "duration"),
-    *("bytes_received", "bytes_sent"),
-)
-_REQUEST = {
+_REQUEST: Final = {
     "method": "%REQ(:METHOD)%",
     "path": "%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%",
     "protocol": "%PROTOCOL%",
@@ -33,133 +30,136 @@ _REQUEST = {
     "user_agent": "%REQ(USER-AGENT)%",
     "request_id": "%REQ(X-REQUEST-ID)%",
 }
-_FAILURE = {
-    "log": "mtls_failure",
-    "log_type": "%ACCESS_LOG_TYPE%",
-    "downstream_transport_failure_reason": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
-    "downstream_direct_remote_address": "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
-    "downstream_peer_issuer": "%DOWNSTREAM_PEER_ISSUER%",
-    "downstream_peer_serial": "%DOWNSTREAM_PEER_SERIAL%",
-    "downstream_peer_fingerprint_256": "%DOWNSTREAM_PEER_FINGERPRINT_256%",
-    "downstream_peer_cert_v_start": "%DOWNSTREAM_PEER_CERT_V_START%",
-    "downstream_peer_cert_v_end": "%DOWNSTREAM_PEER_CERT_V_END%",
-    "filter_chain_name": "%FILTER_CHAIN_NAME%",
-}
-_FAILED = (
-    "connection.transport_failure_reason.startsWith('TLS_error:')",  # not `TLS_error|`: healthy plaintext
-    "connection.transport_failure_reason.contains('not supplied by SDS')",
-    "connection.termination_details.contains('transport socket timeout')",
-)
 
 
 def sidecar(certificates: Certificates, app_port: int) -> Json:
-    """The whole bootstrap; the listener and the admin take free loopback ports."""
+    """The demo's whole bootstrap: one STRICT HTTP port whose requests are all logged."""
+    tls = mutual_tls(certificates.root, own(certificates.payment))
+    listener = inbound("virtualInbound", [strict(http(APPLICATION, [request_log()]), tls)])
+    return bootstrap("payment-service.shop", [listener], [cluster(APPLICATION, app_port)])
+
+
+def inbound(name: str, chains: list[Json], access_log: Iterable[Json] = ()) -> Json:
+    """An inbound listener on a free port, patched as the EnvoyFilter says; `access_log` is what was there before."""
+    return patched(listener(name, chains, access_log), "SIDECAR_INBOUND")
+
+
+def listener(name: str, chains: list[Json], access_log: Iterable[Json] = ()) -> Json:
+    """A listener on a free port that tells TLS from plaintext before it chooses a chain."""
+    inspector = f"{API}.filters.listener.tls_inspector.v3.TlsInspector"
     return {
-        "node": {"id": "payment-service", "cluster": "payment-service.shop"},
-        "admin": {"address": _loopback(0)},
-        "static_resources": {
-            "listeners": [_strict_listener(certificates)],
-            "clusters": [_application(app_port)],
-        },
+        "name": name,
+        "address": loopback(0),
+        "listener_filters": [typed("envoy.filters.listener.tls_inspector", inspector)],
+        "access_log": list(access_log),
+        "filter_chains": chains,
     }
 
 
-def _strict_listener(certificates: Certificates) -> Json:
-    inspector = f"{_API}.filters.listener.tls_inspector.v3.TlsInspector"
-    tls_alone = {"transport_protocol": "tls"}  # plaintext finds no chain: flag NR
+def strict(network_filter: Json, tls: Json, **more: Any) -> Json:
+    """The chain of a STRICT port: plaintext finds none, and that is flag NR."""
     return {
-        "name": "virtualInbound",
-        "address": _loopback(0),
-        "listener_filters": [_typed("envoy.filters.listener.tls_inspector", inspector)],
-        "access_log": [_failure_log()],
-        "filter_chains": [
-            {
-                "name": "0.0.0.0_8080",
-                "filter_chain_match": tls_alone,
-                "transport_socket": _mutual_tls(certificates),
-                "filters": [_http()],
-            }
-        ],
+        "name": "0.0.0.0_8080",
+        "filter_chain_match": {"transport_protocol": "tls"},
+        "transport_socket": tls,
+        "filters": [network_filter],
+        **more,
     }
 
 
-def _mutual_tls(certificates: Certificates) -> Json:
-    own, domain = certificates.payment, f"spiffe://{TRUST_DOMAIN}/"
+def permissive(network_filter: Json, tls: Json) -> list[Json]:
+    """The chains of a PERMISSIVE port: plaintext is served, and TLS only with a mesh ALPN."""
+    match = {"transport_protocol": "tls", "application_protocols": ["istio", "istio-peer-exchange"]}
+    plaintext = {
+        "name": "0.0.0.0_8080_plaintext",
+        "filter_chain_match": {"transport_protocol": "raw_buffer"},
+        "filters": [network_filter],
+    }
+    return [strict(network_filter, tls, filter_chain_match=match), plaintext]
+
+
+def own(identity: Identity) -> Json:
+    """A certificate from files."""
+    chain = {"certificate_chain": file(identity.certificate), "private_key": file(identity.key)}
+    return {"tls_certificates": [chain]}
+
+
+def undelivered() -> Json:
+    """A certificate that SDS never delivers: nobody answers at SDS, a cluster of this name."""
+    service = {
+        "api_type": "GRPC",
+        "transport_api_version": "V3",
+        "grpc_services": [{"envoy_grpc": {"cluster_name": SDS}}],
+    }
+    source = {"api_config_source": service, "resource_api_version": "V3", "initial_fetch_timeout": "0.05s"}
+    return {"tls_certificate_sds_secret_configs": [{"name": "default", "sds_config": source}]}
+
+
+def dead_sds() -> Json:
+    """The cluster that `undelivered` asks in vain: its port is closed."""
+    kind = "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    http2 = {"@type": kind, "explicit_http_config": {"http2_protocol_options": {}}}
+    name = "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
+    return cluster(SDS, CLOSED, typed_extension_protocol_options={name: http2})
+
+
+def mutual_tls(root: Path, certificate: Json) -> Json:
+    """The server side of mTLS: a client certificate of this root and of the mesh's trust domain, or no connection."""
+    domain = {"san_type": "URI", "matcher": {"prefix": f"spiffe://{TRUST_DOMAIN}/"}}
     common = {
         "alpn_protocols": ["h2", "http/1.1"],
-        "tls_params": {
-            "tls_minimum_protocol_version": "TLSv1_2",
-            "tls_maximum_protocol_version": "TLSv1_3",
-            "cipher_suites": _CIPHERS,
-        },
-        "tls_certificates": [
-            {"certificate_chain": _file(own.certificate), "private_key": _file(own.key)},
-        ],
-        "validation_context": {
-            "trusted_ca": _file(certificates.root),
-            "match_typed_subject_alt_names": [{"san_type": "URI", "matcher": {"prefix": domain}}],
-        },
+        "tls_params": tls_params(),
+        **certificate,
+        "validation_context": {"trusted_ca": file(root), "match_typed_subject_alt_names": [domain]},
     }
-    kind = f"{_API}.transport_sockets.tls.v3.DownstreamTlsContext"
-    return _typed("envoy.transport_sockets.tls", kind, require_client_certificate=True, common_tls_context=common)
+    kind = f"{API}.transport_sockets.tls.v3.DownstreamTlsContext"
+    return typed("envoy.transport_sockets.tls", kind, require_client_certificate=True, common_tls_context=common)
 
 
-def _http() -> Json:
-    router = _typed("envoy.filters.http.router", f"{_API}.filters.http.router.v3.Router")
-    route = {
-        "name": "default",
-        "match": {"prefix": "/"},
-        "route": {"cluster": "inbound|8080||", "timeout": f"{UPSTREAM_TIMEOUT}s"},
+def tls_params() -> Json:
+    """Versions and ciphers, as Istio sets them."""
+    return {
+        "tls_minimum_protocol_version": "TLSv1_2",
+        "tls_maximum_protocol_version": "TLSv1_3",
+        "cipher_suites": _CIPHERS,
     }
-    return _typed(
+
+
+def http(to: str, access_log: Iterable[Json] = ()) -> Json:
+    """A connection manager that sends every request to one cluster."""
+    return connection_manager([virtual_host("*", to)], access_log)
+
+
+def connection_manager(hosts: list[Json], access_log: Iterable[Json] = ()) -> Json:
+    """A connection manager that routes by host."""
+    router = typed("envoy.filters.http.router", f"{API}.filters.http.router.v3.Router")
+    return typed(
         "envoy.filters.network.http_connection_manager",
-        f"{_API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
-        stat_prefix="inbound_0.0.0.0_8080",
-        access_log=[_stdout(_operators(_PEER) | _REQUEST)],
+        f"{API}.filters.network.http_connection_manager.v3.HttpConnectionManager",
+        stat_prefix="http",
+        access_log=list(access_log),
         http_filters=[router],
-        route_config={
-            "name": "inbound|8080||",
-            "virtual_hosts": [{"name": "inbound|http|8080", "domains": ["*"], "routes": [route]}],
-        },
+        route_config={"name": "8080", "virtual_hosts": hosts},
     )
 
 
-def _failure_log() -> Json:
-    cel = f"{_API}.access_loggers.filters.cel.v3.ExpressionFilter"
-    expressions = [_typed("envoy.access_loggers.extension_filters.cel", cel, expression=one) for one in _FAILED]
-    filters = [
-        {"response_flag_filter": {"flags": ["NR"]}},
-        *({"extension_filter": one} for one in expressions),
-    ]
-    return _stdout(_operators(_PEER) | _FAILURE) | {"filter": {"or_filter": {"filters": filters}}}
+def virtual_host(domain: str, to: str) -> Json:
+    """All requests for a host to one cluster; only the slow path has too little time, however busy the machine is."""
+    slow = _route("/slow", to, UPSTREAM_TIMEOUT)
+    return {"name": domain, "domains": [domain], "routes": [slow, _route("/", to, PATIENCE)]}
 
 
-def _stdout(fields: dict[str, str]) -> Json:
-    kind = f"{_API}.access_loggers.stream.v3.StdoutAccessLog"
-    return _typed("envoy.access_loggers.stdout", kind, log_format={"json_format": fields})
+def _route(prefix: str, to: str, timeout: float) -> Json:
+    return {"name": "default", "match": {"prefix": prefix}, "route": {"cluster": to, "timeout": f"{timeout}s"}}
 
 
-def _operators(names: tuple[str, ...]) -> dict[str, str]:
-    return {name: f"%{name.upper()}%" for name in names}
+def tcp(to: str, access_log: Iterable[Json] = ()) -> Json:
+    """A TCP proxy to one cluster."""
+    kind = f"{API}.filters.network.tcp_proxy.v3.TcpProxy"
+    return typed("envoy.filters.network.tcp_proxy", kind, stat_prefix="tcp", cluster=to, access_log=list(access_log))
 
 
-def _application(port: int) -> Json:
-    endpoint = {"lb_endpoints": [{"endpoint": {"address": _loopback(port)}}]}
-    return {
-        "name": "inbound|8080||",
-        "type": "STATIC",
-        "connect_timeout": "1s",
-        "load_assignment": {"cluster_name": "inbound|8080||", "endpoints": [endpoint]},
-    }
-
-
-def _loopback(port: int) -> Json:
-    return {"socket_address": {"address": "127.0.0.1", "port_value": port}}
-
-
-def _file(path: object) -> Json:
-    return {"filename": str(path)}
-
-
-def _typed(name: str, kind: str, **settings: Any) -> Json:
-    return {"name": name, "typed_config": {"@type": kind, **settings}}
+def request_log() -> Json:
+    """An access log of every request, with the fields of the failures and the request's own."""
+    mine = {name: operator for name, operator in fields().items() if name != "log"}
+    return json_log(mine | _REQUEST)

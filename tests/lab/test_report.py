@@ -1,7 +1,10 @@
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab import report
+from lab.ink import coloured
 from lab.query import Found
 
 
@@ -41,7 +44,7 @@ def test_causes_in_few_words(called):
 def test_the_truth_counts_each_station(called):
     expired = next(one for one in called if one.caller.failure == "cert_expired")
     text = report.truth(called, {"ut": set(), "mtls": {expired.line.decode()}}, 200)
-    assert [cell.strip() for cell in text.split("\n")[-2].split("│")[1:-1]] == ["sum", "", "6", "6", "0", "1"]
+    assert [cell.strip() for cell in text.split("\n")[-2].split("│")[1:-1]] == ["sum", "", "", "", "6", "6", "0", "1"]
 
 
 def test_entries_are_shown_with_their_labels(called):
@@ -56,6 +59,36 @@ def test_entries_are_shown_with_their_labels(called):
     assert "failure_reason" not in head
     assert "│ certificate_has_expired │" in row
     assert report.arrived([], 80).strip() == "(nothing)"
+
+
+def test_entries_of_the_text_format_are_shown_too():
+    line = (
+        '[2026-11-23T14:30:22.733Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - '
+        "10.0.0.9:15006 10.0.0.7:4711 - -"
+    )
+    [_, _, _, row, _] = report.arrived([Found({"failure_reason": "plaintext"}, 0, line)], 400).split("\n")
+    assert "│ 10.0.0.7:4711 │" in row
+    assert line in row
+
+
+def test_reasons_are_counted_the_most_frequent_first():
+    kinds = [("plaintext", "downstream"), *[("cert_expired", "upstream")] * 2, ("cert_expired", "downstream")]
+    found = [Found({"failure_reason": reason, "side": side}, 0, "{}") for reason, side in kinds]
+    rows = [line.strip("│").split("│") for line in report.counts(found, 80).split("\n")[3:-1]]
+    assert [tuple(cell.strip() for cell in row) for row in rows] == [
+        ("cert_expired", "upstream", "2", "██"),
+        ("plaintext", "downstream", "1", "█"),
+        ("cert_expired", "downstream", "1", "█"),
+    ]
+
+
+def test_colours_are_added_to_a_table_that_stays_as_it_is():
+    head, rows = ("failure_reason", "line"), [("plaintext", "x"), ("upstream_timeout", "y")]
+    painted = report.table(head, rows, 80, ink=coloured)
+    assert re.sub(r"\x1b\[\d+m", "", painted) == report.table(head, rows, 80)
+    assert "\x1b[31mplaintext       \x1b[0m" in painted
+    assert "\x1b[33mupstream_timeout\x1b[0m" in painted
+    assert "\x1b[1mfailure_reason  \x1b[0m" in painted
 
 
 def test_the_ledger_as_a_sum():
