@@ -98,7 +98,7 @@ class Assembler:
             if labels is None or len(content) > longest:
                 outcomes[self.take(parts[0], content, record, found, now)] += 1
                 continue
-            if self._audit is not None:
+            if self._audit is not None and verdict is not TIMEOUT:
                 self._count(verdict, record, found)
             if labels in streams:
                 streams[labels].append(Entry(nanos, content))

@@ -23,7 +23,7 @@ from shipper.metrics import Metrics
 from shipper.source.json_objects import MAX_OBJECT, ObjectSplitter, ObjectTooLarge
 from shipper.source.kubernetes_client import NotConfigured, connected
 from shipper.source.kubernetes_troubles import ApiRefused, Troubles, VersionGone, refusal
-from shipper.source.pod_metadata import Metadata
+from shipper.source.pod_metadata import decode_event, decode_listed
 from shipper.source.pods import Pods
 
 PATH: Final = "/api/v1/pods"
@@ -45,30 +45,6 @@ GATHER_BYTES: Final = 256 << 10  # but no more than these: a server drops a watc
 NOT_NOW: Final = (401, 403, 429, 503)  # these say nothing about what was asked: ask the same again
 
 PIECE: Final = 64 << 10  # bytes of a list that are looked at without a pause
-
-
-class _Listed(msgspec.Struct, frozen=True, gc=False):
-    """An object two braces deep in a list: a pod, which has metadata, or the metadata of the list itself."""
-
-    metadata: Metadata | None = None
-    version: str = msgspec.field(name="resourceVersion", default="")
-
-
-class _Object(msgspec.Struct, frozen=True, gc=False):
-    """What an event is about: a pod, or a Status that says what is wrong."""
-
-    metadata: Metadata = Metadata()
-    code: int = 0
-    message: str = ""
-
-
-class _Event(msgspec.Struct, frozen=True, gc=False):
-    type: str
-    object: _Object
-
-
-_listed: Final = msgspec.json.Decoder(_Listed).decode
-_event: Final = msgspec.json.Decoder(_Event).decode
 
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -133,7 +109,7 @@ class PodWatch:
         async with self._get(api, METADATA_LIST, within, ("resourceVersion", "0")) as response:
             async for text in _objects(response):
                 try:
-                    found = _listed(text)
+                    found = decode_listed(text)
                 except (msgspec.MsgspecError, UnicodeDecodeError) as error:
                     self._troubles.failed("malformed", error)
                     continue
@@ -176,7 +152,7 @@ class PodWatch:
     def _take(self, line: bytes) -> bool:
         """Do what an event says; whether it could be understood. Raises VersionGone, ApiRefused."""
         try:
-            event = _event(line)
+            event = decode_event(line)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._troubles.failed("malformed", error)
             return False
@@ -205,7 +181,8 @@ class PodWatch:
                 PATH,
                 "GET",
                 query_params=[self._selector, *query],
-                header_params={"Accept": accept},
+                # Uncompressed: a few hundred pods are less than a megabyte, and what gzip holds has no bound.
+                header_params={"Accept": accept, "Accept-Encoding": "identity"},
                 auth_settings=["BearerToken"],
                 _preload_content=False,
                 _request_timeout=within,
@@ -237,11 +214,10 @@ def _waits() -> Iterator[float]:
 async def _objects(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     """The objects of a list, while it comes; the rest of the process lives too."""
     splitter = ObjectSplitter(depth=2)
-    async for data in response.content.iter_any():
-        for at in range(0, len(data), PIECE):
-            for text in splitter.feed(data[at : at + PIECE]):
-                yield text
-            await asyncio.sleep(0)
+    while data := await response.content.read(PIECE):
+        for text in splitter.feed(data):
+            yield text
+        await asyncio.sleep(0)
 
 
 async def _gather(response: aiohttp.ClientResponse) -> None:

@@ -84,6 +84,7 @@ async def _client_of_now() -> "ApiClient":
             _config.load_incluster_config(client_configuration=configuration)
         else:
             await _config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
-        return _client.ApiClient(configuration)  # reads certificates
+        api: ApiClient = _client.ApiClient(configuration)  # reads certificates
     except Exception as error:  # files of any shape, and whatever program they name for a token
         raise NotConfigured(f"{type(error).__name__}: {error}") from error
+    return api

@@ -23,8 +23,8 @@ class Notices:
         """A block may hold what needs a word."""
         if extract.filtered[TEXT_FORMAT] and self._is_due(TEXT_FORMAT, float("inf")):
             log.warning(
-                "these access logs are Istio's text format, of which nothing can be kept: set "
-                "meshConfig.accessLogEncoding: JSON, or apply the EnvoyFilter of the deployment; "
+                "these access logs are Istio's text format, of which keep: ut ships nothing: set "
+                "meshConfig.accessLogEncoding: JSON, or keep: mtls, which reads both; "
                 'counted as shipper_lines_filtered_total{reason="text_format"}'
             )
         if extract.dropped[TOO_LONG] and self._is_due(TOO_LONG, HOUR):

@@ -42,6 +42,33 @@ class Metadata(msgspec.Struct, frozen=True, gc=False):
         return [f"{self.namespace}_{self.name}_{ident}" for ident in (self.uid, hashed) if ident]
 
 
+class Listed(msgspec.Struct, frozen=True, gc=False):
+    """An object two braces deep in a list: a pod, which has metadata, or the metadata of the list itself."""
+
+    metadata: Metadata | None = None
+    version: str = msgspec.field(name="resourceVersion", default="")
+
+
+class Subject(msgspec.Struct, frozen=True, gc=False):
+    """What an event is about: a pod, or a Status that says what is wrong."""
+
+    metadata: Metadata = Metadata()
+    code: int = 0
+    message: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """A line of a watch."""
+
+    type: str
+    object: Subject
+
+
+# Both raise msgspec.MsgspecError or UnicodeDecodeError.
+decode_listed: Final = msgspec.json.Decoder(Listed).decode
+decode_event: Final = msgspec.json.Decoder(Event).decode
+
+
 def fields_from(config: ScrapeConfig) -> Callable[[Metadata], dict[str, str]]:
     """Metadata -> the target's fields that only the API knows: `app`, and those that `pod_labels` and
     `pod_annotations` name, as far as the pod has them."""

@@ -19,7 +19,6 @@ from shipper.metrics import Metrics
 from shipper.source import json_objects, kubernetes, kubernetes_client
 from shipper.source.kubernetes import PodWatch
 from shipper.source.kubernetes_troubles import Troubles
-from shipper.source.pod_metadata import Metadata
 from shipper.source.pods import Pods
 
 CHECKOUT = Pod("shop", "checkout-1", uid="u-1", labels={"app": "checkout"})
@@ -127,6 +126,7 @@ async def test_a_pod_that_is_deleted_is_still_known_for_a_while(api, watching):
     api.put(LEDGER)
     await watching.until(lambda: watching.app(LEDGER))
     assert watching.app(CHECKOUT) == "checkout"
+    assert watching.pods.begin_list() == {"shop_ledger-0_u-2"}
 
 
 async def test_a_watch_goes_on_from_the_last_event_or_bookmark(api, watching):
@@ -150,7 +150,7 @@ async def test_a_server_that_knows_no_metadata_alone_sends_whole_pods(api):
         await watching.until(lambda: watching.app(CHECKOUT))
 
 
-async def test_a_long_list_is_compressed_and_read_to_its_end(api):
+async def test_a_long_list_is_read_to_its_end(api):
     pods = [api.put(Pod("shop", f"pod-{number}", labels={"app": f"app-{number}"})) for number in range(500)]
     watching = Watching(connecting(api))
     async with watching.running():
@@ -196,11 +196,13 @@ async def test_a_server_that_is_away_is_tried_again_and_nothing_is_forgotten(api
         (faults.status(500, "oops"), "500"),
         (faults.status(503), "503"),
         (faults.status(429, headers={"Retry-After": "0"}), "429"),
+        (faults.status(429, headers={"Retry-After": "soon"}), "429"),
+        (faults.status(403, '{"kind":"Status","message":"forbidden"}'), "403"),
         (faults.reset_before(), "connection"),
         (faults.status(200, "<html>a login page</html>"), "connection"),
         (faults.status(200, '{"metadata":{"resourceVersion":7},"items":[]}'), "malformed"),
     ],
-    ids=["500", "503", "429", "reset", "no JSON", "no list"],
+    ids=["500", "503", "429", "429 in words", "403", "reset", "no JSON", "no list"],
 )
 async def test_a_list_that_fails_is_asked_for_again(api, trouble, reason):
     api.put(CHECKOUT)
@@ -250,16 +252,27 @@ async def test_a_watch_that_has_gone_silent_is_opened_again(api, monkeypatch):
     assert api.verbs().count("list") == 1
 
 
+async def test_a_watch_that_is_never_answered_is_given_up(api, monkeypatch):
+    monkeypatch.setattr(kubernetes, "ANSWER", 0.1)
+    api.put(CHECKOUT)
+    watching = Watching(connecting(api))
+    async with watching.running():
+        await watching.until(lambda: watching.app(CHECKOUT))
+        await api.until(lambda: api.watching)
+        api.fault = faults.hang()
+        api.end_watches()
+        await api.until(lambda: api.verbs().count("watch") >= 3)
+    assert watching.errors("timeout") >= 1
+
+
 async def test_a_role_that_may_list_and_not_watch_makes_no_busy_loop(api, caplog):
     api.forbids = {"watch"}
     api.put(CHECKOUT)
     watching = Watching(connecting(api))
-    waits = []
     async with watching.running():
         await api.until(lambda: len(api.asked) == 8)
-        waits.append(watching.watch._waits)
-    assert api.verbs() == ["list", "watch"] * 4
-    assert watching.errors("403") >= 3
+    assert api.verbs() == ["list", *["watch"] * 7]
+    assert watching.errors("403") >= 6
     (said,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert "ClusterRole" in said
 
@@ -276,7 +289,7 @@ async def test_waits_grow_while_nothing_goes_well_and_begin_anew_after(api, monk
     watching = Watching(connecting(api))
     async with watching.running():
         await api.until(lambda: len(api.asked) == 10)
-        assert len(made) == 1  # the lists that succeed in between change nothing
+        assert len(made) == 1  # the list that succeeded changes nothing
         api.forbids = set()
         await api.until(lambda: api.watching)
         api.bookmark()
@@ -352,8 +365,8 @@ async def test_trouble_is_said_once_and_its_end_too(api, caplog):
     assert "pods are known again" in told[1]
 
 
-async def test_a_configuration_that_cannot_be_read_stops_nothing(api, caplog):
-    tries = iter([KeyError("users"), FileNotFoundError("config"), None])
+async def test_nothing_that_goes_wrong_ends_it(api, caplog):
+    tries = iter([kubernetes_client.NotConfigured("users"), RuntimeError("a bug"), None])
 
     @asynccontextmanager
     async def connect():
@@ -366,7 +379,7 @@ async def test_a_configuration_that_cannot_be_read_stops_nothing(api, caplog):
     watching = Watching(connect)
     async with watching.running():
         await watching.until(lambda: watching.app(CHECKOUT))
-    assert watching.errors("configuration") == 2
+    assert (watching.errors("configuration"), watching.errors("other")) == (1, 1)
 
 
 @pytest.mark.parametrize("moment", ["before the list", "during the list", "in the watch", "between watches"])
@@ -494,5 +507,12 @@ async def test_outside_a_pod_the_kubeconfig_is_used(api, tmp_path, monkeypatch):
         await watching.until(lambda: watching.app(CHECKOUT))
 
 
-def test_the_metadata_of_an_empty_object_are_empty():
-    assert Metadata().log_directories == []
+@pytest.mark.parametrize("text", [None, b"", b"users: [", b"apiVersion: v1\nclusters: 7"])
+async def test_a_kubeconfig_of_any_shape_is_an_error_with_a_name(tmp_path, monkeypatch, text):
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
+    if text is not None:
+        (tmp_path / "config").write_bytes(text)
+    with pytest.raises(kubernetes_client.NotConfigured):
+        async with kubernetes_client.connected():
+            pass
