@@ -55,6 +55,8 @@ scrape_configs:
     static_labels: {}
     kubernetes: false
     app_label: [app, app.kubernetes.io/name]
+    pod_labels: {}
+    pod_annotations: {}
 
 limits_config:
   in_flight: 16MiB

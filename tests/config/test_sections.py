@@ -155,11 +155,19 @@ REFUSED: list[tuple[Callable[..., Struct], dict[str, Any], str]] = [
     ),
     (ScrapeConfig, {"static_labels": {"job": "x"}}, "static_labels.job: is set from job_name"),
     (ScrapeConfig, {"static_labels": {"service_name": "x"}}, "static_labels.service_name: is set from app"),
+    (ScrapeConfig, {"pod_labels": {"team": "team"}}, "pod_labels: needs kubernetes: true"),
+    (ScrapeConfig, {"pod_annotations": {"team": "team"}}, "pod_annotations: needs kubernetes: true"),
     (
         ScrapeConfig,
-        {"kubernetes": True},
-        "kubernetes: not available in this version: namespace, pod, uid and container come from the log's path",
+        {"kubernetes": True, "pod_labels": {"team": "a b"}},
+        "pod_labels.team: expected the name of a pod label, got 'a b'",
     ),
+    (
+        ScrapeConfig,
+        {"kubernetes": True, "pod_annotations": {"container": "x"}},
+        "pod_annotations.container: is a field of its own, see labels",
+    ),
+    (ScrapeConfig, {"kubernetes": True, "pod_labels": {"job": "x"}}, "pod_labels.job: is set from job_name"),
     (ScrapeConfig, {"app_label": ("a b",)}, "app_label[0]: expected the name of a pod label, got 'a b'"),
     (LimitsConfig, {"in_flight": Bytes(MIB - 1)}, "in_flight: expected at least 1MiB, got 1048575B"),
     (LimitsConfig, {"max_line_size": Bytes(0)}, "max_line_size: expected 1KiB to 16MiB, got 0B"),
@@ -167,6 +175,16 @@ REFUSED: list[tuple[Callable[..., Struct], dict[str, Any], str]] = [
         LimitsConfig,
         {"in_flight": Bytes(2 * MIB), "max_line_size": Bytes(3 * MIB)},
         "max_line_size: expected at most in_flight, which must hold one line",
+    ),
+    (
+        whole,
+        {"kubernetes": True, "pod_labels": {"team": "a"}, "pod_annotations": {"team": "b"}},
+        "scrape_configs[0].pod_annotations.team: is set by scrape_configs[0].pod_labels already",
+    ),
+    (
+        whole,
+        {"kubernetes": True, "pod_labels": {"team": "a"}, "static_labels": {"team": "b"}},
+        "scrape_configs[0].static_labels.team: is set by scrape_configs[0].pod_labels already",
     ),
     (
         whole,
