@@ -90,7 +90,7 @@ class Reader:
             self._listen(False)
             self._watcher.close()
             for follower in self.followers.values():
-                follower.close()
+                follower.files.close()
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
@@ -125,7 +125,7 @@ class Reader:
     @property
     def _is_awaited(self) -> bool:
         """Whether time will bring something to read, though nothing more is written."""
-        return bool(self._unnamed) or any(one.must_list for one in self._waiting)
+        return bool(self._unnamed) or any(one.files.must_list for one in self._waiting)
 
     async def _sleep(self, until: float) -> None:
         """Until it is time, or something has happened; and then for others to come."""
@@ -169,7 +169,7 @@ class Reader:
             self._notices.unreadable_root(self._targets.root, error)
             return
         for follower in list(self.followers.values()):
-            follower.must_list = True
+            follower.files.must_list = True
             self._ready[follower] = None
         for key, target in self._saved.items():
             if key not in self.followers:
@@ -185,10 +185,10 @@ class Reader:
             if self._watcher.add(directory) or not is_directory(directory):
                 self._unwatched.discard(directory)
             for follower in self._in.get(directory, ()):
-                follower.must_list = True
+                follower.files.must_list = True
                 self._ready[follower] = None
         for follower in self._waiting:
-            follower.must_list |= follower.is_linked
+            follower.files.must_list |= follower.files.is_linked
             self._ready[follower] = None
         self._waiting.clear()
 
@@ -257,7 +257,7 @@ class Reader:
                     return
                 follower.is_draining = once
                 await self._turn(follower)
-                self._books.enter_troubles(follower.troubles)
+                self._books.enter_troubles(follower.files.troubles)
                 if self._ready:
                     await asyncio.sleep(0)  # the rest of the process lives too
             if self._ready:
@@ -268,12 +268,12 @@ class Reader:
         if follower.behind_since is None:
             follower.behind_since = now
         self._idle.pop(follower, None)
-        if follower.must_open and not self._has_room_to_open(follower):
-            follower.must_list = True
+        if follower.files.must_open and not self._has_room_to_open(follower):
+            follower.files.must_list = True
             del self._ready[follower]
             self._waiting.add(follower)
             return
-        if follower.must_list:
+        if follower.files.must_list:
             self._list(follower, now)
         if follower in self._unnamed and not self._name(follower):  # its files are held, whatever becomes of them
             self._ready.pop(follower, None)
@@ -287,20 +287,20 @@ class Reader:
         portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, time.time_ns())
         if portion is not None:
             self._take(follower, portion)
-        if not (follower.has_work if portion is not None else follower.must_list):
+        if not (follower.files.has_work if portion is not None else follower.files.must_list):
             self._rest(follower)
 
     def _rest(self, follower: Follower) -> None:
         """Nothing to read at present."""
         del self._ready[follower]
         follower.note_caught_up()
-        is_gone = not follower.tailers and (follower.stem is not None or not is_directory(follower.directory))
+        is_gone = not follower.files.tailers and (follower.stem is not None or not is_directory(follower.directory))
         if is_gone and follower.is_done:
             self._drop(follower)
             return
-        if is_gone or follower.is_waiting or follower.is_linked:
+        if is_gone or follower.is_waiting or follower.files.is_linked:
             self._waiting.add(follower)
-        if follower.has_open_files:
+        if follower.files.are_open:
             self._idle[follower] = None
             if handles.open_count() > self._limits.open_files:
                 self._close_idle(self._limits.open_files)
@@ -310,18 +310,18 @@ class Reader:
             listing = list_logs(follower.directory)
         except OSError as error:
             self._notices.unreadable_directory(follower.directory, error)
-            follower.must_list = False
+            follower.files.must_list = False
             self._waiting.add(follower)
             return
-        follower.reconcile([one for one in listing if follower.stem in (None, one.log.stem)], now)
-        if follower.must_list:  # it changes while it is looked at: look again, but not at once
-            follower.must_list = False
+        follower.files.reconcile([one for one in listing if follower.stem in (None, one.log.stem)], now)
+        if follower.files.must_list:  # it changes while it is looked at: look again, but not at once
+            follower.files.must_list = False
             self._wake_later(follower)
 
     def _wake_later(self, follower: Follower) -> None:
         def again() -> None:
             if follower in self.followers.values():
-                follower.must_list = True
+                follower.files.must_list = True
                 self._ready[follower] = None
                 self._wake.set()
 
@@ -350,14 +350,14 @@ class Reader:
         possible = soft - min(SPARE_FILES, soft // 2)
         if handles.open_count() >= possible:
             self._close_idle(possible - 1)
-        return handles.open_count() < possible or follower.has_open_files
+        return handles.open_count() < possible or follower.files.are_open
 
     def _close_idle(self, most: int) -> None:
         """Close files that have nothing to read, down to so many open ones; they are opened again when they grow."""
         while self._idle and handles.open_count() > most:
             other = next(iter(self._idle))
             del self._idle[other]
-            other.release_idle()
+            other.files.release_idle()
 
     @property
     def streams(self) -> int:

@@ -28,7 +28,7 @@ def targets(reader: Reader) -> list[dict[str, Any]]:
                 "dropped": +follower.ledger.dropped,
                 "pending": follower.ledger.pending,
             },
-            "files": [_file(tailer) for tailer in follower.tailers],
+            "files": [_file(tailer) for tailer in follower.files.tailers],
         }
         for follower in reader.followers.values()
     ]
@@ -47,7 +47,7 @@ def _file(tailer: Tailer) -> dict[str, Any]:
 
 def lag_bytes(follower: Follower) -> int:
     """Bytes that are written and not settled."""
-    return sum(max(0, tailer.size - tailer.committed) for tailer in follower.tailers)
+    return sum(max(0, tailer.size - tailer.committed) for tailer in follower.files.tailers)
 
 
 def lag_seconds(follower: Follower) -> float:
@@ -66,7 +66,7 @@ class StatusCollector(Collector):
         followers = list(self._reader.followers.values())
         yield _gauge("shipper_targets", "Logs that are followed", len(followers))
         yield _gauge("shipper_targets_paused", "Logs that wait for Loki's answers", len(self._reader.paused))
-        tailers = [tailer for follower in followers for tailer in follower.tailers]
+        tailers = [tailer for follower in followers for tailer in follower.files.tailers]
         yield _gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
         yield _gauge("shipper_pending_bytes", "Memory of what is read and not settled", self._reader.pending_memory)
         yield _gauge("shipper_streams_admitted", "Streams in the budget", self._reader.streams)

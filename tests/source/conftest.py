@@ -59,26 +59,26 @@ class Following:
     async def read(self, wait: float = 0.0, *, limit: int = MIB) -> list[bytes]:
         """Let time pass, look at the directory and read all there is; the kept lines that this brought."""
         self.now += wait
-        self.follower.must_list = True
+        self.follower.files.must_list = True
         return await self.read_noted(limit=limit)
 
     def look(self) -> None:
         """Look at the directory, and read nothing."""
         listing = list_logs(self.follower.directory)
-        self.follower.reconcile([one for one in listing if self.stem in (None, one.log.stem)], self.now)
+        self.follower.files.reconcile([one for one in listing if self.stem in (None, one.log.stem)], self.now)
 
     async def read_noted(self, *, limit: int = MIB) -> list[bytes]:
         """The same without looking at the directory, unless the follower asks for it."""
         lines = []
         for _ in range(2000):
-            if self.follower.must_list:
+            if self.follower.files.must_list:
                 self.look()
             portion = await self.follower.step(self._buffer, limit, self.now, 0)
             if portion is not None:
                 self.unsettled += portion.entries
                 self.parts += portion.entries
                 lines += [entry.line for part in portion.entries for entry in part.entries]
-            elif not self.follower.must_list:
+            elif not self.follower.files.must_list:
                 return lines
         raise AssertionError("the follower never comes to an end")
 
@@ -105,7 +105,7 @@ class Following:
 
     def close(self) -> None:
         """Give all descriptors back."""
-        self.follower.close()
+        self.follower.files.close()
         for heir in self.heirs:
             heir.close()
 

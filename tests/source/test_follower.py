@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from lab.containerd import cri_line
-from shipper.source import follower as follower_module
+from shipper.source import files as files_module
 from shipper.source.follower import PIECE_QUIET, QUIET
 from shipper.source.look_back import LookBack
 
@@ -41,7 +41,7 @@ async def test_what_was_written_since_the_listing_is_read_when_it_is_noted(follo
     log.write(kept(1))
     assert await following.read_noted() == []
     following.follower.note("0.log", wrote=True)
-    assert not following.follower.must_list
+    assert not following.follower.files.must_list
     assert await following.read_noted() == [kept(1)]
 
 
@@ -158,7 +158,7 @@ async def test_a_few_equal_bytes_do_not_make_the_same_file(follow, tmp_path):
     path.write_bytes(line + b"\n")
     following = follow(tmp_path, stem="app")
     assert await following.read() == [line]
-    following.follower.release_idle()
+    following.follower.files.release_idle()
     (tmp_path / "next").write_bytes(line + b"\n")
     (tmp_path / "next").rename(path)
     assert await following.read() == [line]
@@ -188,7 +188,7 @@ async def test_a_writer_that_is_late_is_heard(following, log, kept):
         late.write(cri_line(log.now(), kept(2)))
         assert await following.read(QUIET - 1.5) == [kept(2)]
     assert await following.read(LONG_AGO) == []
-    assert [tailer.is_open for tailer in following.follower.tailers] == [False, True]
+    assert [tailer.is_open for tailer in following.follower.files.tailers] == [False, True]
 
 
 async def test_even_a_closed_rotated_file_is_read_when_it_grows(following, log, kept):
@@ -209,7 +209,7 @@ async def test_a_rotation_that_is_taken_back_changes_nothing(following, log, kep
     renamed.rename(log.path)
     log.write(kept(2))
     assert await following.read() == [kept(2)]
-    assert [tailer.log.name for tailer in following.follower.tailers] == ["0.log"]
+    assert [tailer.log.name for tailer in following.follower.files.tailers] == ["0.log"]
 
 
 async def test_the_unfinished_end_of_a_rotated_file_is_a_line_when_it_is_quiet(following, log, kept):
@@ -232,7 +232,7 @@ async def test_compressing_the_older_ones_sends_nothing_again(following, log, ke
         assert await following.read(LONG_AGO if closed else 0) == []
     assert any(path.suffix == ".gz" for path in log.directory.iterdir())
     assert await following.read(LONG_AGO) == []
-    assert len(following.follower.tailers) == len(list(log.directory.iterdir()))
+    assert len(following.follower.files.tailers) == len(list(log.directory.iterdir()))
 
 
 @pytest.mark.parametrize("sees_both", [True, False])
@@ -315,7 +315,7 @@ async def test_what_was_not_read_of_a_deleted_file_is_read(following, log, kept)
     assert await following.read() == [kept(2)]
     assert following.saved.files == []
     assert await following.read(LONG_AGO) == []
-    assert following.follower.tailers == []
+    assert following.follower.files.tailers == []
     following.settle()
     assert following.follower.is_done
 
@@ -334,7 +334,7 @@ async def test_a_file_deleted_before_it_was_read_is_said(following, log, kept, c
     saved = following.saved
     log.write(kept(2))
     restarted = following.restart(saved)
-    restarted.follower.tailers[0].size = log.path.stat().st_size
+    restarted.follower.files.tailers[0].size = log.path.stat().st_size
     log.delete()
     assert await restarted.read() == []
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
@@ -345,7 +345,7 @@ async def test_an_inode_that_is_used_again_is_another_file(following, log, kept)
     log.write(kept(1))
     await following.read()
     following.settle()
-    following.follower.close()
+    following.follower.files.close()
     inode = log.path.stat().st_ino
     log.close()
     log.path.write_bytes(b"")  # the same inode, as a new file would have it
@@ -420,14 +420,14 @@ async def test_a_last_open_piece_is_a_line_when_the_log_is_gone(following, log, 
 @pytest.fixture
 def forbidden(monkeypatch):
     """Names that may not be opened."""
-    names, real = set(), follower_module.open_log
+    names, real = set(), files_module.open_log
 
     def open_log(path, log):
         if path.name in names:
             raise PermissionError(13, "Permission denied")
         return real(path, log)
 
-    monkeypatch.setattr(follower_module, "open_log", open_log)
+    monkeypatch.setattr(files_module, "open_log", open_log)
     return names
 
 
@@ -442,14 +442,14 @@ async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(following
 
 
 async def test_a_file_that_vanishes_while_it_is_opened_is_no_trouble(following, log, kept, monkeypatch, caplog):
-    real = follower_module.open_log
+    real = files_module.open_log
 
     def open_log(path, name):
         log.delete()
-        monkeypatch.setattr(follower_module, "open_log", real)
+        monkeypatch.setattr(files_module, "open_log", real)
         return real(path, name)
 
-    monkeypatch.setattr(follower_module, "open_log", open_log)
+    monkeypatch.setattr(files_module, "open_log", open_log)
     assert await following.read() == []
     assert not caplog.records
 
@@ -476,10 +476,10 @@ async def test_a_disk_that_fails_is_tried_again(following, log, kept, monkeypatc
 async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(following, log, kept):
     log.write(kept(1))
     await following.read()
-    assert following.follower.release_idle() == 1
-    assert not following.follower.has_open_files
+    assert following.follower.files.release_idle() == 1
+    assert not following.follower.files.are_open
     assert await following.read(LONG_AGO) == []
-    assert not following.follower.has_open_files
+    assert not following.follower.files.are_open
     log.write(kept(2))
     following.follower.note("0.log", wrote=True)
     assert following.follower.must_open
@@ -489,7 +489,7 @@ async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(
 async def test_a_file_that_was_released_is_found_under_its_new_name(following, log, kept):
     log.write(kept(1))
     await following.read()
-    following.follower.release_idle()
+    following.follower.files.release_idle()
     log.write(kept(2))
     log.rotate()
     log.write(kept(3))
@@ -500,7 +500,7 @@ async def test_a_file_that_was_released_is_found_under_its_new_name(following, l
 async def test_what_is_not_read_to_its_end_is_not_released(following, log, kept):
     log.write_raw(cri_line(log.now(), kept(1))[:-5])
     await following.read()
-    assert following.follower.release_idle() == 0
+    assert following.follower.files.release_idle() == 0
 
 
 # -- plain directories
@@ -537,7 +537,7 @@ async def test_a_file_with_two_names_is_read_once(following, log, kept):
     os.link(log.path, log.directory / "0.log.1")
     assert await following.read() == [kept(1)]
     assert await following.read(LONG_AGO) == []
-    assert len(following.follower.tailers) == 1
+    assert len(following.follower.files.tailers) == 1
 
 
 # -- where to begin, and when it is over

@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from lab.containerd import LogWriter, cri_line
-from shipper.source import follower as follower_module
+from shipper.source import files as files_module
 from shipper.source import handles, watch
 from shipper.source import reader as reader_module
 from shipper.source.positions import SavedTarget
@@ -103,7 +103,7 @@ async def test_a_deleted_pod_stays_until_all_is_settled(reading, log, kept, impa
         await running.until_read(kept(1))
         log.delete()
         reader = running.reader
-        await running.until(lambda: not reader.followers[key_of(log)].tailers)
+        await running.until(lambda: not reader.followers[key_of(log)].files.tailers)
         assert key_of(log) in reader.snapshot()
         running.settle()
         await running.until(lambda: not reader.followers)
@@ -412,13 +412,13 @@ async def test_the_books_close(reading, log, kept):
 
 
 async def test_troubles_are_counted(reading, log, kept, impatient, monkeypatch):
-    real = follower_module.open_log
+    real = files_module.open_log
 
     def open_log(path, name):
-        monkeypatch.setattr(follower_module, "open_log", real)
+        monkeypatch.setattr(files_module, "open_log", real)
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(follower_module, "open_log", open_log)
+    monkeypatch.setattr(files_module, "open_log", open_log)
     running = reading()
     value = running.metrics.registry.get_sample_value
     log.write(kept(1))
