@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from shipper.config import LimitsConfig
-from shipper.model import Entries, Target
+from shipper.model import Entries
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source import handles
 from shipper.source.books import Books
@@ -22,8 +22,8 @@ from shipper.source.follower import Follower, Portion
 from shipper.source.look_back import LookBack
 from shipper.source.names import list_logs
 from shipper.source.positions import SavedTarget
-from shipper.source.targets import Found, Targets, is_directory
-from shipper.source.watch import Change, Watcher
+from shipper.source.roster import Describe, Roster
+from shipper.source.targets import Targets, is_directory
 
 log = logging.getLogger(__name__)
 
@@ -43,33 +43,24 @@ class Reader:
         self,
         targets: Callable[[Callable[[Path], bool]], Targets],
         pipeline: Pipeline,
-        describe: Callable[[Found, SavedTarget], Target | None],  # None: not yet, ask again
+        describe: Describe,
         put: Callable[[Entries], None],
         limits: LimitsConfig,
         look_back: LookBack,
         books: Books,
     ) -> None:
-        self._watcher = Watcher()
-        self._targets = targets(self._watch)
-        self._pipeline, self._describe, self._put = pipeline, describe, put
-        self._limits, self._look_back, self._books = limits, look_back, books
-        self._notices = books.notices
-        self._saved: dict[str, SavedTarget] = {}
-        self.followers: dict[str, Follower] = {}
-        self._in: dict[Path, list[Follower]] = {}
+        self._roster = Roster(targets, pipeline, describe, look_back, books, self._is_ready_now)
+        self._admission, self._put = pipeline.admission, put
+        self._limits, self._books = limits, books
         self._ready: dict[Follower, None] = {}
         self._waiting: set[Follower] = set()  # for time to pass
-        self._unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
         self.paused: set[Follower] = set()  # for Loki's answers
         self._idle: dict[Follower, None] = {}  # hold files open and have nothing to read, the longest first
-        self._unwatched: set[Path] = set()
         self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
         self.pending_memory = 0
         self._wake = asyncio.Event()
         self._noticed = False  # a change, since it was slept last
         self._stopping = False
-        self.is_ready = False  # the first scan is done
-        self.state = 0  # a number that grows with all that label sets depend on, beside the line
         self.gather = GATHER
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
         self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
@@ -78,9 +69,26 @@ class Reader:
 
     def restore(self, saved: dict[str, SavedTarget]) -> None:
         """Take up what an earlier process left."""
-        self._saved = dict(saved)
-        for key, target in saved.items():
-            self._pipeline.admission.restore(key, target.streams)
+        self._roster.restore(saved)
+
+    def snapshot(self) -> dict[str, SavedTarget]:
+        """What a restart needs to know."""
+        return self._roster.snapshot()
+
+    @property
+    def followers(self) -> dict[str, Follower]:
+        """All logs that are followed, by key."""
+        return self._roster.followers
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the first scan is done."""
+        return self._roster.is_scanned
+
+    @property
+    def state(self) -> int:
+        """A number that grows with all that label sets depend on, beside the line."""
+        return self._roster.state
 
     async def run(self, *, once: bool = False) -> None:
         """Read until stopped; with `once` until everything there is has been read."""
@@ -88,14 +96,15 @@ class Reader:
             await self._run(once)
         finally:
             self._listen(False)
-            self._watcher.close()
-            for follower in self.followers.values():
-                follower.files.close()
+            self._roster.close()
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
-        self._ready.update(dict.fromkeys(self._unnamed))
+        self._ready.update(dict.fromkeys(self._roster.unnamed))
         self._wake.set()
+
+    def _is_ready_now(self, follower: Follower) -> None:
+        self._ready[follower] = None
 
     def stop(self) -> None:
         """Read no more."""
@@ -107,25 +116,25 @@ class Reader:
         while not self._stopping:
             now = time.monotonic()
             if now >= next_scan:
-                self._scan(required=once)
+                self._roster.scan(required=once)
                 next_scan = now + RESCAN
             if now >= next_tick:
                 self._tick()
                 next_tick = now + TICK
             self._wake.clear()
-            self._note_changes()
+            self._roster.note_changes()
             await self._turns(once)
             if once and not self._ready and not self.paused and not self._is_awaited:
                 return
             if not self._stopping and not self._ready:
                 if self.paused:
                     self.on_full()
-                await self._sleep(next_tick if self._waiting or self._unwatched else next_scan)
+                await self._sleep(next_tick if self._waiting or self._roster.has_unwatched else next_scan)
 
     @property
     def _is_awaited(self) -> bool:
         """Whether time will bring something to read, though nothing more is written."""
-        return bool(self._unnamed) or any(one.files.must_list for one in self._waiting)
+        return bool(self._roster.unnamed) or any(one.files.must_list for one in self._waiting)
 
     async def _sleep(self, until: float) -> None:
         """Until it is time, or something has happened; and then for others to come."""
@@ -140,7 +149,7 @@ class Reader:
 
     def _listen(self, on: bool) -> None:
         """Whether a change wakes the reader up. One that is known and not yet looked at must not do so again."""
-        fd, loop = self._watcher.fileno(), asyncio.get_running_loop()
+        fd, loop = self._roster.watcher.fileno(), asyncio.get_running_loop()
         if fd is not None:
             _ = loop.add_reader(fd, self._notice) if on else loop.remove_reader(fd)
         self._noticed = self._noticed and not on
@@ -150,104 +159,14 @@ class Reader:
         self._noticed = True
         self._wake.set()
 
-    # -- what there is
-
-    def _watch(self, directory: Path) -> bool:
-        watched = self._watcher.add(directory)
-        if not watched:
-            self._unwatched.add(directory)
-        return watched
-
-    def _scan(self, *, required: bool = False) -> None:
-        """Look at everything. Raises OSError when the root cannot be listed and that is required."""
-        try:
-            for found in self._targets.scan():
-                self._follow(found)
-        except OSError as error:
-            if required:
-                raise
-            self._notices.unreadable_root(self._targets.root, error)
-            return
-        for follower in list(self.followers.values()):
-            follower.files.must_list = True
-            self._ready[follower] = None
-        for key, target in self._saved.items():
-            if key not in self.followers:
-                self._pipeline.admission.release(key)
-                self._books.enter_gone(key, sum(file.unread for file in target.files))
-        self._saved.clear()  # what is left are targets that are gone
-        self.is_ready = True
+    # -- turns
 
     def _tick(self) -> None:
-        if any(directory not in self._in for directory in self._unwatched):
-            self._scan()
-        for directory in list(self._unwatched):
-            if self._watcher.add(directory) or not is_directory(directory):
-                self._unwatched.discard(directory)
-            for follower in self._in.get(directory, ()):
-                follower.files.must_list = True
-                self._ready[follower] = None
+        self._roster.scan_unwatched()
         for follower in self._waiting:
             follower.files.must_list |= follower.files.is_linked
             self._ready[follower] = None
         self._waiting.clear()
-
-    def _note_changes(self) -> None:
-        for change in self._watcher.changes():
-            if change is None:
-                self._scan()
-                continue
-            for follower in self._in.get(change.directory, ()):
-                if follower.stem is None or change.name.startswith(f"{follower.stem}.log"):
-                    follower.note(change.name, wrote=change.wrote)
-                    self._ready[follower] = None
-            if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
-                self._look_for_targets(change)
-
-    def _look_for_targets(self, change: Change) -> None:
-        name = change.name if change.directory == self._targets.root else change.directory.name
-        for found in self._targets.scan_name(name):
-            self._follow(found)
-
-    def _follow(self, found: Found) -> None:
-        if found.key in self.followers:
-            return
-        saved = self._saved.pop(found.key, SavedTarget())
-        named = self._describe(found, saved)
-        target = named or Target(found.key, found.fields, {})
-        pipeline = self._pipeline.open(target)
-        follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
-        if named is None:
-            self._unnamed[follower] = found
-        self.followers[found.key] = follower
-        self._in.setdefault(found.directory, []).append(follower)
-        self._ready[follower] = None
-        self.state += 1
-
-    def _name(self, follower: Follower) -> bool:
-        """Ask again what an unnamed one is; whether it has a name now."""
-        target = self._describe(self._unnamed[follower], SavedTarget())
-        if target is None:
-            return False
-        follower.rename(target, self._pipeline.open(target))
-        del self._unnamed[follower]
-        self.state += 1
-        return True
-
-    def _drop(self, follower: Follower) -> None:
-        """The log is gone, and all of it is settled."""
-        self._ready.pop(follower, None)
-        self._waiting.discard(follower)
-        self._idle.pop(follower, None)
-        del self.followers[follower.target.key]
-        self._in[follower.directory].remove(follower)
-        if not self._in[follower.directory]:
-            del self._in[follower.directory]
-            self._unwatched.discard(follower.directory)
-        self._pipeline.admission.release(follower.target.key)
-        self.on_progress(False)
-
-    # -- turns
 
     async def _turns(self, once: bool) -> None:
         """A turn for each that has something to read, until none has."""
@@ -261,7 +180,7 @@ class Reader:
                 if self._ready:
                     await asyncio.sleep(0)  # the rest of the process lives too
             if self._ready:
-                self._note_changes()
+                self._roster.note_changes()
 
     async def _turn(self, follower: Follower) -> None:
         now = time.monotonic()
@@ -275,7 +194,7 @@ class Reader:
             return
         if follower.files.must_list:
             self._list(follower, now)
-        if follower in self._unnamed and not self._name(follower):  # its files are held, whatever becomes of them
+        if follower in self._roster.unnamed and not self._roster.name(follower):  # its files are held meanwhile
             self._ready.pop(follower, None)
             self._waiting.add(follower)
             return
@@ -296,7 +215,8 @@ class Reader:
         follower.note_caught_up()
         is_gone = not follower.files.tailers and (follower.stem is not None or not is_directory(follower.directory))
         if is_gone and follower.is_done:
-            self._drop(follower)
+            self._roster.drop(follower)
+            self.on_progress(False)
             return
         if is_gone or follower.is_waiting or follower.files.is_linked:
             self._waiting.add(follower)
@@ -309,7 +229,7 @@ class Reader:
         try:
             listing = list_logs(follower.directory)
         except OSError as error:
-            self._notices.unreadable_directory(follower.directory, error)
+            self._books.notices.unreadable_directory(follower.directory, error)
             follower.files.must_list = False
             self._waiting.add(follower)
             return
@@ -329,9 +249,9 @@ class Reader:
 
     def _take(self, follower: Follower, portion: Portion) -> None:
         self._books.enter(follower.target, portion.extract, portion.size)
-        if self._pipeline.admission.changed:
-            self._pipeline.admission.changed = False
-            self.state += 1
+        if self._admission.changed:
+            self._admission.changed = False
+            self._roster.state += 1
         for entries in portion.entries:
             self.pending_memory += entries.memory
             self._put(entries)
@@ -362,13 +282,7 @@ class Reader:
     @property
     def streams(self) -> int:
         """Streams that are admitted."""
-        return len(self._pipeline.admission)
-
-    def snapshot(self) -> dict[str, SavedTarget]:
-        """What a restart needs to know."""
-        admission = self._pipeline.admission
-        named = ((key, one) for key, one in self.followers.items() if one not in self._unnamed)
-        return {key: follower.saved(admission.state(key)) for key, follower in named} | self._saved
+        return len(self._admission)
 
     # -- settlement
 

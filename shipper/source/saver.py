@@ -11,9 +11,11 @@ AFTER_READING: Final = 10.0  # what was only passed over is cheap to read again
 
 
 class State(Protocol):
-    """What label sets depend on, beside the line: `state` grows with it."""
+    """What label sets depend on, beside the line."""
 
-    state: int
+    @property
+    def state(self) -> int:
+        """A number that grows with it."""
 
 
 class Saver:

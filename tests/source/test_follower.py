@@ -482,7 +482,7 @@ async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(
     assert not following.follower.files.are_open
     log.write(kept(2))
     following.follower.note("0.log", wrote=True)
-    assert following.follower.must_open
+    assert following.follower.files.must_open
     assert await following.read_noted() == [kept(2)]
 
 

@@ -197,7 +197,7 @@ async def test_when_too_much_has_happened_everything_is_looked_at(reading, log, 
     log.write(kept(0))
     async with reading().running() as running:
         await running.until_read(kept(0))
-        running.reader._watcher.changes = lambda: iter([None])
+        running.reader._roster.watcher.changes = lambda: iter([None])
         with LogWriter(tmp_path, pod="new-0") as new:
             new.write(kept(1))
             log.write(kept(2))

@@ -1,0 +1,162 @@
+"""Which logs are followed: found in the directories, watched, named, and let go when they are gone.
+
+Decides that something has happened to a log, not what is done about it: whoever reads is told by a callable.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from shipper.model import Target
+from shipper.pipeline.pipeline import Pipeline
+from shipper.source.books import Books
+from shipper.source.follower import Follower
+from shipper.source.look_back import LookBack
+from shipper.source.positions import SavedTarget
+from shipper.source.targets import Found, Targets, is_directory
+from shipper.source.watch import Change, Watcher
+
+Describe = Callable[[Found, SavedTarget], Target | None]
+"""What a log is known by, and its labels; None: not known yet, ask again."""
+
+
+class Roster:
+    """All logs that are followed."""
+
+    def __init__(
+        self,
+        targets: Callable[[Callable[[Path], bool]], Targets],
+        pipeline: Pipeline,
+        describe: Describe,
+        look_back: LookBack,
+        books: Books,
+        on_change: Callable[[Follower], None],
+    ) -> None:
+        self.watcher = Watcher()
+        self._targets = targets(self._watch)
+        self._pipeline, self._describe, self._look_back = pipeline, describe, look_back
+        self._books, self._on_change = books, on_change
+        self._saved: dict[str, SavedTarget] = {}
+        self._in: dict[Path, list[Follower]] = {}
+        self._unwatched: set[Path] = set()
+        self.followers: dict[str, Follower] = {}
+        self.unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
+        self.is_scanned = False  # once at least
+        self.state = 0  # a number that grows with all that label sets depend on, beside the line
+
+    def restore(self, saved: dict[str, SavedTarget]) -> None:
+        """Take up what an earlier process left."""
+        self._saved = dict(saved)
+        for key, target in saved.items():
+            self._pipeline.admission.restore(key, target.streams)
+
+    def snapshot(self) -> dict[str, SavedTarget]:
+        """What a restart needs to know."""
+        admission = self._pipeline.admission
+        named = ((key, one) for key, one in self.followers.items() if one not in self.unnamed)
+        return {key: follower.saved(admission.state(key)) for key, follower in named} | self._saved
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self.watcher.close()
+        for follower in self.followers.values():
+            follower.files.close()
+
+    # -- looking
+
+    def scan(self, *, required: bool = False) -> None:
+        """Look at everything. Raises OSError when the root cannot be listed and that is required."""
+        try:
+            for found in self._targets.scan():
+                self._follow(found)
+        except OSError as error:
+            if required:
+                raise
+            self._books.notices.unreadable_root(self._targets.root, error)
+            return
+        for follower in list(self.followers.values()):
+            self._look_at(follower)
+        for key, target in self._saved.items():
+            if key not in self.followers:
+                self._pipeline.admission.release(key)
+                self._books.enter_gone(key, sum(file.unread for file in target.files))
+        self._saved.clear()  # what is left are targets that are gone
+        self.is_scanned = True
+
+    @property
+    def has_unwatched(self) -> bool:
+        """Whether there are directories that no watch is to be had for."""
+        return bool(self._unwatched)
+
+    def scan_unwatched(self) -> None:
+        """Look at what no watch tells of."""
+        if any(directory not in self._in for directory in self._unwatched):
+            self.scan()
+        for directory in list(self._unwatched):
+            if self.watcher.add(directory) or not is_directory(directory):
+                self._unwatched.discard(directory)
+            for follower in self._in.get(directory, ()):
+                self._look_at(follower)
+
+    def _look_at(self, follower: Follower) -> None:
+        follower.files.must_list = True
+        self._on_change(follower)
+
+    def note_changes(self) -> None:
+        """See what the watches tell."""
+        for change in self.watcher.changes():
+            if change is None:
+                self.scan()
+                continue
+            for follower in self._in.get(change.directory, ()):
+                if follower.stem is None or change.name.startswith(f"{follower.stem}.log"):
+                    follower.note(change.name, wrote=change.wrote)
+                    self._on_change(follower)
+            if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
+                self._look_for_targets(change)
+
+    def _look_for_targets(self, change: Change) -> None:
+        name = change.name if change.directory == self._targets.root else change.directory.name
+        for found in self._targets.scan_name(name):
+            self._follow(found)
+
+    def _watch(self, directory: Path) -> bool:
+        watched = self.watcher.add(directory)
+        if not watched:
+            self._unwatched.add(directory)
+        return watched
+
+    # -- coming and going
+
+    def _follow(self, found: Found) -> None:
+        if found.key in self.followers:
+            return
+        saved = self._saved.pop(found.key, SavedTarget())
+        named = self._describe(found, saved)
+        target = named or Target(found.key, found.fields, {})
+        pipeline = self._pipeline.open(target)
+        follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
+        if named is None:
+            self.unnamed[follower] = found
+        self.followers[found.key] = follower
+        self._in.setdefault(found.directory, []).append(follower)
+        self.state += 1
+        self._on_change(follower)
+
+    def name(self, follower: Follower) -> bool:
+        """Ask again what an unnamed one is; whether it has a name now."""
+        target = self._describe(self.unnamed[follower], SavedTarget())
+        if target is None:
+            return False
+        follower.rename(target, self._pipeline.open(target))
+        del self.unnamed[follower]
+        self.state += 1
+        return True
+
+    def drop(self, follower: Follower) -> None:
+        """The log is gone, and all of it is settled."""
+        del self.followers[follower.target.key]
+        self._in[follower.directory].remove(follower)
+        if not self._in[follower.directory]:
+            del self._in[follower.directory]
+            self._unwatched.discard(follower.directory)
+        self._pipeline.admission.release(follower.target.key)
