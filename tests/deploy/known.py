@@ -38,7 +38,8 @@ def agent_metrics() -> dict[str, set[str]]:
             labels = set(metric._labelnames)
             for family in metric.describe():
                 found |= {name: labels | extra for name, extra in _series(family).items()}
-    follower = SimpleNamespace(tailers=[], behind_since=None, target=SimpleNamespace(fields={}))
+    files, target = SimpleNamespace(tailers=[]), SimpleNamespace(fields={})
+    follower = SimpleNamespace(files=files, behind_since=None, target=target)
     reader = SimpleNamespace(followers={"": follower}, paused=set(), pending_memory=0, streams=0)
     for family in StatusCollector(cast("Any", reader)).collect():
         found |= {sample.name: set(sample.labels) for sample in family.samples}
