@@ -98,10 +98,16 @@ class Follower:
                 return None
             if tailer.is_dirty:
                 return Portion(0, Extract(), [])
-            if self._is_over(tailer) and self._is_quiet(tailer, QUIET, now):
-                if tailer.is_open and tailer.has_tail and (block := await self._read_tail(tailer, buffer)):
-                    return self._extract(tailer, block, wall)
-                self.files.finish(tailer)
+            if not self._is_over(tailer):
+                continue
+            has_tail = tailer.is_open and tailer.has_tail
+            if not self._is_quiet(tailer, QUIET, now):
+                if has_tail:  # read after the next file's first pieces, it would be taken for one of them
+                    return None
+                continue
+            if has_tail and (block := await self._read_tail(tailer, buffer)):
+                return self._extract(tailer, block, wall)
+            self.files.finish(tailer)
         if self._pipeline.joiner and not any(tailer.is_listed for tailer in self.files.tailers) and self._is_ended(now):
             return self._flush(wall)
         return None

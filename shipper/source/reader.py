@@ -24,6 +24,7 @@ from shipper.source.names import list_logs
 from shipper.source.positions import SavedTarget
 from shipper.source.roster import Describe, Roster
 from shipper.source.targets import Targets, is_directory
+from shipper.source.watch import Watcher
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Reader:
         self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
         self.pending_memory = 0
         self._wake = asyncio.Event()
-        self._noticed = False  # a change, since it was slept last
+        self._only_wrote = False  # nothing else has happened since it was slept
         self._stopping = False
         self.gather = GATHER
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
@@ -95,13 +96,14 @@ class Reader:
         try:
             await self._run(once)
         finally:
-            self._listen(False)
+            self._listen(self._roster.watcher, None)
+            self._listen(self._roster.writes, None)
             self._roster.close()
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
         self._ready.update(dict.fromkeys(self._roster.unnamed))
-        self._wake.set()
+        self._rouse()
 
     def _is_ready_now(self, follower: Follower) -> None:
         self._ready[follower] = None
@@ -109,7 +111,7 @@ class Reader:
     def stop(self) -> None:
         """Read no more."""
         self._stopping = True
-        self._wake.set()
+        self._rouse()
 
     async def _run(self, once: bool) -> None:
         next_scan = next_tick = 0.0
@@ -137,26 +139,40 @@ class Reader:
         return bool(self._roster.unnamed) or any(one.files.must_list for one in self._waiting)
 
     async def _sleep(self, until: float) -> None:
-        """Until it is time, or something has happened; and then for others to come."""
-        self._listen(True)
+        """Until it is time, or something has happened; if that was only a write, a moment more, for others to come."""
+        self._only_wrote = False
+        self._listen(self._roster.watcher, self._notice)
+        self._listen(self._roster.writes, self._notice_write)
+        await self._wait(until)
+        if self._only_wrote and self.gather:
+            self._wake.clear()
+            await self._wait(time.monotonic() + self.gather)
+
+    async def _wait(self, until: float) -> None:
         try:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 await self._wake.wait()
         except TimeoutError:
-            return
-        if self._noticed and self.gather and not self._stopping:
-            await asyncio.sleep(self.gather)
+            pass
 
-    def _listen(self, on: bool) -> None:
-        """Whether a change wakes the reader up. One that is known and not yet looked at must not do so again."""
-        fd, loop = self._roster.watcher.fileno(), asyncio.get_running_loop()
-        if fd is not None:
-            _ = loop.add_reader(fd, self._notice) if on else loop.remove_reader(fd)
-        self._noticed = self._noticed and not on
+    def _listen(self, watcher: Watcher, notice: Callable[[], None] | None) -> None:
+        """Call this with the next event. One that is known and not yet looked at must not do so again."""
+        if (fd := watcher.fileno()) is not None:
+            loop = asyncio.get_running_loop()
+            _ = loop.add_reader(fd, notice) if notice else loop.remove_reader(fd)
 
     def _notice(self) -> None:
-        self._listen(False)
-        self._noticed = True
+        self._listen(self._roster.watcher, None)
+        self._rouse()
+
+    def _notice_write(self) -> None:
+        self._listen(self._roster.writes, None)
+        self._only_wrote = not self._wake.is_set()
+        self._wake.set()
+
+    def _rouse(self) -> None:
+        """There is something that cannot wait."""
+        self._only_wrote = False
         self._wake.set()
 
     # -- turns
@@ -215,6 +231,8 @@ class Reader:
         follower.note_caught_up()
         is_gone = not follower.files.tailers and (follower.stem is not None or not is_directory(follower.directory))
         if is_gone and follower.is_done:
+            self._waiting.discard(follower)
+            self._idle.pop(follower, None)
             self._roster.drop(follower)
             self.on_progress(False)
             return
@@ -243,7 +261,7 @@ class Reader:
             if follower in self.followers.values():
                 follower.files.must_list = True
                 self._ready[follower] = None
-                self._wake.set()
+                self._rouse()
 
         asyncio.get_running_loop().call_later(0.05, again)
 
@@ -296,4 +314,4 @@ class Reader:
         if self.paused:
             self._ready.update(dict.fromkeys(self.paused))
             self.paused.clear()
-            self._wake.set()
+            self._rouse()

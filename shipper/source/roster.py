@@ -4,6 +4,7 @@ Decides that something has happened to a log, not what is done about it: whoever
 """
 
 from collections.abc import Callable
+from itertools import chain
 from pathlib import Path
 
 from shipper.model import Target
@@ -13,7 +14,7 @@ from shipper.source.follower import Follower
 from shipper.source.look_back import LookBack
 from shipper.source.positions import SavedTarget
 from shipper.source.targets import Found, Targets, is_directory
-from shipper.source.watch import Change, Watcher
+from shipper.source.watch import CHANGES, WRITES, Change, Watcher
 
 Describe = Callable[[Found, SavedTarget], Target | None]
 """What a log is known by, and its labels; None: not known yet, ask again."""
@@ -31,7 +32,7 @@ class Roster:
         books: Books,
         on_change: Callable[[Follower], None],
     ) -> None:
-        self.watcher = Watcher()
+        self.watcher, self.writes = Watcher(CHANGES), Watcher(WRITES)  # apart, for only writes can wait
         self._targets = targets(self._watch)
         self._pipeline, self._describe, self._look_back = pipeline, describe, look_back
         self._books, self._on_change = books, on_change
@@ -58,6 +59,7 @@ class Roster:
     def close(self) -> None:
         """Give all descriptors back."""
         self.watcher.close()
+        self.writes.close()
         for follower in self.followers.values():
             follower.files.close()
 
@@ -92,7 +94,9 @@ class Roster:
         if any(directory not in self._in for directory in self._unwatched):
             self.scan()
         for directory in list(self._unwatched):
-            if self.watcher.add(directory) or not is_directory(directory):
+            followed = directory in self._in
+            watched = self.watcher.add(directory) and (not followed or self.writes.add(directory))
+            if watched or not is_directory(directory):
                 self._unwatched.discard(directory)
             for follower in self._in.get(directory, ()):
                 self._look_at(follower)
@@ -103,7 +107,7 @@ class Roster:
 
     def note_changes(self) -> None:
         """See what the watches tell."""
-        for change in self.watcher.changes():
+        for change in chain(self.watcher.changes(), self.writes.changes()):
             if change is None:
                 self.scan()
                 continue
@@ -130,6 +134,8 @@ class Roster:
     def _follow(self, found: Found) -> None:
         if found.key in self.followers:
             return
+        if not self.writes.add(found.directory):
+            self._unwatched.add(found.directory)
         saved = self._saved.pop(found.key, SavedTarget())
         named = self._describe(found, saved)
         target = named or Target(found.key, found.fields, {})

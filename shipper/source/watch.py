@@ -14,9 +14,10 @@ from inotify_simple import INotify, flags
 
 log = logging.getLogger(__name__)
 
-_MASK = (
-    flags.CREATE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE | flags.MODIFY | flags.ATTRIB
-    | flags.DELETE_SELF | flags.MOVE_SELF | flags.ONLYDIR
+WRITES = flags.MODIFY
+CHANGES = (  # of what there is: a file may be gone as fast as it came
+    flags.CREATE | flags.MOVED_TO | flags.MOVED_FROM | flags.DELETE | flags.ATTRIB
+    | flags.DELETE_SELF | flags.MOVE_SELF
 )  # fmt: skip
 
 
@@ -29,9 +30,10 @@ class Change(NamedTuple):
 
 
 class Watcher:
-    """All watches of the process."""
+    """Watches for events of some kinds."""
 
-    def __init__(self) -> None:
+    def __init__(self, kinds: int = CHANGES | WRITES) -> None:
+        self._mask = kinds | flags.ONLYDIR
         self._directories: dict[int, Path] = {}
         self._watches: dict[Path, int] = {}
         self._complained = False
@@ -52,7 +54,7 @@ class Watcher:
         if not self._inotify:
             return False
         try:
-            watch = self._inotify.add_watch(directory, _MASK)
+            watch = self._inotify.add_watch(directory, self._mask)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
                 self._complain(error)
