@@ -1,0 +1,254 @@
+"""Whatever happens to the node, the agent and Loki: every kept line is in Loki once, and the ledger closes.
+
+Hypothesis chooses what happens. SHIPPER_EXAMPLES says how many histories are tried; the long run sets it higher.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    multiple,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from whole_agent import World
+
+from lab import faults
+from lab.containerd import LogWriter, cri_line
+from lab.lines import healthy, timed_out
+
+EXAMPLES = int(os.environ.get("SHIPPER_EXAMPLES", "100"))
+FOREVER = 1000  # rotated files that are kept
+STREAMS = st.sampled_from(["stdout", "stderr"])
+SANS = st.sampled_from([None, "spiffe://a/1", "spiffe://a/2", "spiffe://a/3", "spiffe://a/4", 'x", app="no', "-"])
+TROUBLES = {
+    "500": faults.status(500),
+    "503 for a moment": faults.status(503, "", {"Retry-After": "0.02"}),
+    "429": faults.status(429, "Ingestion rate limit exceeded for user fake"),
+    "stream's rate": faults.status(429, "Per stream rate limit exceeded (limit: 3MB/sec)"),
+    "streams": faults.status(429, "Maximum active stream limit exceeded when trying to create stream {}"),
+    "401": faults.status(401, "no org id"),
+    "404": faults.status(404, "default backend"),
+    "260": faults.status(260, "ingestion blocked"),
+    "strange 400": faults.status(400, "<html>Bad Request</html>"),
+    "413": faults.too_large_above(1500),
+    "reset before": faults.reset_before(),
+    "reset after": faults.reset_after(),
+    "hang": faults.hang(),
+    "stall": faults.stall(),
+    "slow": faults.slow(0.02),
+}
+
+
+class Pod:
+    """One log, and what is unfinished in it."""
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world, self.number = world, number
+        self.log = LogWriter(world.root, pod=f"app-{number}")
+        self.lines: list[bytes] = []
+        self.rest: tuple[bytes, bytes, int] | None = None  # what a torn line, or one in pieces, still needs
+        self.is_torn = self.is_deleted = False
+
+    def line(self, **fields: object) -> bytes:
+        line = timed_out(len(self.lines), id=f"{self.number}/{len(self.lines)}", **fields)
+        self.lines.append(line)
+        return line
+
+    def expect(self, line: bytes, nanos: int) -> None:
+        self.world.book.note(line, nanos, {"pod": f"app-{self.number}", "namespace": "shop", "response_flags": "UT"})
+
+    def finish(self) -> None:
+        if self.rest is not None:
+            data, line, nanos = self.rest
+            self.rest, self.is_torn = None, False
+            self.log.write_raw(data)
+            self.expect(line, nanos)
+
+
+class AnyTrouble(RuleBasedStateMachine):
+    """What can happen, in any order."""
+
+    pods = Bundle("pods")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = World()
+        self.all: list[Pod] = []
+
+    @initialize(target=pods)
+    def begin(self):
+        self.world.start()
+        return self._pod()
+
+    def _pod(self) -> Pod:
+        self.all.append(Pod(self.world, len(self.all)))
+        return self.all[-1]
+
+    # -- the containers
+
+    @rule(target=pods)
+    def new_pod(self):
+        return self._pod() if len(self.all) < 4 else multiple()
+
+    @rule(pod=pods, count=st.integers(1, 5), stream=STREAMS, san=SANS)
+    def write(self, pod, count, stream, san):
+        if pod.is_deleted:
+            return
+        pod.finish()
+        for _ in range(count):
+            line = pod.line() if san is None else pod.line(downstream_peer_uri_san=san)
+            pod.expect(line, pod.log.write(line, stream=stream))
+            pod.log.write(healthy(1), stream=stream)
+
+    @rule(pod=pods, cut=st.floats(0.01, 0.99))
+    def tear(self, pod, cut):
+        """A write that is seen half done; the rest comes with whatever is written next."""
+        if pod.is_deleted:
+            return
+        pod.finish()
+        nanos, line = pod.log.now(), pod.line()
+        whole = cri_line(nanos, line)
+        at = max(1, int(len(whole) * cut))
+        pod.log.write_raw(whole[:at])
+        pod.rest, pod.is_torn = (whole[at:], line, nanos), True
+
+    @rule(pod=pods, pieces=st.integers(1, 3), size=st.sampled_from([10, 16_384]))
+    def begin_in_pieces(self, pod, pieces, size):
+        """The first pieces of a line whose last comes later, perhaps in another file."""
+        if pod.is_deleted:
+            return
+        pod.finish()
+        nanos, line = pod.log.now(), pod.line(padding="x" * size * pieces)
+        step = len(line) // (pieces + 1)
+        for piece in range(pieces):
+            pod.log.write_raw(cri_line(nanos, line[piece * step : (piece + 1) * step], tag="P"))
+        pod.rest = cri_line(pod.log.now(), line[pieces * step :]), line, nanos
+
+    @rule(pod=pods)
+    def restart_container(self, pod):
+        if not pod.is_deleted:
+            pod.finish()
+            pod.log.restart()
+
+    # -- the kubelet, and others
+
+    @rule(pod=pods)
+    def rotate(self, pod):
+        """A line in pieces may go on in the new file; a torn one is finished, as the runtime does."""
+        if pod.is_deleted:
+            return
+        if pod.is_torn:
+            pod.finish()
+        pod.log.rotate(FOREVER)
+
+    @rule(pod=pods, late=st.integers(0, 2))
+    def rotate_with_a_late_writer(self, pod, late):
+        """Lines go to the renamed file, the last of them without a newline."""
+        if pod.is_deleted:
+            return
+        pod.finish()
+        pod.log.rename()
+        for number in range(late):
+            nanos, line = pod.log.now(), pod.line()
+            pod.log.write_raw(cri_line(nanos, line)[: -1 if number == late - 1 else None])
+            pod.expect(line, nanos)
+        pod.log.reopen()
+
+    @rule(pod=pods)
+    def compress_what_was_rotated(self, pod):
+        for path in [] if pod.is_deleted else pod.log.rotated():
+            if path.suffix != ".gz":
+                pod.log.compress(path)
+
+    @rule(pod=pods)
+    def truncate_what_was_shipped(self, pod):
+        if not pod.is_deleted and pod.rest is None and set(pod.lines) <= self.world.stored:
+            pod.log.truncate()
+
+    @precondition(lambda self: self.world.is_up)
+    @rule(pod=pods)
+    def delete(self, pod):
+        """The pod goes with its directory; what the agent holds open must still arrive."""
+        if not pod.is_deleted and self.world.until(lambda: self.world.holds(pod.log.directory), 0.5):
+            pod.is_deleted, pod.rest = True, None
+            pod.log.delete()
+
+    # -- Loki
+
+    @rule(names=st.lists(st.sampled_from(sorted(TROUBLES)), min_size=1, max_size=4))
+    def loki_fails(self, names):
+        self.world.misbehave(*(TROUBLES[name] for name in names))
+
+    @rule(down=st.booleans())
+    def loki_is_down(self, down):
+        self.world.loki.fault = faults.status(502) if down else None
+
+    # -- the agent
+
+    @rule(seconds=st.sampled_from([0.0, 0.005, 0.02, 0.06]))
+    def breathe(self, seconds):
+        self.world.breathe(seconds)
+
+    @precondition(lambda self: self.world.is_up)
+    @rule()
+    def crash(self):
+        self.world.crash()
+        self._give_up_the_deleted()
+
+    @precondition(lambda self: self.world.is_up)
+    @rule()
+    def stop(self):
+        self.world.stop()
+        self._give_up_the_deleted()
+
+    @precondition(lambda self: not self.world.is_up)
+    @rule()
+    def start(self):
+        self.world.start()
+
+    def _give_up_the_deleted(self) -> None:
+        """The only descriptor of their files is gone."""
+        for pod in self.all:
+            if pod.is_deleted:
+                for line in set(pod.lines) - self.world.stored:
+                    self.world.book.give_up(line)
+
+    # -- what must be true in the end
+
+    def teardown(self):
+        try:
+            self._settle()
+        finally:
+            for pod in self.all:
+                pod.log.close()
+            self.world.close()
+
+    def _settle(self) -> None:
+        world = self.world
+        for pod in self.all:
+            if not pod.is_deleted:
+                pod.finish()
+        world.loki.fault = None
+        world.loki.script.clear()
+        if not world.is_up:
+            world.start()
+        assert world.until(world.is_delivered), f"lost: {world.book.missing(world.stored)}"
+        assert world.until(lambda: world.ledger()["pending"] == 0), world.ledger()
+        books = world.ledger()
+        assert books["read"] == books["filtered"] + books["sent"] + books["dropped"], books
+        assert books["dropped"] == 0, books
+        world.stop()
+        verdict = world.judge()
+        assert verdict.is_fine, verdict
+
+
+def test_every_line_arrives_once_whatever_happens():
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    with_time = settings(max_examples=EXAMPLES, stateful_step_count=25, deadline=None, suppress_health_check=checks)
+    run_state_machine_as_test(AnyTrouble, settings=with_time)

@@ -1,0 +1,90 @@
+"""What is gone from the disk before anyone could read it is counted and said; nothing else is."""
+
+import re
+
+import pytest
+from whole_agent import World
+
+from lab import faults
+from lab.containerd import LogWriter
+from lab.lines import timed_out
+
+
+@pytest.fixture
+def world():
+    world = World()
+    yield world
+    world.close()
+
+
+@pytest.fixture
+def log(world):
+    with LogWriter(world.root) as log:
+        yield log
+
+
+def unread_when_it_died(world: World, log: LogWriter) -> None:
+    """The agent is killed in an outage, and it has seen more than it could deliver."""
+    world.loki.fault = faults.status(503)
+    log.write(timed_out(1))
+    log.write(timed_out(2))
+    world.start()
+    assert world.until(lambda: world.ledger()["pending"] == 2)
+    positions = world.root.parent / "positions.json"
+    sizes = re.compile(rb'"offset":0,"size":[1-9]')
+    assert world.until(lambda: positions.exists() and bool(sizes.search(positions.read_bytes())))
+    world.crash()
+    world.loki.fault = None
+
+
+def lost(world: World) -> tuple[float, float]:
+    """Files and bytes, as counted."""
+    metrics = world.metrics
+    return metrics.files_lost._value.get(), metrics.bytes_lost._value.get()
+
+
+def test_a_file_that_is_gone_at_the_next_start_is_counted_with_the_bytes_that_were_known(world, log, caplog):
+    unread_when_it_died(world, log)
+    known = log.path.stat().st_size
+    log.rotate(1000).unlink()
+    log.write(timed_out(3))
+    world.start()
+    assert world.until(lambda: bool(world.stored))
+    assert lost(world) == (1, known)
+    assert f"lines lost, at least {known} bytes" in caplog.text
+
+
+def test_a_pod_that_was_deleted_while_no_agent_ran_is_counted(world, log, caplog):
+    unread_when_it_died(world, log)
+    known = log.path.stat().st_size
+    log.delete()
+    world.start()
+    assert world.until(lambda: lost(world) == (1, known))
+    assert "was deleted while no agent ran" in caplog.text
+
+
+def test_what_was_written_after_the_last_look_and_is_gone_is_said_too(world, log, caplog):
+    log.write(timed_out(1))
+    world.start()
+    assert world.until(lambda: bool(world.stored))
+    world.stop()
+    log.write(timed_out(2))
+    log.rotate(1000).unlink()
+    log.write(timed_out(3))
+    world.start()
+    assert world.until(lambda: len(world.stored) == 2)
+    assert lost(world) == (1, 0)
+    assert "how many nobody knows" in caplog.text
+
+
+def test_rotation_and_compression_while_no_agent_runs_are_no_loss(world, log):
+    log.write(timed_out(1))
+    world.start()
+    assert world.until(lambda: bool(world.stored))
+    world.stop()
+    log.write(timed_out(2))
+    log.compress(log.rotate(1000))
+    log.write(timed_out(3))
+    world.start()
+    assert world.until(lambda: len(world.stored) == 3)
+    assert lost(world) == (0, 0)

@@ -1,0 +1,178 @@
+"""A node, its Loki and its agent in one event loop that only runs when it is told to: for the model.
+
+A crash drops the agent's tasks and with them all it knew; only the positions file and Loki outlive it.
+"""
+
+import asyncio
+import contextlib
+import gc
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from unittest import mock
+
+from lab.faults import Fault
+from lab.limits import Limits
+from lab.loki import LokiReceiver
+from shipper.agent import FINE, Agent, Options
+from shipper.config.file import parse
+from shipper.metrics import Metrics
+from shipper.source import follower, reader, saver, status
+from soak.book import Book, Verdict
+
+PATIENCE = 30.0  # seconds, on the busiest of machines
+
+CONFIG = """
+server: {{http_listen_port: 0, log_level: error}}
+positions: {{filename: "{directory}/positions.json"}}
+clients:
+  - {{url: "{url}", timeout: 150ms, batchwait: 10ms, backoff_config: {{min_period: 1ms, max_period: 10ms}}}}
+scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}}}]
+limits_config: {{in_flight: 1MiB, max_line_size: 100KiB, max_streams: 6, max_label_values: 3, open_files: 3}}
+"""
+
+
+@contextlib.contextmanager
+def hurried() -> Iterator[None]:
+    """The agent's waits in small: what matters is their order."""
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings(action="ignore", category=ResourceWarning))
+        stack.callback(gc.collect)
+        for module, name, seconds in (
+            (follower, "QUIET", 0.1),
+            (follower, "PIECE_QUIET", 0.05),
+            (reader, "TICK", 0.02),
+            (reader, "RESCAN", 0.2),
+            (saver, "AFTER_ACK", 0.01),
+            (saver, "AFTER_READING", 0.02),
+        ):
+            stack.enter_context(mock.patch.object(module, name, seconds))
+        stack.enter_context(mock.patch("gc.freeze"))  # what a crash leaves must be collected here
+        yield
+
+
+class World:
+    """All that there is; the model holds what must be true of it."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._stack = contextlib.ExitStack()
+        self._stack.enter_context(hurried())
+        self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        self.root = self._directory / "pods"
+        self.root.mkdir()
+        self._runner = self._stack.enter_context(asyncio.Runner())
+        self.loki = LokiReceiver(limits)
+        self._runner.run(self.loki.__aenter__())
+        self.book = Book()
+        self._config = parse(CONFIG.format(directory=self._directory, url=self.loki.url).encode(), "model.yaml", {})
+        self._agent: Agent | None = None
+        self._task: asyncio.Task[int] | None = None
+
+    def close(self) -> None:
+        """Take everything down."""
+        if self._task is not None:
+            self.crash()
+        self._runner.run(self.loki.__aexit__(None, None, None))
+        self._stack.close()
+
+    # -- the agent
+
+    @property
+    def is_up(self) -> bool:
+        """Whether an agent runs."""
+        return self._task is not None
+
+    def start(self) -> None:
+        """A new process, on what the one before it has saved."""
+
+        async def begin() -> None:
+            self._agent = Agent(self._config, Options())
+            self._task = asyncio.create_task(self._agent.run())
+
+        self._runner.run(begin())
+
+    def crash(self) -> None:
+        """SIGKILL: nothing is saved, nothing is said."""
+
+        async def end() -> None:
+            assert self._task
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+        self._runner.run(end())
+        self._agent = self._task = None
+
+    def stop(self) -> None:
+        """SIGTERM: it ends in time, and well."""
+
+        async def end() -> int:
+            assert self._agent
+            assert self._task
+            await asyncio.sleep(0)  # its task may not have begun
+            self._agent.stop()
+            return await asyncio.wait_for(self._task, PATIENCE)
+
+        assert self._runner.run(end()) == FINE
+        self._agent = self._task = None
+
+    def breathe(self, seconds: float) -> None:
+        """Let everything run on for a while; the agent must survive it."""
+        self._runner.run(asyncio.sleep(seconds))
+        assert self._task is None or not self._task.done(), self._task
+
+    def until(self, reached: Callable[[], bool], within: float = PATIENCE) -> bool:
+        """Let everything run until this is so; False when it did not come true in time."""
+
+        async def wait() -> bool:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(within):
+                    while not reached():
+                        assert self._task is None or not self._task.done(), self._task
+                        await asyncio.sleep(0.002)
+                    return True
+            return False
+
+        return self._runner.run(wait())
+
+    def misbehave(self, *faults: Fault) -> None:
+        """What becomes of the next pushes."""
+        self.loki.script.extend(faults)
+
+    # -- what is known of it
+
+    @property
+    def stored(self) -> set[bytes]:
+        """Lines that Loki has."""
+        return {line for entries in self.loki.streams.values() for _, line in entries}
+
+    def holds(self, directory: Path) -> bool:
+        """Whether the agent has read, or holds open, every file of this log: only then may it be deleted unread."""
+        if self._agent is None:
+            return False
+        known = {
+            file["name"]: file["open"] or file["read"] == file["size"] > 0
+            for target in status.targets(self._agent._source)  # type: ignore[arg-type]
+            for file in target["files"]
+            if target["target"] == f"{directory.parent.name}/{directory.name}"
+        }
+        return all(known.get(path.name, False) for path in directory.iterdir() if path.stat().st_size)
+
+    def is_delivered(self) -> bool:
+        """Whether nothing is missing."""
+        return not self.book.missing(self.stored)
+
+    @property
+    def metrics(self) -> Metrics:
+        """The agent's counters."""
+        assert self._agent
+        return self._agent.metrics
+
+    def ledger(self) -> dict[str, int]:
+        """The agent's own books."""
+        assert self._agent
+        return {name: int(value) for name, value in (pair.split("=") for pair in self._agent.ledger().split())}
+
+    def judge(self) -> Verdict:
+        """Loki against what was written."""
+        return self.book.judge(self.loki.stored())
