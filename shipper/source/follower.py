@@ -101,7 +101,7 @@ class Follower:
             if not self._is_over(tailer):
                 continue
             has_tail = tailer.is_open and tailer.has_tail
-            if not self._is_quiet(tailer, QUIET, now):
+            if not (tailer.log.gzipped or self._is_quiet(tailer, QUIET, now)):
                 if has_tail:  # read after the next file's first pieces, it would be taken for one of them
                     return None
                 continue

@@ -144,8 +144,8 @@ class Tailer:
             window = buffer
             length = await handle.read_into(window, start)
         self.is_dirty = bool(length) and start + length < handle.size(start + length)
-        if not length:
-            self.size = start
+        if not self.is_dirty:
+            self.size = start + length
         return self._lines(start, window, length)
 
     async def read_tail(self, buffer: memoryview) -> Block | None:
