@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from shipper import __version__
+from shipper import __version__, server
+from shipper.agent import DRAIN
 from shipper.config import MIB, Config
 from shipper.config.file import parse
 
@@ -201,8 +202,7 @@ def test_an_update_leaves_most_nodes_alone(manifests: dict[str, Manifest]) -> No
 
 
 def test_the_kubelet_waits_longer_than_the_agent_drains(pod: Manifest) -> None:
-    drains = 10  # seconds the agent gives what is in flight
-    assert pod["terminationGracePeriodSeconds"] >= 2 * drains
+    assert pod["terminationGracePeriodSeconds"] >= 2 * DRAIN
 
 
 def test_memory_holds_the_interpreter_and_what_is_in_flight(config: Config, container: Manifest) -> None:
@@ -270,7 +270,6 @@ def test_prometheus_is_sent_to_the_http_port(manifests: dict[str, Manifest], con
 
 @pytest.mark.parametrize("path", ["/healthz", "/ready", "/metrics"])
 def test_the_server_has_every_path_it_is_asked_for(path: str) -> None:
-    server = pytest.importorskip("shipper.server", exc_type=ModuleNotFoundError)
     assert f'"{path}"' in Path(server.__file__).read_text()
 
 
