@@ -4,9 +4,9 @@ Field numbers and types as in proto/push.proto. The general library would make t
 this makes none. Knows nothing of compression or HTTP.
 """
 
-from collections.abc import Sequence
+from functools import lru_cache
 
-from shipper.model import Entry
+from shipper.model import Kept, Metadata
 
 SECOND = 1_000_000_000  # nanoseconds
 
@@ -42,22 +42,7 @@ def _length(number: int) -> bytes:
     return _SHORT[number] if number < _TABLED else varint(number)
 
 
-def _stamp_heads(second: int) -> tuple[bytes, bytes]:
-    """What stands before nanoseconds of five bytes, and of four."""
-    seconds = _SECONDS + varint(second) if second else b""
-    five, four = (_TIMESTAMP + _SHORT[len(seconds) + 1 + size] + seconds + _NANOS for size in (5, 4))
-    return five, four
-
-
-def _short_stamp(second: int, fraction: int) -> bytes:
-    """A whole timestamp whose nanoseconds need fewer than four bytes."""
-    inner = _SECONDS + varint(second) if second else b""
-    if fraction:
-        inner += _NANOS + varint(fraction)
-    return _TIMESTAMP + _SHORT[len(inner)] + inner
-
-
-def _pairs(metadata: Sequence[tuple[str, str]]) -> bytes:
+def _pairs(metadata: Metadata) -> bytes:
     parts: list[bytes] = []
     for name, value in metadata:
         inner = _text(_NAME, name) + _text(_VALUE, value)
@@ -70,35 +55,63 @@ def _text(key: bytes, text: str) -> bytes:
     return key + _length(len(raw)) + raw if raw else b""
 
 
-def encode(labels: str, entries: Sequence[Entry]) -> bytes:
+def encode(labels: str, kept: Kept) -> bytes:
     """A push request of one stream. Lines go as they are, valid UTF-8 or not.
 
     A time must fit Timestamp: its seconds are a signed number of 64 bits.
     """
     parts: list[bytes] = []
-    add, short, pair, size = parts.extend, _SHORT, _PAIR, 0
-    last, five, four = None, b"", b""
-    for nanos, line, metadata in entries:
+    add, short, pair, metadata = parts.extend, _SHORT, _PAIR, kept.metadata
+    last, fives, fours = None, _Heads(0, 5), _Heads(0, 4)
+    for nanos, line in zip(kept.times, kept.lines, strict=True):
         second, fraction = divmod(nanos, SECOND)
-        if second != last:
-            last, (five, four) = second, _stamp_heads(second)
-        if fraction >> 28:  # three of four times
-            stamp = five + pair[fraction & 16383] + pair[fraction >> 14 & 16383] + short[fraction >> 28]
-        elif fraction >> 21:
-            stamp = four + pair[fraction & 16383] + short[fraction >> 14]
+        if second != last or fraction < 1 << 21 or metadata:
+            add(_entry(second, fraction, line, metadata[len(parts) // _PARTS] if metadata else ()))
+            if second != last:
+                last, fives, fours = second, _Heads(second, 5), _Heads(second, 4)
+        elif fraction >> 28:  # three of four times
+            head, prefix = fives[len(line)]
+            add((head, pair[fraction & 16383], pair[fraction >> 14 & 16383], short[fraction >> 28], prefix, line))
         else:
-            stamp = _short_stamp(second, fraction)
-        length = len(line)
-        prefix = short[length] if length < _TABLED else varint(length)
-        inner = len(stamp) + 1 + len(prefix) + length
-        if metadata:
-            pairs = _pairs(metadata)
-            inner += len(pairs)
-            before = varint(inner)
-            add((_ENTRY, before, stamp, _LINE, prefix, line, pairs))
-        else:
-            before = short[inner] if inner < _TABLED else varint(inner)
-            add((_ENTRY, before, stamp, _LINE, prefix, line))
-        size += 1 + len(before) + inner
-    name = _text(_LABELS, labels)
-    return b"".join((_STREAM, varint(len(name) + size), name, *parts))
+            head, prefix = fours[len(line)]
+            add((head, pair[fraction & 16383], short[fraction >> 14], b"", prefix, line))
+    name, entries = _text(_LABELS, labels), b"".join(parts)
+    return b"".join((_STREAM, varint(len(name) + len(entries)), name, entries))
+
+
+_PARTS = 6  # of each entry
+
+
+@lru_cache(maxsize=1024)
+def _seconds(second: int) -> bytes:
+    return _SECONDS + varint(second) if second else b""
+
+
+def _entry(second: int, fraction: int, line: bytes, metadata: Metadata) -> tuple[bytes, ...]:
+    """Any entry, in parts."""
+    inner = _seconds(second)
+    if fraction:
+        inner += _NANOS + varint(fraction)
+    stamp, prefix = _TIMESTAMP + _SHORT[len(inner)] + inner, _LINE + _length(len(line))
+    pairs = _pairs(metadata) if metadata else b""
+    size = len(stamp) + len(prefix) + len(line) + len(pairs)
+    return _ENTRY, _length(size), stamp, prefix, line, pairs
+
+
+class _Heads(dict[int, tuple[bytes, bytes]]):
+    """Of a line's length: what stands before its entry's nanoseconds, and what between them and the line.
+
+    For all entries of one second whose nanoseconds are of one size: where all is kept, lengths come again and again.
+    """
+
+    __slots__ = ("_second", "_size")
+
+    def __init__(self, second: int, size: int) -> None:
+        self._second, self._size = second, size
+
+    def __missing__(self, length: int) -> tuple[bytes, bytes]:
+        seconds, prefix = _seconds(self._second), _LINE + _length(length)
+        stamp = _TIMESTAMP + _SHORT[len(seconds) + 1 + self._size] + seconds + _NANOS
+        inner = len(stamp) + self._size + len(prefix) + length
+        found = self[length] = _ENTRY + _length(inner) + stamp, prefix
+        return found

@@ -7,19 +7,24 @@ the raw values of the record.
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Final
 
-from shipper.model import Entry, Target
+import orjson
+
+from shipper.model import Kept, Target
 from shipper.pipeline.audit import Audit, FailureKind
-from shipper.pipeline.cri import STREAMS, parse_time, split_line
+from shipper.pipeline.cri import PLAIN, SECOND, parse_time
 from shipper.pipeline.failure import Failure, classify
 from shipper.pipeline.keep import MTLS, TIMEOUT, Rule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
-from shipper.pipeline.record import KEYS, Record, parse_record, source_ip, text
+from shipper.pipeline.record import KEYS, Record, source_ip, text
+from shipper.pipeline.scan import Scanner
 
 KEPT = "kept"
 # why a line is filtered
 NOT_KEPT, NOT_JSON, TEXT_FORMAT, MALFORMED = "no_match", "not_json", "text_format", "malformed"
+UNCLEAR = "text_unclear"  # a text access log that can be read in two ways: a client has made it so
 TOO_LONG = "line_too_long"  # why it is dropped
 FIELDS: Final = {*KEYS, "source_ip", "failure_reason", "side"}  # those of a line; others are the target's
 
@@ -29,11 +34,18 @@ class Extract:
     """What a block came to: lines = kept + filtered + dropped."""
 
     lines: int = 0  # complete ones
-    streams: dict[str, list[Entry]] = field(default_factory=dict)  # kept entries by label text
+    streams: dict[str, Kept] = field(default_factory=dict)  # by label text
     filtered: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     overflowed: Counter[str] = field(default_factory=Counter)  # kept ones that lost a label value, by label
     failures: Counter[FailureKind] = field(default_factory=Counter)  # failed handshakes, each connection once
+
+    def stream(self, labels: str) -> Kept:
+        """What is kept of the stream."""
+        kept = self.streams.get(labels)
+        if kept is None:
+            kept = self.streams[labels] = Kept()
+        return kept
 
     @property
     def kept(self) -> int:
@@ -46,6 +58,7 @@ class Plan:
     """What is done to every candidate, as configured; `audit` is None where failures are not counted."""
 
     rule: Rule
+    scanner: Scanner
     admission: Admission
     metadata: Sequence[str]
     max_line_size: int
@@ -59,52 +72,68 @@ class Assembler:
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._judge, self._max, self._audit = plan.rule.judge, plan.max_line_size, plan.audit
+        self._is_decided = bool(plan.rule.decided_by)  # by the values that the label text is looked up by
         self._finds_all = plan.rule is MTLS  # a failure that the rule does not keep is none
         self._target = target.key
         self._labels = LabelSets(target.key, target.labels, plan.admission)
         self._texts: dict[tuple[object, ...], str] = {}
         self._values = [getter(name) for name in plan.admission.names]
-        self._keys = [KEYS.get(name, "downstream_remote_address") for name in plan.admission.names]
+        keys = [*plan.rule.decided_by, *(KEYS.get(name, "downstream_remote_address") for name in plan.admission.names)]
+        self._keys = tuple(keys) if len(keys) > 1 else ("response_flags", *keys, "response_flags")
+        self._raw = itemgetter(*self._keys)  # of two keys at least, so that it gives a tuple
         self._metadata = [(name, getter(name)) for name in plan.metadata if name in FIELDS]
         fields = target.fields
         self._own = [(name, fields[name]) for name in plan.metadata if name not in FIELDS and fields.get(name)]
         self._has_metadata = bool(plan.metadata)
 
-    def take_lines(self, lines: Iterable[bytes], found: Extract, now: int) -> dict[str, int]:
-        """What becomes of these candidates, how many of each; those that are not JSON are passed over.
+    def take_lines(self, lines: Iterable[bytes], found: Extract, take_odd: Callable[[bytes], str]) -> Counter[str]:
+        """Keep what is worth it of these lines; what became of the others, how many of each.
 
         In a storm of failures all lines come this way, and a call costs as much as a step: so `take` stands here
-        once more, flat, for lines as containerd writes them whose label text is known. All others go the long way.
+        once more, flat, for lines as containerd writes them whose label text is known. All others are `take_odd`'s.
         """
-        outcomes = dict.fromkeys((KEPT, NOT_KEPT, TOO_LONG, MALFORMED), 0)
-        judge, texts, keys, streams, longest = self._judge, self._texts, self._keys, found.streams, self._max
+        outcomes: Counter[str] = Counter()
+        if self._has_metadata:
+            outcomes.update(map(take_odd, lines))
+            return outcomes
+        loads, get_raw, keys, judge, texts = orjson.loads, self._raw, self._keys, self._judge, self._texts
+        is_decided, longest, brace = self._is_decided, self._max, b"{"[0]
+        into: dict[object, tuple[Callable[[int], None], Callable[[bytes], None]]] = {}
+        head, second = b"", 0
         for line in lines:
-            parts = line.split(b" ", 3)
-            is_plain = len(parts) == 4 and parts[2] == b"F" and parts[1] in STREAMS and parts[3][:1] == b"{"
-            if not is_plain or (nanos := parse_time(parts[0])) is None:
-                if (odd := split_line(line)) is not None and is_json(odd.content):
-                    outcomes[self.take(odd.time, odd.content, parse_record(odd.content), found, now)] += 1
-                continue
-            content = parts[3]
-            record, labels = parse_record(content), None
-            if record is None:
-                outcomes[MALFORMED] += 1
-                continue
-            if not self._has_metadata and (verdict := judge(record)) is not None:
+            time, _, content = line.partition(PLAIN)
+            verdict, adders = None, None
+            try:
+                record = loads(content)
                 try:
-                    labels = texts.get((verdict, *map(record.get, keys)))
-                except TypeError:  # a value is a list or an object
-                    pass
-            if labels is None or len(content) > longest:
-                outcomes[self.take(parts[0], content, record, found, now)] += 1
+                    raw: tuple[object, ...] = get_raw(record)
+                except KeyError:
+                    raw = tuple(map(record.get, keys))
+                if not is_decided:
+                    verdict = judge(record)
+                    raw = (verdict, raw)
+                adders = into.get(raw)
+                if adders is None and (labels := texts.get(raw)) is not None:
+                    kept = found.stream(labels)
+                    adders = into[raw] = kept.times.append, kept.lines.append
+            except (ValueError, TypeError, AttributeError):  # no JSON, no object, or a value that is one
+                pass
+            if adders is None or content[0] != brace or len(content) > longest:
+                outcomes[take_odd(line)] += 1
                 continue
-            if self._audit is not None and verdict is not TIMEOUT:
-                self._count(verdict, record, found)
-            if labels in streams:
-                streams[labels].append(Entry(nanos, content))
+            if time[:20] == head and len(time) == 30 and (digits := time[20:29]).isdigit() and time[29:] == b"Z":
+                nanos = second + int(digits)
+            elif (parsed := parse_time(time)) is not None:
+                nanos = parsed
+                if time[19:20] == b"." and time[-1:] == b"Z":
+                    head, second = time[:20], nanos // SECOND * SECOND
             else:
-                streams[labels] = [Entry(nanos, content)]
-            outcomes[KEPT] += 1
+                outcomes[take_odd(line)] += 1
+                continue
+            if verdict is not None and verdict is not TIMEOUT and self._audit is not None:
+                self._count(verdict, record, found)
+            adders[0](nanos)
+            adders[1](content)
         return outcomes
 
     def take(self, time: bytes, content: bytes, record: Record | None, found: Extract, now: int) -> str:
@@ -121,13 +150,8 @@ class Assembler:
         nanos = parse_time(time) if time else own_time(record, now)
         if nanos is None:
             return MALFORMED
-        labels = self._text(verdict, record, found)
-        entry = Entry(nanos, content, self._beside(record, verdict) if self._has_metadata else ())
-        stream = found.streams.get(labels)
-        if stream is None:
-            found.streams[labels] = [entry]
-        else:
-            stream.append(entry)
+        beside = self._beside(record, verdict) if self._has_metadata else ()
+        found.stream(self._text(verdict, record, found)).add(nanos, content, beside)
         return KEPT
 
     def _count(self, verdict: Failure | None, record: Record, found: Extract) -> None:
@@ -139,11 +163,12 @@ class Assembler:
             self._audit.count(failure, record, self._target, verdict is not None, found.failures)
 
     def _text(self, verdict: Failure, record: Record, found: Extract) -> str:
-        raw = (verdict, *map(record.get, self._keys))
+        values = tuple(map(record.get, self._keys))
+        raw = values if self._is_decided else (verdict, values)
         try:
             known = self._texts.get(raw)
         except TypeError:  # a value is a list or an object
-            known, raw = None, ()
+            known = None
         if known is not None:
             return known
         label_text = self._labels.text(tuple([value(record, verdict) for value in self._values]))
@@ -151,7 +176,7 @@ class Assembler:
             found.overflowed.update(self._labels.overflowed)
             self._labels.overflowed.clear()
         # 1, 1.0 and true are one key and three texts; those that overflow are counted line by line.
-        if OVERFLOW not in label_text and all(value is None or type(value) is str for value in raw[1:]):
+        if OVERFLOW not in label_text and all(value is None or type(value) is str for value in values):
             if len(self._texts) >= self.CACHED:
                 self._texts.clear()
             self._texts[raw] = label_text

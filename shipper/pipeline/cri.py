@@ -14,6 +14,7 @@ from typing import NamedTuple
 SECOND = 1_000_000_000
 NANO_DIGITS = 9
 STREAMS = (b"stdout", b"stderr")
+PLAIN = b" stdout F "  # what stands between time and content of nearly every line
 
 # The same lines, told apart for a whole block at once: what is JSON, and which is Envoy's text access log, Istio's
 # default format, `[2026-11-23T10:30:00.123Z] "GET /..`.  `[^ \n]` and `[ \t]` keep a match within its line.
@@ -22,7 +23,6 @@ _JSON = rb"[ \t]*\{"
 _TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'
 JSON_LINE = re.compile(rb"(?m)^" + _PREFIX + _JSON)
 TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _TEXT)  # what begins with `{` has no prefix
-TEXT_SIGN = b'] "'  # stands in every one of them, and hardly in JSON
 TEXT_CONTENT = re.compile(_TEXT)  # of a line that was taken apart
 
 

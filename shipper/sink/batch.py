@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import snappy
 
-from shipper.model import Entries, Entry, bytes_of
+from shipper.model import Entries, Kept
 from shipper.wire import encode
 
 
@@ -26,17 +26,22 @@ class Batch:
     suspicion: "Suspicion | None" = None
 
     @property
-    def entries(self) -> list[Entry]:
+    def kept(self) -> Kept:
         """All its entries, in order."""
-        return [entry for part in self.parts for entry in part.entries]
+        if len(self.parts) == 1:
+            return self.parts[0].kept
+        kept = Kept()
+        for part in self.parts:
+            kept.extend(part.kept)
+        return kept
 
     def __len__(self) -> int:
-        return sum(len(part.entries) for part in self.parts)
+        return sum([len(part) for part in self.parts])
 
     def encoded(self) -> bytes:
         """The request's body: a push request as a snappy block."""
         if not self.body:
-            self.body = snappy.compress(encode(self.labels, self.entries))
+            self.body = snappy.compress(encode(self.labels, self.kept))
         return self.body
 
     def halves(self) -> tuple["Batch", "Batch"]:
@@ -45,7 +50,7 @@ class Batch:
         second: list[Entries] = []
         left = len(self) // 2
         for part in self.parts:
-            if left >= len(part.entries):
+            if left >= len(part):
                 first.append(part)
             elif left > 0:
                 begin, end = divided(part, left)
@@ -53,17 +58,17 @@ class Batch:
                 second.append(end)
             else:
                 second.append(part)
-            left -= len(part.entries)
+            left -= len(part)
         return self._of(first), self._of(second)
 
     def _of(self, parts: list[Entries]) -> "Batch":
-        return Batch(self.labels, parts, self.since, sum(bytes_of(part.entries) for part in parts))
+        return Batch(self.labels, parts, self.since, sum(part.size for part in parts))
 
     def shares(self, refused: Mapping[int, str]) -> Iterator[tuple[Entries, int]]:
         """Each part, and how many of its entries are among the refused places."""
         at = 0
         for part in self.parts:
-            end = at + len(part.entries)
+            end = at + len(part)
             yield part, sum(at <= place < end for place in refused) if refused else 0
             at = end
 
@@ -81,6 +86,6 @@ class Suspicion:
 def divided(entries: Entries, at: int) -> tuple[Entries, Entries]:
     """The first `at` entries, and the others."""
     return (
-        Entries(entries.labels, entries.entries[:at], entries.ticket),
-        Entries(entries.labels, entries.entries[at:], entries.ticket),
+        Entries(entries.labels, entries.kept.part(0, at), entries.ticket),
+        Entries(entries.labels, entries.kept.part(at), entries.ticket),
     )

@@ -4,10 +4,10 @@ Knows the limits a stream's entries have in Loki; nothing of requests or answers
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shipper.model import Entries, Entry, bytes_of
+from shipper.model import Entries, Entry
 from shipper.sink.batch import Batch
 
 SECOND = 1_000_000_000
@@ -35,15 +35,13 @@ class Piece:
     @classmethod
     def of(cls, entries: Entries, came: float) -> "Piece":
         """Measured in a few passes, each without a step of Python's own per entry."""
-        some = entries.entries
-        times = [entry[0] for entry in some]
-        longest = max([len(entry[1]) for entry in some])
-        return cls(entries, came, bytes_of(some), min(times), max(times), longest)
+        times, lines = entries.kept.times, entries.kept.lines
+        return cls(entries, came, entries.size, min(times), max(times), max(map(len, lines)))
 
     @property
-    def rest(self) -> Sequence[Entry]:
+    def rest(self) -> Iterator[Entry]:
         """Entries not cut off yet."""
-        return self.entries.entries[self.at :] if self.at else self.entries.entries
+        return iter(self.entries.kept.part(self.at) if self.at else self.entries.kept)
 
 
 class Queue:
@@ -80,12 +78,12 @@ class Queue:
         while self._pieces and not cut.full:
             piece = self._pieces[0]
             taken = cut.take(piece)
-            if taken == len(piece.entries.entries) and not piece.at:
+            if taken == len(piece.entries) and not piece.at:
                 cut.parts.append(piece.entries)
             elif taken > piece.at:
-                part = Entries(self._labels, piece.entries.entries[piece.at : taken], piece.entries.ticket)
+                part = Entries(self._labels, piece.entries.kept.part(piece.at, taken), piece.entries.ticket)
                 cut.parts.append(part)
-            if taken == len(piece.entries.entries):
+            if taken == len(piece.entries):
                 self._pieces.popleft()
             piece.at = taken
         self.size -= cut.size
@@ -109,12 +107,11 @@ class _Cut:
         """Take what fits from a piece's beginning; returns the place of the first entry that does not."""
         if not piece.at and self._fits_whole(piece):
             self._add(piece.oldest, piece.newest, piece.size)
-            return len(piece.entries.entries)
-        at = piece.at
+            return len(piece.entries)
         at = piece.at
         for entry in piece.rest:
             nanos, length = entry[0], len(entry[1])
-            size = entry.size if entry[2] else length
+            size = entry.size
             if self._is_odd(nanos, length) or not self._fits(nanos, nanos, size):
                 self.full = True
                 if self._first is not None:  # it begins the next batch

@@ -76,7 +76,7 @@ class Sender:
 
     def put(self, entries: Entries) -> None:
         """Take entries of one stream; those put first go first."""
-        if not entries.entries:
+        if not len(entries):
             return
         stream = self._streams.get(entries.labels)
         if stream is None:
@@ -85,7 +85,7 @@ class Sender:
         now = self._clock()
         first = not stream.queue
         stream.queue.put(entries, now)
-        self._settlement.opened(len(entries.entries))
+        self._settlement.opened(len(entries))
         if first:
             stream.ready_at = now + self._linger
             self._plan(stream)

@@ -198,10 +198,10 @@ class Follower:
     def settle(self, part: Entries, dropped: int) -> bool:
         """These entries need no more care; whether a position has moved."""
         self.pending_memory -= part.memory
-        self.ledger.sent += len(part.entries) - dropped
+        self.ledger.sent += len(part) - dropped
         if dropped:
             self.ledger.dropped["refused"] += dropped
-        moved = self.tickets.settle(part.ticket, len(part.entries))
+        moved = self.tickets.settle(part.ticket, len(part))
         self.note_caught_up()
         return moved
 

@@ -54,7 +54,7 @@ class StdinReader:
 
     def _take(self, extract: Extract, size: int) -> None:
         self._books.enter(self._target, extract, size)
-        for labels, entries in extract.streams.items():
-            part = Entries(labels, entries, Ticket(self, self, 0, len(entries)))
+        for labels, kept in extract.streams.items():
+            part = Entries(labels, kept, Ticket(self, self, 0, len(kept)))
             self._pending_memory += part.memory
             self._put(part)

@@ -77,7 +77,7 @@ class Following:
             if portion is not None:
                 self.unsettled += portion.entries
                 self.parts += portion.entries
-                lines += [entry.line for part in portion.entries for entry in part.entries]
+                lines += [line for part in portion.entries for line in part.kept.lines]
             elif not self.follower.files.must_list:
                 return lines
         raise AssertionError("the follower never comes to an end")
@@ -185,7 +185,7 @@ class Reading:
 
     @property
     def lines(self) -> list[bytes]:
-        return [entry.line for part in self.parts for entry in part.entries]
+        return [line for part in self.parts for line in part.kept.lines]
 
     async def until(self, is_so: Callable[[], object]) -> None:
         """Wait for something that a turn of the reader or an answer brings about."""

@@ -170,7 +170,7 @@ class History:
 
 
 def lines_of(part: Entries) -> set[bytes]:
-    return {entry.line for entry in part.entries}
+    return set(part.kept.lines)
 
 
 async def live(steps: list[tuple], history: History) -> None:
