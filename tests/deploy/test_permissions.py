@@ -49,8 +49,10 @@ def of_users(pod: Manifest) -> Iterator[str]:
     for container in containers(pod):
         context = pod["securityContext"] | container["securityContext"]
         where = "an init container" if container in pod.get("initContainers", ()) else "the agent"
-        if context["runAsUser"] == 0 or not context["runAsNonRoot"]:
+        if context["runAsUser"] == 0:
             yield f"user 0, in {where}"
+        elif not context["runAsNonRoot"]:
+            yield f"any user, in {where}"
         for right in ("privileged", "allowPrivilegeEscalation"):
             if context[right]:
                 yield f"{right}, in {where}"
