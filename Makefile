@@ -23,6 +23,8 @@ lint: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	$(BIN)/hadolint Dockerfile
 
 bench: $(READY) ## lines per second, and what each costs
 	$(BIN)/python -m benchmarks
