@@ -17,8 +17,9 @@ from benchmarks.corpus import Lines
 from benchmarks.sink import PROTOBUF, Sink
 from shipper.config import ClientConfig
 from shipper.config.sections import Seconds
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries, Kept, Ticket
+from shipper.model import Kept, Ticket
 from shipper.sink.client import Client
 from shipper.sink.sender import Sender
 from shipper.wire import encode

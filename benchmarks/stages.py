@@ -77,7 +77,7 @@ def _stages() -> list[tuple[str, str, int, Callable[[], object]]]:
             "scan, 1 % kept",
             "block",
             1,
-            lambda: (list(lines_at(sparse, scanner.scan(sparse).ends or ())), count_lines(sparse)),
+            lambda: (lines_at(sparse, scanner.scan(sparse).ends), count_lines(sparse)),
         ),
         ("pipeline, 1 % kept", "block", 1, lambda: pipeline.feed(Block(None, 0, sparse), NOW)),
         ("scan", "line", many, lambda: (scanner.scan(memoryview(dense)), dense[:-1].split(b"\n"), count_lines(sparse))),

@@ -4,8 +4,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
-ENTRY_OVERHEAD = 128  # bytes of memory that a kept line takes beside its text: two objects, and their places in lists
-
 Metadata = tuple[tuple[str, str], ...]
 """Structured metadata: names and values."""
 
@@ -112,24 +110,3 @@ class Ticket:
     file: object  # whose offset it is: only the source knows more
     end: int
     unsettled: int = 0  # entries on their way
-
-
-@dataclass(slots=True, eq=False)
-class Entries:
-    """Entries of one stream that came in one block, in the file's order. They are not changed any more."""
-
-    labels: str  # the stream: `{app="checkout", job="..."}`, names sorted, values quoted as in Go
-    kept: Kept
-    ticket: Ticket
-    size: int = field(init=False)  # bytes of lines and metadata
-
-    def __post_init__(self) -> None:
-        self.size = self.kept.size
-
-    def __len__(self) -> int:
-        return len(self.kept)
-
-    @property
-    def memory(self) -> int:
-        """Bytes held until these are settled."""
-        return self.size + ENTRY_OVERHEAD * len(self.kept)

@@ -4,6 +4,7 @@ Field numbers and types as in proto/push.proto. The general library would make t
 this makes none. Knows nothing of compression or HTTP.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 from shipper.model import Kept, Metadata
@@ -56,7 +57,19 @@ def _text(key: bytes, text: str) -> bytes:
 
 
 def encode(labels: str, kept: Kept) -> bytes:
-    """A push request of one stream. Lines go as they are, valid UTF-8 or not.
+    """A push request of one stream."""
+    entries = encode_entries(kept)
+    return stream_head(labels, len(entries)) + entries
+
+
+def stream_head(labels: str, size: int) -> bytes:
+    """What stands before the entries of a push request's only stream, `size` bytes in all."""
+    name = _text(_LABELS, labels)
+    return b"".join((_STREAM, varint(len(name) + size), name))
+
+
+def encode_entries(kept: Kept) -> bytes:
+    """A stream's entries. Lines go as they are, valid UTF-8 or not.
 
     A time must fit Timestamp: its seconds are a signed number of 64 bits.
     """
@@ -75,8 +88,7 @@ def encode(labels: str, kept: Kept) -> bytes:
         else:
             head, prefix = fours[len(line)]
             add((head, pair[fraction & 16383], short[fraction >> 14], b"", prefix, line))
-    name, entries = _text(_LABELS, labels), b"".join(parts)
-    return b"".join((_STREAM, varint(len(name) + len(entries)), name, entries))
+    return b"".join(parts)
 
 
 _PARTS = 6  # of each entry
@@ -115,3 +127,50 @@ class _Heads(dict[int, tuple[bytes, bytes]]):
         inner = len(stamp) + self._size + len(prefix) + length
         found = self[length] = _ENTRY + _length(inner) + stamp, prefix
         return found
+
+
+def decode_entries(data: bytes) -> Kept:
+    """What `encode_entries` has made, taken apart again."""
+    kept = Kept()
+    for _, entry in _fields(data):
+        nanos, line, metadata = 0, b"", []
+        for key, value in _fields(entry):
+            if key == _TIMESTAMP[0]:
+                nanos = _nanos(value)
+            elif key == _LINE[0]:
+                line = value
+            else:
+                pair = {name: text.decode() for name, text in _fields(value)}
+                metadata.append((pair.get(_NAME[0], ""), pair.get(_VALUE[0], "")))
+        kept.add(nanos, line, tuple(metadata))
+    return kept
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The keys and values of a message whose fields all have a length."""
+    at = 0
+    while at < len(data):
+        length, begin = _varint_at(data, at + 1)
+        yield data[at], data[begin : begin + length]
+        at = begin + length
+
+
+def _nanos(timestamp: bytes) -> int:
+    nanos, at = 0, 0
+    while at < len(timestamp):
+        number, end = _varint_at(timestamp, at + 1)
+        signed = number - (1 << 64) if number >> 63 else number
+        nanos += signed * SECOND if timestamp[at] == _SECONDS[0] else signed
+        at = end
+    return nanos
+
+
+def _varint_at(data: bytes, at: int) -> tuple[int, int]:
+    """The number that begins here, and where it ends."""
+    number, shift = 0, 0
+    while True:
+        byte = data[at]
+        number |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return number, at

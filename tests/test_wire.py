@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from proto.push_pb2 import PushRequest
 from shipper.model import Entry, Kept
-from shipper.wire import SECOND, encode, varint
+from shipper.wire import SECOND, decode_entries, encode, encode_entries, varint
 
 LAST_SECOND = 253_402_300_799  # of the year 9999: the end of protobuf's time
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
@@ -49,6 +49,11 @@ def test_bytes_are_those_protobuf_writes(fractions: list[int]) -> None:
     assert encode('{job="x"}', Kept.of(entries)) == request.SerializeToString()
 
 
+@given(st.lists(ENTRIES, max_size=5))
+def test_what_was_encoded_can_be_taken_apart_again(entries: list[Entry]) -> None:
+    assert list(decode_entries(encode_entries(Kept.of(entries)))) == entries
+
+
 @given(st.integers(-(1 << 63), (1 << 64) - 1))
 def test_a_varint_is_as_short_as_can_be(number: int) -> None:
     written = varint(number)
@@ -58,7 +63,9 @@ def test_a_varint_is_as_short_as_can_be(number: int) -> None:
 
 
 def test_broken_utf8_goes_as_it_is() -> None:
-    assert b"\xff\xfe\xc3(" in encode("{}", Kept([1], [b"\xff\xfe\xc3("]))
+    kept = Kept([1], [b"\xff\xfe\xc3("])
+    assert kept.lines[0] in encode("{}", kept)
+    assert decode_entries(encode_entries(kept)) == kept
 
 
 def test_a_lone_surrogate_in_a_label_does_not_stop_the_push() -> None:

@@ -5,7 +5,7 @@ no clock.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from stringzilla import count
 
@@ -75,8 +75,7 @@ class TargetPipeline:
             for line in self._join(block, found):
                 note(self._take(line.time, line.content, found, now), found)
         else:
-            candidates = lines_at(data, hits.ends) if hits.ends is not None else bytes(data[:-1]).split(b"\n")
-            self._take_candidates(data, candidates, found, now)
+            self._take_candidates(data, lines_at(data, hits.ends), found, now)
         return found
 
     def flush(self, now: int) -> Extract:
@@ -89,7 +88,7 @@ class TargetPipeline:
 
     # -- a block of whole lines: only candidates are looked at
 
-    def _take_candidates(self, data: memoryview, candidates: Iterable[bytes], found: Extract, now: int) -> None:
+    def _take_candidates(self, data: memoryview, candidates: Sequence[bytes], found: Extract, now: int) -> None:
         """Those that are worth it are kept; all others are counted for what they are, in the block as a whole."""
 
         def take_odd(line: bytes) -> str:

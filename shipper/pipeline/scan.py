@@ -8,7 +8,7 @@ Facts: Vectorscan takes up to eight literals in one pass at 14 GB/s, from the ni
 beside a literal costs nothing, as long as it is so wide that the literal is not multiplied by it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pyperscan import BlockDatabase, Flag, Pattern, Scan
@@ -59,17 +59,20 @@ class Scanner:
         return Scan.Terminate if len(ends) == CROWD and end < CROWD * CLOSE else Scan.Continue
 
 
-def lines_at(data: memoryview, ends: Sequence[int]) -> Iterator[bytes]:
-    """The lines in which these hits end, in order, each once, without its newline.
+def lines_at(data: memoryview, ends: Sequence[int] | None) -> list[bytes]:
+    """The lines in which these hits end, in order, each once, without their newlines; all lines for None.
 
     `data` is whole lines: it ends with a newline. A hit that ends with a newline is in the line before that.
     """
-    limit = 0  # behind the last line
+    if ends is None:
+        return bytes(data[:-1]).split(NEWLINE)
+    lines, limit = [], 0  # behind the last line
     for end in ends:
         if end > limit:
             start = rfind(data, NEWLINE, limit, end - 1) + 1 or limit
             limit = find(data, NEWLINE, end - 1) + 1
-            yield bytes(data[start : limit - 1])
+            lines.append(bytes(data[start : limit - 1]))
+    return lines
 
 
 def count_lines(data: memoryview) -> int:

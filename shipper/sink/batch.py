@@ -7,10 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import snappy
-
-from shipper.model import Entries, Kept
-from shipper.wire import encode
+from shipper.entries import Entries, push_body
+from shipper.model import Kept
 
 
 @dataclass(slots=True, eq=False)
@@ -27,21 +25,24 @@ class Batch:
 
     @property
     def kept(self) -> Kept:
-        """All its entries, in order."""
-        if len(self.parts) == 1:
-            return self.parts[0].kept
+        """All its entries, in order, taken apart: for those whose trouble is their own."""
         kept = Kept()
         for part in self.parts:
             kept.extend(part.kept)
         return kept
 
+    @property
+    def newest(self) -> int:
+        """The time of its newest entry, in nanoseconds."""
+        return max([part.newest for part in self.parts])
+
     def __len__(self) -> int:
-        return sum([len(part) for part in self.parts])
+        return sum([part.count for part in self.parts])
 
     def encoded(self) -> bytes:
         """The request's body: a push request as a snappy block."""
         if not self.body:
-            self.body = snappy.compress(encode(self.labels, self.kept))
+            self.body = push_body(self.labels, self.parts)
         return self.body
 
     def halves(self) -> tuple["Batch", "Batch"]:
@@ -53,9 +54,9 @@ class Batch:
             if left >= len(part):
                 first.append(part)
             elif left > 0:
-                begin, end = divided(part, left)
-                first.append(begin)
-                second.append(end)
+                kept = part.kept
+                first.append(part.part(kept, 0, left))
+                second.append(part.part(kept, left, len(part)))
             else:
                 second.append(part)
             left -= len(part)
@@ -81,11 +82,3 @@ class Suspicion:
     bisected: bool = False  # it is a part of one that was refused too long
     refused_first: float = math.inf
     due: float = 0.0  # when it may be tried again
-
-
-def divided(entries: Entries, at: int) -> tuple[Entries, Entries]:
-    """The first `at` entries, and the others."""
-    return (
-        Entries(entries.labels, entries.kept.part(0, at), entries.ticket),
-        Entries(entries.labels, entries.kept.part(at), entries.ticket),
-    )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries
 
 SECOND = 1_000_000_000
 Settle = Callable[[Entries, int], None]

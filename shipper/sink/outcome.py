@@ -86,8 +86,9 @@ class Outcome:
 
     def _stored(self, stream: Stream, batch: Batch, refused: dict[int, str], attempt: Attempt) -> None:
         """All but the refused entries are in Loki."""
-        times = batch.kept.times
-        stored = [nanos for at, nanos in enumerate(times) if at not in refused] if refused else times
+        stored = [batch.newest]
+        if refused:
+            stored = [nanos for at, nanos in enumerate(batch.kept.times) if at not in refused]
         if stored:
             self.newest.sent(batch.labels, max(stored))
         self._destination.works(attempt, stored=bool(stored))

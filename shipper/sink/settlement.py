@@ -8,8 +8,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries
 from shipper.sink.batch import Batch
 from shipper.sink.quarantine import RefusedEntry
 from shipper.sink.throttle import Throttle

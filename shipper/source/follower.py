@@ -9,7 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shipper.model import Block, Entries, Target
+from shipper.entries import Entries
+from shipper.model import Block, Target
 from shipper.pipeline.assemble import Extract
 from shipper.pipeline.pipeline import TargetPipeline
 from shipper.source.books import TRUNCATED

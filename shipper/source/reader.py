@@ -1,8 +1,8 @@
 """One loop over all files: fair turns, one buffer.
 
 A file is looked at when something has happened to it, not on a tick. Whoever has something to read gets a turn of a few
-milliseconds, one block at least; how much may be read ahead of Loki's answers is a share of what is left of the budget, so that a file whose
-stream is refused stops alone.
+milliseconds, one block at least; how much may be read ahead of Loki's answers is a share of what is left of the budget,
+so that a file whose stream is refused stops alone.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from shipper.config import LimitsConfig
-from shipper.model import Entries
+from shipper.entries import Entries
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source import handles
 from shipper.source.books import Books

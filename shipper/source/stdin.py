@@ -7,7 +7,8 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from shipper.model import Block, Entries, Target, Ticket
+from shipper.entries import Entries
+from shipper.model import Block, Target, Ticket
 from shipper.pipeline.assemble import Extract
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.books import Books

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.model import Entries, Entry, Kept, Ticket
+from shipper.entries import Entries
+from shipper.model import Entry, Kept, Ticket
 from shipper.sink.batch import Batch
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes: sum(sizes) > 1)

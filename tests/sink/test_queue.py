@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.model import Entries, Entry, Kept, Ticket
+from shipper.entries import Entries
+from shipper.model import Entry, Kept, Ticket
 from shipper.sink.batch import Batch
 from shipper.sink.queue import AHEAD, HARD_LIMIT, LONGEST, OLDEST, WINDOW, Queue
 
@@ -75,11 +76,14 @@ def test_batches_keep_the_limits_and_the_odd_go_alone(
         newest = max(times) if newest is None else max(newest, *times)
 
 
-def test_a_batch_is_as_full_as_may_be() -> None:
+def test_a_batch_that_is_half_full_takes_no_piece_apart_for_more() -> None:
     queue = Queue(LABELS)
     for number in range(10):
         queue.put(block(*(Entry(NOW + number, bytes(10)) for _ in range(10))), 0.0)
-    assert [len(batch) for batch in cut_all(queue, 250)] == [25, 25, 25, 25]
+    assert [len(batch) for batch in cut_all(queue, 250)] == [20, 20, 20, 20, 20]
+    queue.put(block(*(Entry(NOW + number, bytes(10)) for number in range(10))), 0.0)
+    queue.put(block(*(Entry(NOW + number, bytes(100)) for number in range(10))), 0.0)
+    assert [len(batch) for batch in cut_all(queue, 250)] == [11, 2, 2, 2, 2, 1]
 
 
 def test_no_configuration_makes_a_request_loki_cannot_pass_on() -> None:

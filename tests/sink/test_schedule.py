@@ -1,6 +1,7 @@
 """Turns of streams."""
 
-from shipper.model import Entries, Kept, Ticket
+from shipper.entries import Entries
+from shipper.model import Kept, Ticket
 from shipper.sink.schedule import Schedule
 from shipper.sink.stream import Stream
 

@@ -12,8 +12,9 @@ import pytest
 from aiohttp import web
 
 from shipper.config import ClientConfig, Seconds
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries, Entry, Kept, Ticket
+from shipper.model import Entry, Kept, Ticket
 from shipper.sink.client import Client
 from shipper.sink.sender import Sender
 
@@ -124,13 +125,6 @@ async def test_entries_arrive_in_order_and_are_settled(start: Any, loki: Any) ->
     assert agent.dropped == 0
     assert agent.saves == len(loki.received)
     assert agent.value("shipper_streams") == 0
-
-
-async def test_a_block_of_nothing_is_nothing(start: Any, loki: Any) -> None:
-    async with start() as agent:
-        agent.put()
-        await agent.sender.drained()
-    assert loki.received == []
 
 
 async def test_one_stream_per_request(start: Any, loki: Any) -> None:

@@ -2,7 +2,8 @@
 
 from itertools import repeat
 
-from shipper.model import Entries, Kept, Ticket
+from shipper.entries import Entries
+from shipper.model import Kept, Ticket
 from shipper.sink.batch import Batch, Suspicion
 from shipper.sink.stream import Stream
 

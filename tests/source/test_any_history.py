@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.containerd import LogWriter, cri_line
-from shipper.model import Entries
+from shipper.entries import Entries
 from shipper.source.positions import SavedTarget
 
 WAITS = st.sampled_from([0.0, 1.0, 3.0, 60.0])  # seconds
