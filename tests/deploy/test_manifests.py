@@ -4,14 +4,20 @@ What a schema cannot know: that the pieces fit, and that no right creeps in. Sch
 this.
 """
 
+import importlib.util
 import json
+import pkgutil
 import re
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import shipper
 from shipper import __version__, server
 from shipper.agent import DRAIN
 from shipper.config import MIB, Config
@@ -293,6 +299,43 @@ def test_the_image_takes_nothing_without_a_hash() -> None:
     assert len(installs) == 3
     for command in installs:
         assert "--require-hashes" in command or "--no-index" in command, command
+
+
+def test_the_image_writes_bytecode_that_no_file_time_can_void() -> None:
+    """And over what is there: pip leaves some of the other kind."""
+    compilations = re.findall(r"-m compileall (.+?)(?: \\)?$", DOCKERFILE, re.MULTILINE)
+    assert len(compilations) == 2
+    for arguments in compilations:
+        assert arguments.startswith("-q -f --invalidation-mode unchecked-hash "), arguments
+
+
+def test_the_image_does_without_what_the_agent_does_not_load() -> None:
+    """Taking those parts out of the package as it is installed leaves what the agent loads of it."""
+    left_out = re.findall(r"/site-packages/(kubernetes_asyncio/[\w/]+)", DOCKERFILE)
+    assert len(left_out) == 2
+    package = importlib.util.find_spec("kubernetes_asyncio")
+    assert package is not None
+    assert all((Path(str(package.origin)).parents[1] / path).is_dir() for path in left_out)
+    program = f"""
+        import sys
+        class Absent:
+            def find_spec(self, name, path=None, target=None):
+                if f"{{name}}.".startswith({tuple(path.replace("/", ".") + "." for path in left_out)}):
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, Absent())
+        import shipper.source.kubernetes
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
+
+
+def test_the_image_loads_every_module_once_while_it_is_built() -> None:
+    """So that none of them, and nothing they need, can be missing at run time."""
+    imports = " ".join(re.findall(r"import ((?:sys|shipper\.)[^;]+);", DOCKERFILE))
+    assert imports.startswith("sys, shipper.cli")
+    program = f"import {', '.join(re.split('[ ,]+', imports))}; print(*(name for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    there = {module.name for module in pkgutil.walk_packages(shipper.__path__, "shipper.")}
+    assert there - set(loaded) == {"shipper.__main__", "shipper.config.docs", "shipper.explain.docs"}
 
 
 def test_the_image_is_given_all_it_copies() -> None:
