@@ -4,8 +4,9 @@ Field numbers and types as in proto/push.proto. The general library would make t
 this makes none. Knows nothing of compression or HTTP.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from struct import pack
 
 from shipper.model import Kept, Metadata
 
@@ -34,13 +35,12 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-_TABLED = 1 << 14  # numbers of two bytes or one
-_SHORT = [varint(number) for number in range(_TABLED)]  # most lengths
-_PAIR = [bytes((bits & 127 | 128, bits >> 7 | 128)) for bits in range(_TABLED)]  # 14 bits, more to follow
+_length = lru_cache(maxsize=4096)(varint)  # those of lines come again and again
 
 
-def _length(number: int) -> bytes:
-    return _SHORT[number] if number < _TABLED else varint(number)
+@lru_cache(maxsize=1024)
+def _seconds(second: int) -> bytes:
+    return _SECONDS + varint(second) if second else b""
 
 
 def _pairs(metadata: Metadata) -> bytes:
@@ -74,40 +74,65 @@ def encode_entries(kept: Kept) -> bytes:
     A time must fit Timestamp: its seconds are a signed number of 64 bits.
     """
     parts: list[bytes] = []
-    add, short, pair, metadata = parts.extend, _SHORT, _PAIR, kept.metadata
-    last, fives, fours = None, _Heads(0, 5), _Heads(0, 4)
-    for nanos, line in zip(kept.times, kept.lines, strict=True):
-        second, fraction = divmod(nanos, SECOND)
-        if second != last or fraction < 1 << 21 or metadata:
-            add(_entry(second, fraction, line, metadata[len(parts) // _PARTS] if metadata else ()))
-            if second != last:
-                last, fives, fours = second, _Heads(second, 5), _Heads(second, 4)
-        elif fraction >> 28:  # three of four times
-            head, prefix = fives[len(line)]
-            add((head, pair[fraction & 16383], pair[fraction >> 14 & 16383], short[fraction >> 28], prefix, line))
-        else:
-            head, prefix = fours[len(line)]
-            add((head, pair[fraction & 16383], short[fraction >> 14], b"", prefix, line))
+    if kept.metadata is not None or len(kept) < _FEW:
+        for nanos, line, metadata in kept:
+            parts += _entry(nanos, line, metadata)
+        return b"".join(parts)
+    for begin in range(0, len(kept), _GROUP):
+        _add_group(kept.times[begin : begin + _GROUP], kept.lines[begin : begin + _GROUP], parts.extend)
     return b"".join(parts)
 
 
-_PARTS = 6  # of each entry
-
-
-@lru_cache(maxsize=1024)
-def _seconds(second: int) -> bytes:
-    return _SECONDS + varint(second) if second else b""
-
-
-def _entry(second: int, fraction: int, line: bytes, metadata: Metadata) -> tuple[bytes, ...]:
+def _entry(nanos: int, line: bytes, metadata: Metadata = ()) -> tuple[bytes, ...]:
     """Any entry, in parts."""
+    second, fraction = divmod(nanos, SECOND)
     inner = _seconds(second)
     if fraction:
         inner += _NANOS + varint(fraction)
-    stamp, prefix = _TIMESTAMP + _SHORT[len(inner)] + inner, _LINE + _length(len(line))
+    stamp, prefix = _TIMESTAMP + _length(len(inner)) + inner, _LINE + _length(len(line))
     pairs = _pairs(metadata) if metadata else b""
     size = len(stamp) + len(prefix) + len(line) + len(pairs)
     return _ENTRY, _length(size), stamp, prefix, line, pairs
+
+
+# -- many entries at once: their nanoseconds become varints together, in the lanes of one large number each
+
+_FEW = 8  # entries: fewer are dearer together than one by one
+_GROUP = 256  # entries
+_ONES = int.from_bytes(b"\1\0\0\0\0\0\0\0" * _GROUP, "little")  # one in each lane of 64 bits
+_SEVENS = tuple((_ONES * (127 << 7 * place), place) for place in range(5))  # seven bits, and how far they move
+_FIVE = _ONES * 0x80808080  # in all bytes of a varint but the last: more to follow
+_FOUR = _ONES * 0x808080
+_FIVE_FROM, _FOUR_FROM = 1 << 28, 1 << 21  # the smallest numbers of five and of four bytes
+
+
+def _add_group(times: Sequence[int], lines: Sequence[bytes], add: Callable[[tuple[bytes, ...]], None]) -> None:
+    fives, fours = _varints([nanos % SECOND for nanos in times])
+    first = last = five_from = four_from = 0  # of a second, in nanoseconds; what it has less than in four bytes is rare
+    heads: tuple[_Heads, _Heads] = _Heads(0, 5), _Heads(0, 4)
+    for nanos, line, at in zip(times, lines, range(0, 8 * _GROUP, 8), strict=False):
+        if not first <= nanos < last:
+            second = nanos // SECOND
+            first, last = second * SECOND, (second + 1) * SECOND
+            five_from, four_from = first + _FIVE_FROM, first + _FOUR_FROM
+            heads = _Heads(second, 5), _Heads(second, 4)
+        if nanos >= five_from:
+            head, prefix = heads[0][len(line)]
+            add((head, fives[at : at + 5], prefix, line))
+        elif nanos >= four_from:
+            head, prefix = heads[1][len(line)]
+            add((head, fours[at : at + 4], prefix, line))
+        else:
+            add(_entry(nanos, line))
+
+
+def _varints(numbers: Sequence[int]) -> tuple[bytes, bytes]:
+    """So many numbers, a group at most, each at the beginning of eight bytes: as five bytes, and as four."""
+    lanes = int.from_bytes(pack(f"<{len(numbers)}Q", *numbers), "little")
+    spread = 0
+    for mask, place in _SEVENS:
+        spread |= (lanes & mask) << place
+    return (spread | _FIVE).to_bytes(8 * _GROUP, "little"), (spread | _FOUR).to_bytes(8 * _GROUP, "little")
 
 
 class _Heads(dict[int, tuple[bytes, bytes]]):
@@ -123,10 +148,13 @@ class _Heads(dict[int, tuple[bytes, bytes]]):
 
     def __missing__(self, length: int) -> tuple[bytes, bytes]:
         seconds, prefix = _seconds(self._second), _LINE + _length(length)
-        stamp = _TIMESTAMP + _SHORT[len(seconds) + 1 + self._size] + seconds + _NANOS
+        stamp = _TIMESTAMP + _length(len(seconds) + 1 + self._size) + seconds + _NANOS
         inner = len(stamp) + self._size + len(prefix) + length
         found = self[length] = _ENTRY + _length(inner) + stamp, prefix
         return found
+
+
+# -- and back
 
 
 def decode_entries(data: bytes) -> Kept:
