@@ -24,14 +24,31 @@ NODE = "node-1"
 START_WITHIN = 20.0  # seconds
 ANSWER_WITHIN = 60.0  # seconds beyond what a command takes by itself
 TOKEN = "benchmark"
+ANNOTATIONS = {
+    "istio.io/rev": "default",
+    "kubectl.kubernetes.io/default-container": "app",
+    "kubectl.kubernetes.io/default-logs-container": "app",
+    "prometheus.io/path": "/stats/prometheus",
+    "prometheus.io/port": "15020",
+    "prometheus.io/scrape": "true",
+    "sidecar.istio.io/status": '{"initContainers":["istio-init","istio-proxy"],"containers":null,"volumes":["envoy"]}',
+}
 
 
 def pod(number: int) -> Pod:
     """The pod of this number."""
     app = f"service-{number % 200}"
-    labels = {"app": app, "pod-template-hash": "7d4b9c6f5d", "version": "0"}
+    labels = {
+        "app": app,
+        "pod-template-hash": "7d4b9c6f5d",
+        "security.istio.io/tlsMode": "istio",
+        "service.istio.io/canonical-name": app,
+        "service.istio.io/canonical-revision": "v1",
+        "version": "0",
+    }
     name = f"{app}-7d4b9c6f5d"
-    return Pod("shop", f"{name}-{number}", NODE, f"uid-{number}", labels=labels, owner=("ReplicaSet", name))
+    owner = "ReplicaSet", name
+    return Pod("shop", f"{name}-{number}", NODE, f"uid-{number}", labels, ANNOTATIONS, owner)
 
 
 class Api:
