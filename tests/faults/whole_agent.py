@@ -28,7 +28,7 @@ server: {{http_listen_port: 0, log_level: error}}
 positions: {{filename: "{directory}/positions.json"}}
 clients:
   - {{url: "{url}", timeout: 150ms, batchwait: 10ms, backoff_config: {{min_period: 1ms, max_period: 10ms}}}}
-scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}}}]
+scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}{scrape}}}]
 limits_config: {{in_flight: 1MiB, max_line_size: 100KiB, max_streams: 6, max_label_values: 3, open_files: 3}}
 """
 
@@ -55,7 +55,7 @@ def hurried() -> Iterator[None]:
 class World:
     """All that there is; the model holds what must be true of it."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, scrape: str = "") -> None:
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(hurried())
         self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
@@ -65,7 +65,8 @@ class World:
         self.loki = LokiReceiver(limits)
         self._runner.run(self.loki.__aenter__())
         self.book = Book()
-        self._config = parse(CONFIG.format(directory=self._directory, url=self.loki.url).encode(), "model.yaml", {})
+        text = CONFIG.format(directory=self._directory, url=self.loki.url, scrape=scrape)
+        self._config = parse(text.encode(), "model.yaml", {})
         self._agent: Agent | None = None
         self._task: asyncio.Task[int] | None = None
 
