@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
 from lab.faults import Fault
 from lab.limits import Limits
 from lab.loki import LokiReceiver
@@ -50,6 +53,16 @@ def hurried() -> Iterator[None]:
             stack.enter_context(mock.patch.object(module, name, seconds))
         stack.enter_context(mock.patch("gc.freeze"))  # what a crash leaves must be collected here
         yield
+
+
+def try_histories(machine: type[RuleBasedStateMachine], examples: int) -> None:
+    """Let hypothesis choose what happens, so many times."""
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    phases = [phase for phase in Phase if phase is not Phase.shrink]  # each failure takes its time to be one
+    with_time = settings(
+        max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=checks, phases=phases
+    )
+    run_state_machine_as_test(machine, settings=with_time)
 
 
 class World:
@@ -173,6 +186,19 @@ class World:
         """The agent's own books."""
         assert self._agent
         return {name: int(value) for name, value in (pair.split("=") for pair in self._agent.ledger().split())}
+
+    def settle(self) -> None:
+        """All that was written must arrive, once; then the books must close, and the agent must end well."""
+        if not self.is_up:
+            self.start()
+        assert self.until(self.is_delivered), f"lost: {self.book.missing(self.stored)}"
+        assert self.until(lambda: self.ledger()["pending"] == 0), self.ledger()
+        books = self.ledger()
+        assert books["read"] == books["filtered"] + books["sent"] + books["dropped"], books
+        assert books["dropped"] == 0, books
+        self.stop()
+        verdict = self.judge()
+        assert verdict.is_fine, verdict
 
     def judge(self) -> Verdict:
         """Loki against what was written."""
