@@ -60,7 +60,7 @@ def rows(found: Cost) -> list[tuple[str, str]]:
         ("pod metadata: start-up, one line shipped, end", f"{found.startup:.2f} CPU s (goal {STARTUP:g})"),
         (f"pod metadata: idle, {found.few} pods", f"RSS {found.resident / MIB:.1f} MiB (goal {RESIDENT / MIB:g})"),
         (f"pod metadata: {found.many:,} pods", f"{found.growth / MIB:.1f} MiB more (goal {GROWTH / MIB:g})"),
-        (f"pod metadata: {found.rate:,.0f} events a second", f"{above} (goal {EVENTS:.0%})"),
+        (f"pod metadata: {found.rate:,.0f} events of 7 kB a second", f"{above} (goal {EVENTS:.0%})"),
     ]
 
 
