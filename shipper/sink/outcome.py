@@ -86,7 +86,10 @@ class Outcome:
 
     def _stored(self, stream: Stream, batch: Batch, refused: dict[int, str], attempt: Attempt) -> None:
         """All but the refused entries are in Loki."""
-        stored = [entry[0] for at, entry in enumerate(batch.entries) if at not in refused]
+        if refused:
+            stored = [entry[0] for at, entry in enumerate(batch.entries) if at not in refused]
+        else:
+            stored = [entry[0] for part in batch.parts for entry in part.entries]
         if stored:
             self.newest.sent(batch.labels, max(stored))
         self._destination.works(attempt, stored=bool(stored))
