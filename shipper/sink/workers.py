@@ -61,12 +61,15 @@ class Workers(Generic[T]):
 
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            self._roused -= 1
-            self._busy += 1
-            while (work := self._take()) is not None:
-                await self._do(work)
-            self._busy -= 1
-            waiter = loop.create_future()
-            self._asleep.append(waiter)
-            await waiter
+        try:
+            while True:
+                self._roused -= 1
+                self._busy += 1
+                while (work := self._take()) is not None:
+                    await self._do(work)
+                self._busy -= 1
+                waiter = loop.create_future()
+                self._asleep.append(waiter)
+                await waiter
+        finally:  # one that fails ends them all: their group takes no new ones
+            self._group = None
