@@ -12,7 +12,7 @@ from proto.push_pb2 import PushRequest
 from shipper.config import BackoffConfig, ClientConfig, Seconds
 from shipper.metrics import Metrics
 from shipper.model import Entries, Entry, Ticket
-from shipper.sink.answer import StreamLimited, Trouble
+from shipper.sink.answer import Refused, StreamLimited, Trouble
 from shipper.sink.sender import Sender
 
 WALL = 10**18
@@ -117,6 +117,17 @@ async def test_while_more_is_to_come_what_came_during_a_request_waits_too(playin
     assert scene.pushed == [("a", 1), ("a", 2)]
 
 
+async def test_what_is_full_when_an_answer_comes_goes_at_once(playing: Any) -> None:
+    async with playing(batchsize=1024) as scene:
+        scene.by_hand = True
+        scene.sender.expect_more(True)
+        for size in (1024, 600, 600):
+            scene.put("a", size=size)
+            await scene.clock.pass_by()
+        await scene.answer("a")
+        assert scene.pushed == [("a", 1), ("a", 1)]
+
+
 async def test_when_no_more_is_to_come_what_has_waited_long_enough_goes_at_once(playing: Any) -> None:
     async with playing() as scene:
         scene.sender.expect_more(True)
@@ -188,8 +199,9 @@ async def test_those_that_are_due_are_counted_among_those_that_can(playing: Any)
         await scene.clock.pass_by(0.05)
         for name in ("small", "big", "bigger"):
             scene.put(name, entries=len(name))
+            await scene.clock.pass_by(0.01)
         scene.by_hand = True
-        scene.clock.now += 0.06  # nobody has looked yet
+        scene.clock.now += 0.03  # nobody has looked yet
         scene.sender.hurry()
         assert await scene.news() == ["due", "bigger"]
 
@@ -220,12 +232,13 @@ async def test_where_an_answer_frees_nothing_the_next_goes(playing: Any) -> None
         assert len(scene.pushed) == 2, "more was put: nobody waits for memory"
 
 
-async def test_one_that_backs_off_is_not_asked(playing: Any) -> None:
+@pytest.mark.parametrize("trouble", [StreamLimited("stream_limit", "", 60.0), Refused("http_400", "?", 60.0)])
+async def test_one_that_backs_off_is_not_asked(playing: Any, trouble: Trouble) -> None:
     async with playing(max_in_flight=1) as scene:
         scene.by_hand = True
         scene.put("limited")
-        await scene.clock.pass_by(0.1)
-        await scene.answer("limited", StreamLimited("stream_limit", "", retry_after=60.0))
+        await scene.clock.pass_by(0.11)
+        await scene.answer("limited", trouble)
         scene.put("limited", entries=50)
         scene.put("free")
         scene.sender.hurry()
