@@ -7,21 +7,35 @@ the raw values of the record.
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
+from operator import itemgetter
 from typing import Final
 
-from shipper.model import Entry, Target
+import orjson
+
+from shipper.model import Kept, Target
 from shipper.pipeline.audit import Audit, FailureKind
-from shipper.pipeline.cri import STREAMS, parse_time, split_line
+from shipper.pipeline.cri import PLAIN, parse_time, parse_times
 from shipper.pipeline.failure import Failure, classify
 from shipper.pipeline.keep import MTLS, TIMEOUT, Rule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
-from shipper.pipeline.record import KEYS, Record, parse_record, source_ip, text
+from shipper.pipeline.record import KEYS, Record, source_ip, text
+from shipper.pipeline.scan import Scanner
 
 KEPT = "kept"
 # why a line is filtered
 NOT_KEPT, NOT_JSON, TEXT_FORMAT, MALFORMED = "no_match", "not_json", "text_format", "malformed"
+UNCLEAR = "text_unclear"  # a text access log that can be read in two ways: a client has made it so
 TOO_LONG = "line_too_long"  # why it is dropped
 FIELDS: Final = {*KEYS, "source_ip", "failure_reason", "side"}  # those of a line; others are the target's
+TOGETHER: Final = 64  # lines: so few that their records stay in the processor's cache
+
+_FIRST = itemgetter(0)
+_BRACE = {b"{"[0]}
+
+Plain = tuple[
+    Sequence[int | None], Sequence[bytes], Sequence[str | None], Iterable[Failure | None], Sequence[dict[str, object]]
+]
 
 
 @dataclass(slots=True)
@@ -29,11 +43,18 @@ class Extract:
     """What a block came to: lines = kept + filtered + dropped."""
 
     lines: int = 0  # complete ones
-    streams: dict[str, list[Entry]] = field(default_factory=dict)  # kept entries by label text
+    streams: dict[str, Kept] = field(default_factory=dict)  # by label text
     filtered: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
     overflowed: Counter[str] = field(default_factory=Counter)  # kept ones that lost a label value, by label
     failures: Counter[FailureKind] = field(default_factory=Counter)  # failed handshakes, each connection once
+
+    def stream(self, labels: str) -> Kept:
+        """What is kept of the stream."""
+        kept = self.streams.get(labels)
+        if kept is None:
+            kept = self.streams[labels] = Kept()
+        return kept
 
     @property
     def kept(self) -> int:
@@ -46,6 +67,7 @@ class Plan:
     """What is done to every candidate, as configured; `audit` is None where failures are not counted."""
 
     rule: Rule
+    scanner: Scanner
     admission: Admission
     metadata: Sequence[str]
     max_line_size: int
@@ -59,53 +81,79 @@ class Assembler:
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._judge, self._max, self._audit = plan.rule.judge, plan.max_line_size, plan.audit
+        self._is_decided = bool(plan.rule.decided_by)  # by the values that the label text is looked up by
         self._finds_all = plan.rule is MTLS  # a failure that the rule does not keep is none
         self._target = target.key
         self._labels = LabelSets(target.key, target.labels, plan.admission)
         self._texts: dict[tuple[object, ...], str] = {}
         self._values = [getter(name) for name in plan.admission.names]
-        self._keys = [KEYS.get(name, "downstream_remote_address") for name in plan.admission.names]
+        keys = dict.fromkeys(plan.rule.decided_by)
+        keys |= dict.fromkeys(KEYS.get(name, "downstream_remote_address") for name in plan.admission.names)
+        self._keys = tuple(keys) if len(keys) > 1 else ("response_flags", *keys, "response_flags")
+        self._raw = itemgetter(*self._keys)  # of two keys at least, so that it gives a tuple
         self._metadata = [(name, getter(name)) for name in plan.metadata if name in FIELDS]
         fields = target.fields
         self._own = [(name, fields[name]) for name in plan.metadata if name not in FIELDS and fields.get(name)]
         self._has_metadata = bool(plan.metadata)
 
-    def take_lines(self, lines: Iterable[bytes], found: Extract, now: int) -> dict[str, int]:
-        """What becomes of these candidates, how many of each; those that are not JSON are passed over.
+    def take_lines(self, lines: Sequence[bytes], found: Extract, take_odd: Callable[[bytes], str]) -> Counter[str]:
+        """Keep what is worth it of these lines; what became of the others, how many of each.
 
-        In a storm of failures all lines come this way, and a call costs as much as a step: so `take` stands here
-        once more, flat, for lines as containerd writes them whose label text is known. All others go the long way.
+        In a storm of failures all lines come this way, and a step of Python's own costs as much as a call of C: so
+        lines as containerd writes them, whose label text is known, go together, step by step for all of them. All
+        others are `take_odd`'s; a few among many are found by halves.
         """
-        outcomes = dict.fromkeys((KEPT, NOT_KEPT, TOO_LONG, MALFORMED), 0)
-        judge, texts, keys, streams, longest = self._judge, self._texts, self._keys, found.streams, self._max
-        for line in lines:
-            parts = line.split(b" ", 3)
-            is_plain = len(parts) == 4 and parts[2] == b"F" and parts[1] in STREAMS and parts[3][:1] == b"{"
-            if not is_plain or (nanos := parse_time(parts[0])) is None:
-                if (odd := split_line(line)) is not None and is_json(odd.content):
-                    outcomes[self.take(odd.time, odd.content, parse_record(odd.content), found, now)] += 1
-                continue
-            content = parts[3]
-            record, labels = parse_record(content), None
-            if record is None:
-                outcomes[MALFORMED] += 1
-                continue
-            if not self._has_metadata and (verdict := judge(record)) is not None:
-                try:
-                    labels = texts.get((verdict, *map(record.get, keys)))
-                except TypeError:  # a value is a list or an object
-                    pass
-            if labels is None or len(content) > longest:
-                outcomes[self.take(parts[0], content, record, found, now)] += 1
-                continue
-            if self._audit is not None and verdict is not TIMEOUT:
-                self._count(verdict, record, found)
-            if labels in streams:
-                streams[labels].append(Entry(nanos, content))
-            else:
-                streams[labels] = [Entry(nanos, content)]
-            outcomes[KEPT] += 1
+        outcomes: Counter[str] = Counter()
+        together = 1 if self._has_metadata else TOGETHER
+        for at in range(0, len(lines), together):
+            self._take_together(lines[at : at + together], found, take_odd, outcomes)
         return outcomes
+
+    def _take_together(
+        self, lines: Sequence[bytes], found: Extract, take_odd: Callable[[bytes], str], outcomes: Counter[str]
+    ) -> None:
+        plain = None if self._has_metadata else self._plain(lines)
+        if plain is None:
+            if len(lines) == 1:
+                outcomes[take_odd(lines[0])] += 1
+                return
+            for some in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
+                self._take_together(some, found, take_odd, outcomes)
+            return
+        into: dict[str, tuple[Callable[[int], None], Callable[[bytes], None]]] = {}
+        for line, nanos, content, labels, verdict, record in zip(lines, *plain, strict=True):
+            if labels is None or nanos is None:
+                outcomes[take_odd(line)] += 1
+                continue
+            if verdict is not None and verdict is not TIMEOUT and self._audit is not None:
+                self._count(verdict, record, found)
+            adders = into.get(labels)
+            if adders is None:
+                kept = found.stream(labels)
+                adders = into[labels] = kept.times.append, kept.lines.append
+            adders[0](nanos)
+            adders[1](content)
+
+    def _plain(self, lines: Sequence[bytes]) -> Plain | None:
+        """Of each line its time, content, label text if that is known, verdict if it was needed for that, and record;
+        None where any of the lines is odd."""
+        times, _, contents = zip(*[line.partition(PLAIN) for line in lines], strict=True)
+        try:
+            records = list(map(orjson.loads, contents))
+            try:
+                raws: list[tuple[object, ...]] = list(map(self._raw, records))
+            except KeyError:
+                raws = [tuple(map(record.get, self._keys)) for record in records]
+            verdicts: Iterable[Failure | None] = repeat(None, len(lines))
+            if not self._is_decided:
+                verdicts = list(map(self._judge, records))
+                raws = list(zip(verdicts, raws, strict=True))
+            labels = list(map(self._texts.get, raws))
+        except (ValueError, TypeError, AttributeError):  # no JSON, no object, or a value that is one
+            return None
+        if max(map(len, contents)) > self._max or set(map(_FIRST, contents)) != _BRACE:
+            return None
+        return parse_times(times), contents, labels, verdicts, records
 
     def take(self, time: bytes, content: bytes, record: Record | None, found: Extract, now: int) -> str:
         """What becomes of the line: kept, and then it is among the entries, or why not."""
@@ -121,13 +169,8 @@ class Assembler:
         nanos = parse_time(time) if time else own_time(record, now)
         if nanos is None:
             return MALFORMED
-        labels = self._text(verdict, record, found)
-        entry = Entry(nanos, content, self._beside(record, verdict) if self._has_metadata else ())
-        stream = found.streams.get(labels)
-        if stream is None:
-            found.streams[labels] = [entry]
-        else:
-            stream.append(entry)
+        beside = self._beside(record, verdict) if self._has_metadata else ()
+        found.stream(self._text(verdict, record, found)).add(nanos, content, beside)
         return KEPT
 
     def _count(self, verdict: Failure | None, record: Record, found: Extract) -> None:
@@ -139,11 +182,12 @@ class Assembler:
             self._audit.count(failure, record, self._target, verdict is not None, found.failures)
 
     def _text(self, verdict: Failure, record: Record, found: Extract) -> str:
-        raw = (verdict, *map(record.get, self._keys))
+        values = tuple(map(record.get, self._keys))
+        raw = values if self._is_decided else (verdict, values)
         try:
             known = self._texts.get(raw)
         except TypeError:  # a value is a list or an object
-            known, raw = None, ()
+            known = None
         if known is not None:
             return known
         label_text = self._labels.text(tuple([value(record, verdict) for value in self._values]))
@@ -151,7 +195,7 @@ class Assembler:
             found.overflowed.update(self._labels.overflowed)
             self._labels.overflowed.clear()
         # 1, 1.0 and true are one key and three texts; those that overflow are counted line by line.
-        if OVERFLOW not in label_text and all(value is None or type(value) is str for value in raw[1:]):
+        if OVERFLOW not in label_text and all(value is None or type(value) is str for value in values):
             if len(self._texts) >= self.CACHED:
                 self._texts.clear()
             self._texts[raw] = label_text

@@ -11,8 +11,8 @@ from contextlib import suppress
 from math import inf
 
 from shipper.config import ClientConfig
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries
 from shipper.sink.alarm import Alarm
 from shipper.sink.answer import Trouble
 from shipper.sink.batch import Batch
@@ -79,15 +79,13 @@ class Sender:
 
     def put(self, entries: Entries) -> None:
         """Take entries of one stream; those put first go first."""
-        if not entries.entries:
-            return
         stream = self._streams.get(entries.labels)
         if stream is None:
             stream = self._streams[entries.labels] = Stream(entries.labels)
         now = self._clock()
         first = not stream.queue
         stream.queue.put(entries, now)
-        self._settlement.opened(len(entries.entries), now)
+        self._settlement.opened(len(entries), now)
         self._is_awaited = False
         if first:
             self._company.first_came(stream, now)

@@ -10,8 +10,9 @@ import snappy
 
 from proto.push_pb2 import PushRequest
 from shipper.config import BackoffConfig, ClientConfig, Seconds
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries, Entry, Ticket
+from shipper.model import Kept, Ticket
 from shipper.sink.answer import Refused, StreamLimited, Trouble
 from shipper.sink.sender import Sender
 
@@ -42,7 +43,7 @@ class Scene:
         return await answer
 
     def put(self, labels: str, entries: int = 1, size: int = 10) -> None:
-        some = [Entry(WALL, b"x" * size)] * entries
+        some = Kept([WALL] * entries, [b"x" * size] * entries)
         self.sender.put(Entries(labels, some, Ticket(None, None, 0)))
 
     async def answer(self, labels: str, trouble: Trouble | None = None) -> None:

@@ -222,7 +222,7 @@ async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, k
                 quiet.write(kept(-2 - number))
                 if number % 1000 == 0:
                     await running.until_read(kept(-2 - number))
-                    running.settle([part for part in running.unsettled if part.entries[0].line.find(b":-") > 0])
+                    running.settle([part for part in running.unsettled if part.kept.lines[0].find(b":-") > 0])
             assert reader.followers[key_of(loud)].pending_memory < 3 * MIB
             running.settles = True
             running.settle()
@@ -362,7 +362,10 @@ async def test_once_reads_all_there_is_and_ends(reading, log, kept, tmp_path):
     assert handles.open_count() == 0
 
 
-async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_once(reading, log, kept, tmp_path):
+async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_once(
+    reading, log, kept, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reader_module, "TURN", 0.0)  # one block
     told = []
     running = reading(settles=False, in_flight=MIB)
     running.reader.on_behind, running.reader.on_full = told.append, lambda: told.append("full")
