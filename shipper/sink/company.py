@@ -21,10 +21,10 @@ class Company:
     def expect_more(self, more: bool) -> bool:
         """Whether more is about to come than can go at once: old lines, for which to wait is worth it.
 
-        True: what waits now may have waited long enough.
+        True: that is news, and changes how long they wait who wait now.
         """
         had_expected, self._more_comes = self._more_comes, more
-        return had_expected and not more
+        return had_expected != more
 
     def end(self) -> None:
         """From now on nobody waits."""
@@ -32,7 +32,7 @@ class Company:
 
     def first_came(self, stream: Stream, now: float) -> None:
         """The stream had nothing that waits until now."""
-        stream.ready_at = now + (self._longest if self._more_comes else self._usual)
+        stream.ready_at = now + self._wait
 
     def was_answered(self, stream: Stream, limit: int) -> None:
         """What came meanwhile has waited for the answer, and usually that is enough."""
@@ -40,14 +40,18 @@ class Company:
         waits = self._more_comes and queue and queue.size < limit
         stream.ready_at = queue.since + self._longest if waits else 0.0
 
-    def shortened(self, streams: Collection[Stream], now: float) -> Iterator[Stream]:
-        """Those that need not wait any more, or not so long: no longer than is usual."""
+    def changed(self, streams: Collection[Stream], now: float) -> Iterator[Stream]:
+        """Those that wait for company longer, or not so long, by what is known now."""
         for stream in streams:
             if stream.ready_at > now and stream.queue:
-                ready_at = stream.queue.since + self._usual
-                if ready_at < stream.ready_at:
+                ready_at = stream.queue.since + self._wait
+                if ready_at != stream.ready_at:
                     stream.ready_at = ready_at
                     yield stream
+
+    @property
+    def _wait(self) -> float:
+        return self._longest if self._more_comes else self._usual
 
     @staticmethod
     def fullest(streams: Collection[Stream], number: int, now: float) -> list[Stream]:

@@ -99,7 +99,7 @@ class Sender:
         Then what has waited as long as usual goes at once.
         """
         if self._company.expect_more(more):
-            self._shorten()
+            self._wait_anew()
 
     def hurry(self) -> None:
         """Nothing more can be put before something is settled: the fullest streams go, as many as can at once.
@@ -112,7 +112,7 @@ class Sender:
     def flush(self) -> None:
         """Nothing more is put: nobody waits for company."""
         self._company.end()
-        self._shorten()
+        self._wait_anew()
 
     async def drained(self) -> None:
         """Wait until everything that was put is settled."""
@@ -195,10 +195,10 @@ class Sender:
             for stream in self._company.fullest(self._streams.values(), some, now):
                 self._release(stream, now)
 
-    def _shorten(self) -> None:
-        """What is queued waits no longer for company than it must by now."""
+    def _wait_anew(self) -> None:
+        """What is queued waits for company as long as it should by now."""
         now = self._clock()
-        for stream in self._company.shortened(self._streams.values(), now):
+        for stream in self._company.changed(self._streams.values(), now):
             self._plan(stream, now)
 
     def _look(self) -> None:

@@ -91,6 +91,15 @@ async def test_while_more_is_to_come_it_waits_as_long_as_it_may(playing: Any) ->
         assert await scene.news(0.02) == ["a"]
 
 
+async def test_what_waits_when_that_is_known_waits_longer_too(playing: Any) -> None:
+    async with playing() as scene:
+        scene.put("a")
+        await scene.clock.pass_by(0.05)
+        scene.sender.expect_more(True)
+        assert await scene.news(0.94) == []
+        assert await scene.news(0.02) == ["a"]
+
+
 async def test_of_what_is_full_nothing_waits_even_then(playing: Any) -> None:
     async with playing(batchsize=1024) as scene:
         scene.sender.expect_more(True)
