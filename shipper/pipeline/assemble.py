@@ -4,62 +4,21 @@ The dear part of a line that is kept, so that what many lines share is worked ou
 the raw values of the record.
 """
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import repeat
-from operator import itemgetter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final
 
-import orjson
-
-from shipper.model import Kept, Target
-from shipper.pipeline.audit import Audit, FailureKind
-from shipper.pipeline.cri import PLAIN, parse_time, parse_times
+from shipper.model import Target
+from shipper.pipeline.audit import Audit
+from shipper.pipeline.cri import parse_time
+from shipper.pipeline.extract import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Extract
 from shipper.pipeline.failure import Failure, classify
 from shipper.pipeline.keep import MTLS, TIMEOUT, Rule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
 from shipper.pipeline.record import KEYS, Record, source_ip, text
 from shipper.pipeline.scan import Scanner
 
-KEPT = "kept"
-# why a line is filtered
-NOT_KEPT, NOT_JSON, TEXT_FORMAT, MALFORMED = "no_match", "not_json", "text_format", "malformed"
-UNCLEAR = "text_unclear"  # a text access log that can be read in two ways: a client has made it so
-TOO_LONG = "line_too_long"  # why it is dropped
 FIELDS: Final = {*KEYS, "source_ip", "failure_reason", "side"}  # those of a line; others are the target's
-TOGETHER: Final = 64  # lines: so few that their records stay in the processor's cache
-
-_FIRST = itemgetter(0)
-_BRACE = {b"{"[0]}
-
-Plain = tuple[
-    Sequence[int | None], Sequence[bytes], Sequence[str | None], Iterable[Failure | None], Sequence[dict[str, object]]
-]
-
-
-@dataclass(slots=True)
-class Extract:
-    """What a block came to: lines = kept + filtered + dropped."""
-
-    lines: int = 0  # complete ones
-    streams: dict[str, Kept] = field(default_factory=dict)  # by label text
-    filtered: Counter[str] = field(default_factory=Counter)
-    dropped: Counter[str] = field(default_factory=Counter)
-    overflowed: Counter[str] = field(default_factory=Counter)  # kept ones that lost a label value, by label
-    failures: Counter[FailureKind] = field(default_factory=Counter)  # failed handshakes, each connection once
-
-    def stream(self, labels: str) -> Kept:
-        """What is kept of the stream."""
-        kept = self.streams.get(labels)
-        if kept is None:
-            kept = self.streams[labels] = Kept()
-        return kept
-
-    @property
-    def kept(self) -> int:
-        """Entries in all streams."""
-        return sum(map(len, self.streams.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,83 +44,25 @@ class Assembler:
         self._finds_all = plan.rule is MTLS  # a failure that the rule does not keep is none
         self._target = target.key
         self._labels = LabelSets(target.key, target.labels, plan.admission)
-        self._texts: dict[tuple[object, ...], str] = {}
         self._values = [getter(name) for name in plan.admission.names]
         keys = dict.fromkeys(plan.rule.decided_by)
         keys |= dict.fromkeys(KEYS.get(name, "downstream_remote_address") for name in plan.admission.names)
-        self._keys = tuple(keys) if len(keys) > 1 else ("response_flags", *keys, "response_flags")
-        self._raw = itemgetter(*self._keys)  # of two keys at least, so that it gives a tuple
+        self.keys = (
+            *keys,
+            *("response_flags",) * (2 - len(keys)),
+        )  # two at least: what takes them out gives a tuple then
+        self.texts: dict[tuple[object, ...], str] = {}  # label texts by the values of the keys, after the verdict
         self._metadata = [(name, getter(name)) for name in plan.metadata if name in FIELDS]
         fields = target.fields
         self._own = [(name, fields[name]) for name in plan.metadata if name not in FIELDS and fields.get(name)]
         self._has_metadata = bool(plan.metadata)
-
-    def take_lines(self, lines: Sequence[bytes], found: Extract, take_odd: Callable[[bytes], str]) -> Counter[str]:
-        """Keep what is worth it of these lines; what became of the others, how many of each.
-
-        In a storm of failures all lines come this way, and a step of Python's own costs as much as a call of C: so
-        lines as containerd writes them, whose label text is known, go together, step by step for all of them. All
-        others are `take_odd`'s; a few among many are found by halves.
-        """
-        outcomes: Counter[str] = Counter()
-        together = 1 if self._has_metadata else TOGETHER
-        for at in range(0, len(lines), together):
-            self._take_together(lines[at : at + together], found, take_odd, outcomes)
-        return outcomes
-
-    def _take_together(
-        self, lines: Sequence[bytes], found: Extract, take_odd: Callable[[bytes], str], outcomes: Counter[str]
-    ) -> None:
-        plain = None if self._has_metadata else self._plain(lines)
-        if plain is None:
-            if len(lines) == 1:
-                outcomes[take_odd(lines[0])] += 1
-                return
-            for some in (lines[: len(lines) // 2], lines[len(lines) // 2 :]):
-                self._take_together(some, found, take_odd, outcomes)
-            return
-        into: dict[str, tuple[Callable[[int], None], Callable[[bytes], None]]] = {}
-        for line, nanos, content, labels, verdict, record in zip(lines, *plain, strict=True):
-            if labels is None or nanos is None:
-                outcomes[take_odd(line)] += 1
-                continue
-            if verdict is not None and verdict is not TIMEOUT and self._audit is not None:
-                self._count(verdict, record, found)
-            adders = into.get(labels)
-            if adders is None:
-                kept = found.stream(labels)
-                adders = into[labels] = kept.times.append, kept.lines.append
-            adders[0](nanos)
-            adders[1](content)
-
-    def _plain(self, lines: Sequence[bytes]) -> Plain | None:
-        """Of each line its time, content, label text if that is known, verdict if it was needed for that, and record;
-        None where any of the lines is odd."""
-        times, _, contents = zip(*[line.partition(PLAIN) for line in lines], strict=True)
-        try:
-            records = list(map(orjson.loads, contents))
-            try:
-                raws: list[tuple[object, ...]] = list(map(self._raw, records))
-            except KeyError:
-                raws = [tuple(map(record.get, self._keys)) for record in records]
-            verdicts: Iterable[Failure | None] = repeat(None, len(lines))
-            if not self._is_decided:
-                verdicts = list(map(self._judge, records))
-                raws = list(zip(verdicts, raws, strict=True))
-            labels = list(map(self._texts.get, raws))
-        except (ValueError, TypeError, AttributeError):  # no JSON, no object, or a value that is one
-            return None
-        if max(map(len, contents)) > self._max or set(map(_FIRST, contents)) != _BRACE:
-            return None
-        return parse_times(times), contents, labels, verdicts, records
 
     def take(self, time: bytes, content: bytes, record: Record | None, found: Extract, now: int) -> str:
         """What becomes of the line: kept, and then it is among the entries, or why not."""
         if record is None:
             return MALFORMED
         verdict = self._judge(record)
-        if self._audit is not None:
-            self._count(verdict, record, found)
+        self.count(verdict, record, found)
         if verdict is None:
             return NOT_KEPT
         if len(content) > self._max:
@@ -173,19 +74,19 @@ class Assembler:
         found.stream(self._text(verdict, record, found)).add(nanos, content, beside)
         return KEPT
 
-    def _count(self, verdict: Failure | None, record: Record, found: Extract) -> None:
+    def count(self, verdict: Failure | None, record: Record, found: Extract) -> None:
         """Failed handshakes, shipped or not: what the rule does not keep is seen all the same."""
-        if verdict is TIMEOUT:
+        if verdict is TIMEOUT or self._audit is None:
             return
         failure = verdict if verdict or self._finds_all else classify(record)
-        if failure is not None and self._audit is not None:
+        if failure is not None:
             self._audit.count(failure, record, self._target, verdict is not None, found.failures)
 
     def _text(self, verdict: Failure, record: Record, found: Extract) -> str:
-        values = tuple(map(record.get, self._keys))
+        values = tuple(map(record.get, self.keys))
         raw = values if self._is_decided else (verdict, values)
         try:
-            known = self._texts.get(raw)
+            known = self.texts.get(raw)
         except TypeError:  # a value is a list or an object
             known = None
         if known is not None:
@@ -196,9 +97,9 @@ class Assembler:
             self._labels.overflowed.clear()
         # 1, 1.0 and true are one key and three texts; those that overflow are counted line by line.
         if OVERFLOW not in label_text and all(value is None or type(value) is str for value in values):
-            if len(self._texts) >= self.CACHED:
-                self._texts.clear()
-            self._texts[raw] = label_text
+            if len(self.texts) >= self.CACHED:
+                self.texts.clear()
+            self.texts[raw] = label_text
         return label_text
 
     def _beside(self, record: Record, verdict: Failure) -> tuple[tuple[str, str], ...]:

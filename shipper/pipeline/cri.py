@@ -15,6 +15,7 @@ from typing import NamedTuple
 SECOND = 1_000_000_000
 NANO_DIGITS = 9
 _Z = b"Z"[0]
+_UNITS = tuple(10 ** (NANO_DIGITS - digits) for digits in range(NANO_DIGITS + 1))  # nanoseconds of the last digit
 STREAMS = (b"stdout", b"stderr")
 PLAIN = b" stdout F "  # what stands between time and content of nearly every line
 
@@ -84,8 +85,8 @@ def parse_times(texts: Sequence[bytes]) -> list[int | None]:
     if second is None or begin[19:] != b".":
         return list(map(parse_time, texts))
     return [
-        second + int(digits)
-        if text[:20] == begin and len(text) == 30 and text[29] == _Z and (digits := text[20:29]).isdigit()
+        second + int(digits) * _UNITS[len(digits)]
+        if text[:20] == begin and text[-1] == _Z and (digits := text[20:-1]).isdigit() and len(digits) <= NANO_DIGITS
         else parse_time(text)
         for text in texts
     ]

@@ -10,21 +10,11 @@ from collections.abc import Iterator, Sequence
 from stringzilla import count
 
 from shipper.model import Block, Target
-from shipper.pipeline.assemble import (
-    KEPT,
-    MALFORMED,
-    NOT_JSON,
-    NOT_KEPT,
-    TEXT_FORMAT,
-    TOO_LONG,
-    UNCLEAR,
-    Assembler,
-    Extract,
-    Plan,
-    is_json,
-)
+from shipper.pipeline.assemble import Assembler, Plan, is_json
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line
+from shipper.pipeline.crowd import Crowd
+from shipper.pipeline.extract import MALFORMED, NOT_JSON, NOT_KEPT, TEXT_FORMAT, TOO_LONG, UNCLEAR, Extract
 from shipper.pipeline.keep import MTLS, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
@@ -61,6 +51,7 @@ class TargetPipeline:
     def __init__(self, plan: Plan, target: Target) -> None:
         self._scanner, self._keeps_text = plan.scanner, plan.rule is MTLS
         self._assembler = Assembler(plan, target)
+        self._crowd = Crowd(plan, self._assembler)
         self.joiner = Joiner(plan.max_line_size)
 
     def feed(self, block: Block, now: int) -> Extract:
@@ -73,7 +64,7 @@ class TargetPipeline:
         hits = self._scanner.scan(data)
         if hits.pieces or self.joiner:
             for line in self._join(block, found):
-                note(self._take(line.time, line.content, found, now), found)
+                found.note(self._take(line.time, line.content, found, now))
         else:
             self._take_candidates(data, lines_at(data, hits.ends), found, now)
         return found
@@ -83,7 +74,7 @@ class TargetPipeline:
         found = Extract()
         for line in self.joiner.flush():
             found.lines += 1
-            note(self._take(line.time, line.content, found, now), found)
+            found.note(self._take(line.time, line.content, found, now))
         return found
 
     # -- a block of whole lines: only candidates are looked at
@@ -96,7 +87,7 @@ class TargetPipeline:
             time, content = (parts.time, parts.content) if parts else (b"", line)
             return self._take(time, content, found, now)
 
-        outcomes = self._assembler.take_lines(candidates, found, take_odd)
+        outcomes = self._crowd.take(candidates, found, take_odd)
         kept, too_long, malformed, unclear = found.kept, *(outcomes[why] for why in (TOO_LONG, MALFORMED, UNCLEAR))
         lines, json, texts = _kinds(data)
         found.lines += lines
@@ -143,14 +134,6 @@ class TargetPipeline:
             return NOT_KEPT
         record = parse_text_line(content)
         return UNCLEAR if record is None else self._assembler.take(time, content, record, found, now)
-
-
-def note(outcome: str, found: Extract) -> None:
-    """Count a line by what became of it."""
-    if outcome == TOO_LONG:
-        found.dropped[outcome] += 1
-    elif outcome != KEPT:
-        found.filtered[outcome] += 1
 
 
 def _kinds(data: memoryview) -> tuple[int, int, int]:

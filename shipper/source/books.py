@@ -10,7 +10,7 @@ from prometheus_client import Counter as CounterMetric
 
 from shipper.metrics import Metrics
 from shipper.model import Target
-from shipper.pipeline.assemble import Extract
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.labels import OVERFLOW
 from shipper.source.notices import Notices
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from shipper.entries import Entries
 from shipper.model import Block, Target
-from shipper.pipeline.assemble import Extract
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.pipeline import TargetPipeline
 from shipper.source.books import TRUNCATED
 from shipper.source.files import Files

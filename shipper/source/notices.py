@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from shipper.pipeline.assemble import TEXT_FORMAT, TOO_LONG, Extract
+from shipper.pipeline.extract import TEXT_FORMAT, TOO_LONG, Extract
 
 log = logging.getLogger(__name__)
 

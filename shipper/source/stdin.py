@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from shipper.entries import Entries
 from shipper.model import Block, Target, Ticket
-from shipper.pipeline.assemble import Extract
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.books import Books
 from shipper.source.reader import BLOCK_BYTES

@@ -10,10 +10,11 @@ from reading import FILE, MAX_LINE, NAMES, NANOS, NOW, TARGET, block, cri, fed, 
 
 from lab.label_text import parse
 from shipper.model import Block, Kept, Target
+from shipper.pipeline.extract import TOO_LONG, Extract
 from shipper.pipeline.failure import UPSTREAM, Failure
 from shipper.pipeline.keep import MTLS, UT
 from shipper.pipeline.labels import OVERFLOW, Admission
-from shipper.pipeline.pipeline import TOO_LONG, Extract, Pipeline
+from shipper.pipeline.pipeline import Pipeline
 
 # The flag, exactly
 
