@@ -136,7 +136,7 @@ class Agent:
             knowing_pods = self._knowing_pods(reader.ask_again)
             async with knowing_pods, self._serving(lambda: reader.is_ready, describe):
                 if sender and self._client:
-                    reader.on_full = sender.hurry
+                    reader.on_full, reader.on_behind = sender.hurry, sender.expect_more
                     reader.gather = min(GATHER, self._client.batchwait)
                 gc.freeze()  # what is there now stays: no collection needs to look at it again
                 gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
@@ -190,6 +190,8 @@ class Agent:
                 log.error("gave up: nothing was settled for %.0f s, %d entries are pending (%s); the next run sends "
                           "them", sender.stuck_for, sender.pending, sender.failing or "held")  # fmt: skip
                 return UNDELIVERED
+            if reading.done() and sender:
+                sender.flush()
             await asyncio.sleep(0.02)
         reading.result()
         return UNDELIVERED if self._client and _total(self.metrics.entries_dropped) else FINE

@@ -3,7 +3,6 @@
 Knows HTTP, TLS and credentials; nothing of entries, streams, order or repetition.
 """
 
-import asyncio
 import base64
 import ssl
 import time
@@ -15,12 +14,14 @@ from typing import Self
 from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
+from prometheus_client import Histogram
 from yarl import URL
 
 from shipper import __version__
 from shipper.config import ClientConfig, TlsConfig
 from shipper.metrics import Metrics
 from shipper.sink.answer import Trouble, Unavailable, judge, seconds_to_wait
+from shipper.sink.deadlines import Deadlines
 from shipper.sink.refusal import TEXT_LIMIT
 from shipper.sink.watched import Watched
 
@@ -35,7 +36,9 @@ class Client:
     def __init__(self, config: ClientConfig, metrics: Metrics, *, wall: Callable[[], float] = time.time) -> None:
         self._url = URL(config.url)
         self._timeout = float(config.timeout)
+        self._deadlines = Deadlines(self._timeout)
         self._metrics = metrics
+        self._seconds: dict[int, Histogram] = {}  # by status: finding one by its labels costs more than an entry
         self._wall = wall
         self._headers = _headers(config)
         self._authorization = _authorization(config)
@@ -48,7 +51,7 @@ class Client:
             connector=aiohttp.TCPConnector(limit=0),  # the sender knows how many
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers={"Accept-Encoding"},
+            headers=self._headers,
             proxy=_proxy(self._url),
         )
         return self
@@ -57,6 +60,7 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._session is not None
+        self._deadlines.close()
         await self._session.close()
 
     async def push(self, body: bytes) -> Trouble | None:
@@ -66,39 +70,42 @@ class Client:
         """
         begun, status = time.monotonic(), 0
         try:
-            async with asyncio.timeout(self._timeout):
-                status, trouble = await self._exchange(body)
+            status, trouble = await self._deadlines.within(self._exchange(body))
         except TimeoutError:
             trouble = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
         except Exception as error:  # there is no end to what a network and its other side can do
             trouble = Unavailable("connection", f"{type(error).__name__}: {error}")
-        self._metrics.push_seconds.labels(status=str(status)).observe(time.monotonic() - begun)
+        self._took(status).observe(time.monotonic() - begun)
         if trouble is None:
             self._metrics.push_bytes.inc(len(body))
         return trouble
 
     async def _exchange(self, body: bytes) -> tuple[int, Trouble | None]:
         assert self._session is not None, "the client is not open"
-        headers = self._headers
-        if self._authorization:
-            headers = headers | {"Authorization": self._authorization.value()}
-        async with self._session.post(
+        response = await self._session.post(
             self._url,
             data=body,
-            headers=headers,
+            headers={"Authorization": self._authorization.value()} if self._authorization else None,
             ssl=self._tls.value() if self._tls else True,
             server_hostname=self._server_name,
             allow_redirects=False,
-        ) as response:
+        )
+        status = response.status
+        if status == HTTPStatus.NO_CONTENT:  # Loki's usual answer; the connection is given back already
+            return status, None
+        async with response:
             text = await _text(response)
             after = seconds_to_wait(response.headers.get("Retry-After", ""), self._wall())
-            return response.status, judge(response.status, text, after)
+            return status, judge(status, text, after)
+
+    def _took(self, status: int) -> Histogram:
+        if (seconds := self._seconds.get(status)) is None:
+            seconds = self._seconds[status] = self._metrics.push_seconds.labels(status=str(status))
+        return seconds
 
 
 async def _text(response: aiohttp.ClientResponse) -> str:
     """The answer's text, and of a long one its beginning; what is left closes the connection."""
-    if response.status == HTTPStatus.NO_CONTENT:
-        return ""
     read = bytearray()
     while len(read) < TEXT_LIMIT and (chunk := await response.content.read(TEXT_LIMIT - len(read))):
         read += chunk
@@ -107,7 +114,11 @@ async def _text(response: aiohttp.ClientResponse) -> str:
 
 def _headers(config: ClientConfig) -> dict[str, str]:
     """The agent's own headers, and the configured ones that do not override them."""
-    own = {"Content-Type": "application/x-protobuf", "User-Agent": f"mtls-shipper/{__version__}"}
+    own = {
+        "Content-Type": "application/x-protobuf",
+        "User-Agent": f"mtls-shipper/{__version__}",
+        "Accept-Encoding": "identity",  # to leave it out costs aiohttp more, each time
+    }
     if config.tenant_id:
         own["X-Scope-OrgID"] = config.tenant_id
     taken = {name.lower() for name in own}

@@ -35,6 +35,7 @@ class Destination:
         self._config = config
         self._clock = clock
         self._epoch = 0
+        self._ordinary = Attempt(0, probes=False)  # of this epoch
         self._trouble: Trouble | None = None
         self._failing_since = 0.0
         self._probing = False
@@ -57,8 +58,10 @@ class Destination:
 
     def begin(self) -> Attempt:
         """A push begins; one of the methods below tells how it ended."""
-        self._probing = self._trouble is not None
-        return Attempt(self._epoch, self._probing)
+        if self._trouble is None:
+            return self._ordinary
+        self._probing = True
+        return Attempt(self._epoch, probes=True)
 
     def works(self, attempt: Attempt, *, stored: bool) -> None:
         """It answered as Loki does, even if it refused entries or made a stream wait."""
@@ -103,6 +106,7 @@ class Destination:
         if self._told:
             log.info("Loki takes pushes again, after %.1f s", self._clock() - self._failing_since)
         self._epoch += 1
+        self._ordinary = Attempt(self._epoch, probes=False)
         self._trouble, self._waits, self._not_before = None, None, 0.0
 
     def _tell(self, trouble: Trouble) -> None:

@@ -5,6 +5,7 @@ A stream costs something only while it has a turn coming. Knows nothing of why a
 
 import heapq
 from itertools import count
+from math import inf
 
 from shipper.sink.stream import Stream
 
@@ -20,17 +21,21 @@ class Schedule:
         self._numbers = count()
         self._current: dict[Stream, int] = {}  # turns with another number are void
 
-    def __contains__(self, stream: Stream) -> bool:
-        return stream in self._current
+    def __bool__(self) -> bool:
+        return bool(self._current)
 
-    def add(self, stream: Stream, due: float) -> None:
+    def add(self, stream: Stream, due: float, now: float) -> None:
         """Give the stream a turn at `due`, in place of the one it may have."""
         number = self._current[stream] = next(self._numbers)
-        heapq.heappush(self._later, (due, number, stream))
+        if due <= now:
+            heapq.heappush(self._due, (stream.since, number, stream))
+        else:
+            heapq.heappush(self._later, (due, number, stream))
 
     def pop(self, now: float) -> Stream | None:
         """The stream whose turn it is, if any; it has no turn then."""
-        self._move(now)
+        if self._later:
+            self._move(now)
         while self._due:
             _, number, stream = heapq.heappop(self._due)
             if self._current.get(stream) == number:
@@ -38,12 +43,16 @@ class Schedule:
                 return stream
         return None
 
-    def next_due(self, now: float) -> float | None:
-        """When there will be a turn: `now` or later; None when none is coming."""
-        self._move(now)
-        if self._due:
-            return now
-        return self._later[0][0] if self._later else None
+    def due(self, now: float) -> int:
+        """How many turns there are now; those that are void may be counted too."""
+        if self._later:
+            self._move(now)
+        return len(self._due)
+
+    @property
+    def next_due(self) -> float:
+        """When the first of the turns will be that were not due when it was asked last; infinite: there is none."""
+        return self._later[0][0] if self._later else inf
 
     def _move(self, now: float) -> None:
         """Sort what has become due by age, and forget what is void."""
@@ -51,9 +60,7 @@ class Schedule:
             due, number, stream = self._later[0]
             valid = self._current.get(stream) == number
             if valid and due > now:
-                break
+                return
             heapq.heappop(self._later)
             if valid:
                 heapq.heappush(self._due, (stream.since, number, stream))
-        while self._due and self._current.get(self._due[0][2]) != self._due[0][1]:
-            heapq.heappop(self._due)

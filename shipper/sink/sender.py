@@ -7,21 +7,25 @@ settled entries go back through a callable.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from math import inf
 
 from shipper.config import ClientConfig
 from shipper.entries import Entries
 from shipper.metrics import Metrics
+from shipper.sink.alarm import Alarm
 from shipper.sink.answer import Trouble
 from shipper.sink.batch import Batch
+from shipper.sink.company import Company
 from shipper.sink.destination import Attempt, Destination, RequestSize
 from shipper.sink.outcome import PATIENCE, Outcome
 from shipper.sink.queue import HARD_LIMIT
 from shipper.sink.schedule import Schedule
 from shipper.sink.settlement import Keep, OnSettled, Settlement
 from shipper.sink.stream import Stream
+from shipper.sink.workers import Workers
 
-LINGER = 0.1  # seconds a stream's first entry waits for company: a push costs as much as a hundred entries
-
+Turn = tuple[Stream, Batch, Attempt]
 Push = Callable[[bytes], Awaitable[Trouble | None]]
 
 
@@ -52,11 +56,10 @@ class Sender:
         """
         self._push = push
         self._before_push = before_push
-        self._metrics = metrics
         self._clock = clock
         self._wall = wall
-        self._linger = min(LINGER, float(config.batchwait))
-        self._most = int(config.max_in_flight)
+        self._company = Company(float(config.batchwait))
+        self._is_awaited = False  # by who cannot put more before something is settled
         self._settlement = Settlement(metrics, on_settled, keep, clock)
         self._destination = Destination(config.backoff_config, clock)
         self._size = RequestSize(min(int(config.batchsize), HARD_LIMIT), clock)
@@ -64,10 +67,10 @@ class Sender:
             config.backoff_config, metrics, self._settlement, self._destination, self._size, clock, patience
         )
         self._streams: dict[str, Stream] = {}
+        metrics.streams.set_function(lambda: len(self._streams))
         self._schedule = Schedule()
-        self._requests: set[asyncio.Task[None]] = set()
-        self._in_flight = 0
-        self._wake = asyncio.Event()  # something may have to be sent
+        self._workers = Workers(int(config.max_in_flight), self._next, self._send)
+        self._alarm = Alarm(self._look)
         self._answered = asyncio.Event()  # something was answered
         self._stopped = asyncio.Event()
         self._running = False
@@ -79,21 +82,37 @@ class Sender:
         stream = self._streams.get(entries.labels)
         if stream is None:
             stream = self._streams[entries.labels] = Stream(entries.labels)
-            self._metrics.streams.set(len(self._streams))
         now = self._clock()
         first = not stream.queue
         stream.queue.put(entries, now)
-        self._settlement.opened(len(entries))
+        self._settlement.opened(len(entries), now)
+        self._is_awaited = False
         if first:
-            stream.ready_at = now + self._linger
-            self._plan(stream)
+            self._company.first_came(stream, now)
+            self._plan(stream, now)
         if stream.queue.size >= self._size.limit:
-            self._hurry(stream)
+            self._release(stream, now)
+
+    def expect_more(self, more: bool) -> None:
+        """While more is about to come than can go at once, entries wait longer for company, as they are old anyway.
+
+        Then what has waited as long as usual goes at once.
+        """
+        if self._company.expect_more(more):
+            self._wait_anew()
 
     def hurry(self) -> None:
-        """Wait for no more company: nothing more comes before something is settled."""
-        for stream in self._streams.values():
-            self._hurry(stream)
+        """Nothing more can be put before something is settled: the fullest streams go, as many as can at once.
+
+        The others wait for company as long as they would have, and no longer: nobody is passed over for ever.
+        """
+        self._is_awaited = True
+        self._release_fullest(self._workers.free)
+
+    def flush(self) -> None:
+        """Nothing more is put: nobody waits for company."""
+        self._company.end()
+        self._wait_anew()
 
     async def drained(self) -> None:
         """Wait until everything that was put is settled."""
@@ -121,15 +140,14 @@ class Sender:
         """Send what is put, until closed. Raises what goes wrong within; troubles of the network do not."""
         self._running = True
         try:
-            async with asyncio.TaskGroup() as requests:
-                while not self._stopped.is_set():
-                    self._wake.clear()
-                    self._start(requests)
-                    await self._wait()
-                for request in self._requests:
-                    request.cancel()
+            async with asyncio.TaskGroup() as group:
+                self._workers.start(group)
+                self._look()
+                await self._stopped.wait()
+                self._workers.stop()
         finally:
             self._running = False
+            self._alarm.off()
             self._answered.set()
 
     async def close(self, within: float) -> None:
@@ -138,18 +156,14 @@ class Sender:
         What is not settled by then is left so.
         """
         await asyncio.sleep(0)  # a `run` that was only just made a task begins first
-        self._linger = 0.0
-        self.hurry()
+        self.flush()
         deadline = self._clock() + within
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while self._running and self.pending and not self._hopeless(deadline):
                     self._answered.clear()
                     await self._answered.wait()
-        except TimeoutError:
-            pass
         self._stopped.set()
-        self._wake.set()
         while self._running:
             self._answered.clear()
             await self._answered.wait()
@@ -158,67 +172,78 @@ class Sender:
         """Nothing will be answered in time: Loki takes nothing, or what is left is held for longer."""
         if self._destination.failing:
             return True
-        return not self._in_flight and all(stream.due > deadline for stream in self._streams.values())
+        return self._workers.are_idle and all(stream.due > deadline for stream in self._streams.values())
 
     # whose turn it is
 
-    def _plan(self, stream: Stream) -> None:
+    def _plan(self, stream: Stream, now: float) -> None:
         """Give the stream its next turn; one with a request under way has it after the answer."""
         if not stream.busy:
-            self._schedule.add(stream, stream.due)
-            self._wake.set()
+            self._schedule.add(stream, stream.due, now)
+            self._rouse(now)
 
-    def _hurry(self, stream: Stream) -> None:
-        """What is queued waits for nothing any more, except an answer or a back-off."""
-        if stream.queue and stream.ready_at > 0.0:
+    def _release(self, stream: Stream, now: float) -> None:
+        """What is queued waits for no company any more, only for an answer or a back-off."""
+        if stream.ready_at > 0.0:
             stream.ready_at = 0.0
-            self._plan(stream)
+            self._plan(stream, now)
 
-    def _start(self, requests: asyncio.TaskGroup) -> None:
-        """Begin all pushes that may begin now."""
+    def _release_fullest(self, free: int) -> None:
+        """So many could be under way, those included whose turn it is already."""
         now = self._clock()
-        while self._in_flight < self._most and self._destination.opens_at <= now:
-            stream = self._schedule.pop(now)
-            if stream is None:
-                return
-            stream.busy = True
-            self._in_flight += 1
-            batch = stream.next(now, self._size.limit, self._outcome.newest.of(stream.labels), self._wall())
-            request = requests.create_task(self._send(stream, batch, self._destination.begin()))
-            self._requests.add(request)
-            request.add_done_callback(self._requests.discard)
+        if (some := free - self._schedule.due(now)) > 0:
+            for stream in self._company.fullest(self._streams.values(), some, now):
+                self._release(stream, now)
 
-    async def _wait(self) -> None:
-        """Until something changes, or a turn comes."""
+    def _wait_anew(self) -> None:
+        """What is queued waits for company as long as it should by now."""
         now = self._clock()
-        due = self._schedule.next_due(now)
-        if due is None or self._in_flight >= self._most:
-            await self._wake.wait()
-            return
-        wait = max(due, self._destination.opens_at) - now
-        try:
-            async with asyncio.timeout(wait if wait < 86_400 else None):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
+        for stream in self._company.changed(self._streams.values(), now):
+            self._plan(stream, now)
+
+    def _look(self) -> None:
+        self._rouse(self._clock())
+
+    def _rouse(self, now: float) -> None:
+        """See that whoever's turn it is has it, and that the next turn is not missed."""
+        opens_at, due, at = self._destination.opens_at, self._schedule.due(now), self._schedule.next_due
+        if due and opens_at <= now:
+            self._workers.rouse(due)
+        elif due:
+            at = opens_at
+        if (at := max(at, opens_at)) < inf:
+            self._alarm.set(at, now)
+
+    def _next(self) -> Turn | None:
+        """The next push that may begin now."""
+        now = self._clock()
+        stream = self._schedule.pop(now) if self._destination.opens_at <= now else None
+        attempt = self._destination.begin() if stream is not None else None
+        if self._schedule:
+            self._rouse(now)  # for the others
+        if stream is None or attempt is None:
+            return None
+        stream.busy = True
+        batch = stream.next(now, self._size.limit, self._outcome.newest.of(stream.labels), self._wall())
+        return stream, batch, attempt
 
     # one push
 
-    async def _send(self, stream: Stream, batch: Batch, attempt: Attempt) -> None:
+    async def _send(self, turn: Turn) -> None:
+        stream, batch, attempt = turn
         await self._before_push()
         trouble = await self._push(batch.encoded())
         self._outcome.apply(stream, batch, trouble, attempt)
         self._after(stream)
+        if trouble is not None and self._is_awaited:  # it may have freed nothing: then another must
+            self._release_fullest(1 + self._workers.free)
 
     def _after(self, stream: Stream) -> None:
-        """The stream's next turn, at once when something came meanwhile; it is forgotten when nothing did."""
-        self._in_flight -= 1
+        """The stream's next turn: at once when something came meanwhile. It is forgotten when nothing did."""
         stream.busy = False
-        stream.ready_at = 0.0
         if stream.pending:
-            self._plan(stream)
+            self._company.was_answered(stream, self._size.limit)
+            self._schedule.add(stream, stream.due, self._clock())  # who was answered looks for work next
         else:
             del self._streams[stream.labels]
-            self._metrics.streams.set(len(self._streams))
-        self._wake.set()
         self._answered.set()

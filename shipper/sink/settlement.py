@@ -36,14 +36,14 @@ class Settlement:
         self._drained = asyncio.Event()
         self._drained.set()
         self.pending = 0  # entries
+        metrics.entries_pending.set_function(lambda: self.pending)  # asked for seldom, changed all the time
 
-    def opened(self, entries: int) -> None:
+    def opened(self, entries: int, now: float) -> None:
         """Entries are on their way from now on."""
         if not self.pending:
-            self._moved_at = self._clock()
+            self._moved_at = now
             self._drained.clear()
         self.pending += entries
-        self._metrics.entries_pending.inc(entries)
 
     def stored(self, batch: Batch) -> None:
         """Loki has all of it."""
@@ -64,11 +64,14 @@ class Settlement:
     def _settle(self, batch: Batch, refused: Mapping[int, str]) -> None:
         total = len(batch)
         self._metrics.entries_sent.inc(total - len(refused))
-        self._metrics.entries_pending.dec(total)
         self.pending -= total
         self._moved_at = self._clock()
         if not self.pending:
             self._drained.set()
+        if not refused:
+            for part in batch.parts:
+                self._on_settled(part, 0)
+            return
         for part, dropped in batch.shares(refused):
             self._on_settled(part, dropped)
 

@@ -40,9 +40,15 @@ class Stream:
     @property
     def due(self) -> float:
         """When its next turn may be."""
+        if not self._suspects:
+            return self.not_before if self._again else max(self.not_before, self.ready_at)
         line = (0.0,) if self._again else (self.ready_at,) if self.queue else ()
         suspects = (batch.suspicion.due for batch in self._suspects if batch.suspicion)
         return max(self.not_before, min(chain(line, suspects)))
+
+    def waits_for_company(self, now: float) -> bool:
+        """Whether it could go, and only waits for more entries."""
+        return self.ready_at > now >= self.not_before and not self.busy and bool(self.queue) and not self._again
 
     def next(self, now: float, limit: int, newest_sent: int | None, wall: int) -> Batch:
         """Take the batch whose turn it is.

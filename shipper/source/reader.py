@@ -66,6 +66,7 @@ class Reader:
         self.gather = GATHER
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
         self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
+        self.on_behind: Callable[[bool], None] = lambda _behind: None  # there is, or is not, more to read at once
 
     # -- life
 
@@ -128,10 +129,13 @@ class Reader:
             self._roster.note_changes()
             await self._turns(once)
             if once and not self._ready and not self.paused and not self._is_awaited:
+                self.on_behind(False)
                 return
             if not self._stopping and not self._ready:
-                if self.paused:
+                if self.paused:  # so there is more to read
                     self.on_full()
+                else:
+                    self.on_behind(False)
                 await self._sleep(next_tick if self._waiting or self._roster.has_unwatched else next_scan)
 
     @property
@@ -197,6 +201,7 @@ class Reader:
                 if self._ready:
                     await asyncio.sleep(0)  # the rest of the process lives too
             if self._ready:
+                self.on_behind(True)
                 self._roster.note_changes()
 
     async def _turn(self, follower: Follower) -> None:

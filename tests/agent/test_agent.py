@@ -1,5 +1,6 @@
 """From the log file to Loki and back into the positions."""
 
+import asyncio
 import json
 import time
 from collections import Counter
@@ -9,6 +10,7 @@ from lab.containerd import cri_line, rfc3339nano
 from lab.lines import healthy, timed_out
 from lab.mesh import mesh
 from shipper.agent import FINE, UNDELIVERED, Agent, Options
+from shipper.sink import company
 
 
 def ledger(agent) -> dict[str, int]:
@@ -108,6 +110,15 @@ async def test_once_gives_up_on_a_loki_that_is_away_and_the_next_run_delivers(no
     assert (code, ledger(agent)["pending"]) == (UNDELIVERED, 1)
     await node.loki.listen()
     code, _ = await node.once()
+    assert code == FINE
+    assert len(node.loki.stored()) == 1
+
+
+async def test_once_does_not_wait_for_company_that_cannot_come(node, pod, monkeypatch):
+    monkeypatch.setattr(company, "LINGER", 3600.0)
+    pod().write(timed_out(1))
+    client = f'[{{url: "{node.loki.url}", batchwait: 1h}}]'
+    code, _ = await asyncio.wait_for(node.once(node.config(clients=client)), 20)
     assert code == FINE
     assert len(node.loki.stored()) == 1
 

@@ -29,6 +29,28 @@ class Received:
     headers: Any
 
 
+class Clock:
+    """Stands still until a test moves it; the event loop's timers go by it too."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def pass_by(self, seconds: float = 0.0) -> None:
+        """What is to be done now is done, so much time passes, and then what is to be done by then."""
+        for passed in (0.0, seconds):
+            self.now += passed
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+    def timers(self) -> int:
+        """How many timers the event loop holds that have not been cancelled."""
+        scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
+        return sum(not handle.cancelled() for handle in scheduled)
+
+
 Reply = Callable[[Received], web.StreamResponse | Awaitable[web.StreamResponse]]
 
 
@@ -124,3 +146,10 @@ def settings(loki: Loki) -> Callable[..., ClientConfig]:
         return ClientConfig(**{"url": loki.url, "batchwait": Seconds(0), "backoff_config": quick} | changes)
 
     return make
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
+    return clock

@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import re
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +89,31 @@ async def test_an_answer_is_translated(push: Any, loki: Any) -> None:
     trouble = await push()
     assert isinstance(trouble, TenantLimited)
     assert trouble.retry_after == 7
+
+
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 204 X\r\n\r\n", b"HTTP/1.1 429 X\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nslow"]
+)
+async def test_one_connection_serves_push_after_push(push: Any, answer: bytes) -> None:
+    connections, gone = 0, asyncio.Event()
+
+    async def handle(request: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        with suppress(asyncio.IncompleteReadError):  # the client has gone
+            while True:
+                length = re.search(rb"(?i)content-length: (\d+)", await request.readuntil(b"\r\n\r\n"))
+                await request.readexactly(int(length[1]) if length else 0)
+                writer.write(answer)
+        writer.close()
+        gone.set()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        await push(times=5, url=f"http://127.0.0.1:{port}/loki/api/v1/push")
+        await gone.wait()
+    assert connections == 1
 
 
 async def test_redirects_are_not_followed(push: Any, loki: Any) -> None:

@@ -146,7 +146,7 @@ async def test_entries_wait_for_company(start: Any, loki: Any) -> None:
 
 async def test_a_full_batch_waits_for_nothing(start: Any, loki: Any) -> None:
     async with start(batchwait=Seconds(3600), batchsize=1024) as agent:
-        agent.sender._linger = 3600.0
+        agent.sender._company._usual = 3600.0
         agent.put("a" * 600)
         await asyncio.sleep(0)
         agent.put("b" * 600)
@@ -174,7 +174,7 @@ async def test_what_came_during_a_request_waits_for_no_company(start: Any, loki:
     async with start(batchwait=Seconds(1)) as agent:
         agent.put("a")
         await loki.pushes(1)
-        agent.sender._linger = 3600.0
+        agent.sender._company._usual = 3600.0
         agent.put("b")
         gate.set()
         await agent.sender.drained()

@@ -353,11 +353,38 @@ async def test_once_reads_all_there_is_and_ends(reading, log, kept, tmp_path):
     log.write(kept(5))
     with LogWriter(tmp_path, pod="other-0") as other:
         other.write(kept(6))
-    once = reading()
+    once, told = reading(), []
+    once.reader.on_behind = told.append
     async with asyncio.timeout(20):
         await once.reader.run(once=True)
+    assert told[-1] is False, "nothing more comes"
     assert sorted(once.lines) == [kept(number) for number in range(1, 7)]
     assert handles.open_count() == 0
+
+
+async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_once(
+    reading, log, kept, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reader_module, "TURN", 0.0)  # one block
+    told = []
+    running = reading(settles=False, in_flight=MIB)
+    running.reader.on_behind, running.reader.on_full = told.append, lambda: told.append("full")
+    with LogWriter(tmp_path, pod="other-0") as other:
+        other.write(kept(-1))
+    log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(200)))
+    async with running.running():
+        await running.soon(lambda: "full" in told)
+        assert True in told
+        assert told[told.index(True) :].count(False) == 0, "a file that must wait for answers is no end of it"
+        running.settles = True
+        running.settle()
+        await running.until_read(*(kept(number, 4000) for number in range(200)))
+        await running.soon(lambda: told[-1] is False)
+        told.clear()
+        log.write(kept(200))
+        await running.until_read(kept(200))
+        await running.soon(lambda: told)
+        assert set(told) == {False}, "one look is no backlog"
 
 
 async def test_once_waits_for_answers_when_the_budget_is_used_up(reading, tmp_path, kept):
