@@ -7,7 +7,6 @@ many lines as one JSON array (7 % faster to parse, and the copy that joins them 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from itertools import repeat
 from operator import itemgetter
 from typing import Final, NamedTuple
 
@@ -60,16 +59,20 @@ class Crowd:
     def _keep(
         self, lines: Sequence[bytes], known: "Known", found: Extract, take_odd: Odd, outcomes: Counter[str]
     ) -> None:
-        failures: Iterable[tuple[Failure | None, Record]] = known.failures or repeat((None, {}), len(lines))
-        for line, labels, nanos, content, failure in zip(
-            lines, known.labels, known.times, known.contents, failures, strict=True
-        ):
+        into: dict[str, tuple[Callable[[int], None], Callable[[bytes], None]]] = {}
+        for line, labels, nanos, content in zip(lines, known.labels, known.times, known.contents, strict=True):
             if labels is None or nanos is None:
                 outcomes[take_odd(line)] += 1
                 continue
-            found.stream(labels).add(nanos, content)
-            if known.failures:
-                self._assembler.count(*failure, found)
+            if labels not in into:
+                kept = found.stream(labels)
+                into[labels] = kept.times.append, kept.lines.append
+            add_time, add_line = into[labels]
+            add_time(nanos)
+            add_line(content)
+        for labels, nanos, (failure, record) in zip(known.labels, known.times, known.failures, strict=False):
+            if labels is not None and nanos is not None:
+                self._assembler.count(failure, record, found)
 
     def _look_up(self, lines: Sequence[bytes]) -> "Known | None":
         """What is known of these lines; None where any of them is not as containerd and Envoy write them."""
