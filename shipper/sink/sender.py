@@ -6,7 +6,7 @@ settled entries go back through a callable.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from shipper.config import ClientConfig
 from shipper.metrics import Metrics
@@ -25,7 +25,7 @@ LINGER = 0.1  # seconds a stream's first entry waits for company: a push costs a
 Push = Callable[[bytes], Awaitable[Trouble | None]]
 
 
-async def nothing_to_save() -> None:
+async def nothing_to_save(_parts: Sequence[Entries]) -> None:
     """For pushes whose labels depend on no state."""
 
 
@@ -39,7 +39,7 @@ class Sender:
         metrics: Metrics,
         *,
         on_settled: OnSettled,
-        before_push: Callable[[], Awaitable[None]] = nothing_to_save,
+        before_push: Callable[[Sequence[Entries]], Awaitable[None]] = nothing_to_save,
         keep: Keep | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
@@ -207,7 +207,7 @@ class Sender:
     # one push
 
     async def _send(self, stream: Stream, batch: Batch, attempt: Attempt) -> None:
-        await self._before_push()
+        await self._before_push(batch.parts)
         trouble = await self._push(batch.encoded())
         self._outcome.apply(stream, batch, trouble, attempt)
         self._after(stream)

@@ -11,7 +11,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -49,10 +49,19 @@ class SavedTarget(msgspec.Struct, frozen=True):
     streams: list[dict[str, str]] = []
     files: list[SavedFile] = []
 
+    def encoded(self) -> msgspec.Raw:
+        """As it stands in the file: so that a save has to encode only what has changed."""
+        return msgspec.Raw(msgspec.json.encode(self))
+
 
 class _Saved(msgspec.Struct, frozen=True):
     version: int
     targets: dict[str, SavedTarget]
+
+
+class _Encoded(msgspec.Struct, frozen=True):
+    version: int
+    targets: Mapping[str, msgspec.Raw]
 
 
 class Positioned(Protocol):
@@ -102,7 +111,7 @@ class Positions:
 
     def __init__(self, path: Path, metrics: Metrics, *, read_only: bool = False) -> None:
         self._path, self._metrics, self._read_only = path, metrics, read_only
-        self.snapshot: Callable[[], dict[str, SavedTarget]] = dict
+        self.snapshot: Callable[[], Mapping[str, msgspec.Raw]] = dict  # each target, encoded
         self._saving = asyncio.Lock()
         self._writing = threading.Lock()  # a save that was cancelled is still written to its end
         self._complained = False
@@ -131,7 +140,7 @@ class Positions:
         if self._read_only:
             return True
         async with self._saving:
-            text = msgspec.json.encode(_Saved(VERSION, self.snapshot()))
+            text = msgspec.json.encode(_Encoded(VERSION, self.snapshot()))
             try:
                 await asyncio.to_thread(self._write, text)
             except OSError as error:

@@ -9,9 +9,11 @@ import asyncio
 import logging
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
+
+import msgspec
 
 from shipper.config import LimitsConfig
 from shipper.model import Entries
@@ -72,8 +74,8 @@ class Reader:
         """Take up what an earlier process left."""
         self._roster.restore(saved)
 
-    def snapshot(self) -> dict[str, SavedTarget]:
-        """What a restart needs to know."""
+    def snapshot(self) -> Mapping[str, msgspec.Raw]:
+        """What a restart needs to know, by target, encoded."""
         return self._roster.snapshot()
 
     @property
@@ -210,6 +212,7 @@ class Reader:
             return
         if follower.files.must_list:
             self._list(follower, now)
+            self._roster.touch(follower)
         if follower in self._roster.unnamed and not self._roster.name(follower):  # its files are held meanwhile
             self._ready.pop(follower, None)
             self._waiting.add(follower)
@@ -220,6 +223,7 @@ class Reader:
             del self._ready[follower]
             return
         portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, time.time_ns())
+        self._roster.touch(follower)  # after it: while it waited for the disk, a save may have been made
         if portion is not None:
             self._take(follower, portion)
         if not (follower.files.has_work if portion is not None else follower.files.must_list):
@@ -271,6 +275,7 @@ class Reader:
             self._admission.changed = False
             self._roster.state += 1
         for entries in portion.entries:
+            entries.ticket.state = self._roster.state
             self.pending_memory += entries.memory
             self._put(entries)
         if not portion.entries:
@@ -310,6 +315,7 @@ class Reader:
         assert isinstance(follower, Follower)
         self.pending_memory -= part.memory
         if follower.settle(part, dropped):
+            self._roster.touch(follower)
             self.on_progress(True)
         if self.paused:
             self._ready.update(dict.fromkeys(self.paused))

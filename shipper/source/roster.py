@@ -3,9 +3,11 @@
 Decides that something has happened to a log, not what is done about it: whoever reads is told by a callable.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain
 from pathlib import Path
+
+import msgspec
 
 from shipper.model import Target
 from shipper.pipeline.pipeline import Pipeline
@@ -37,6 +39,8 @@ class Roster:
         self._pipeline, self._describe, self._look_back = pipeline, describe, look_back
         self._books, self._on_change = books, on_change
         self._saved: dict[str, SavedTarget] = {}
+        self._encoded: dict[str, msgspec.Raw] = {}  # what a restart needs to know, by target
+        self._touched: set[Follower] = set()  # since they were encoded
         self._in: dict[Path, list[Follower]] = {}
         self._unwatched: set[Path] = set()
         self.followers: dict[str, Follower] = {}
@@ -48,13 +52,22 @@ class Roster:
         """Take up what an earlier process left."""
         self._saved = dict(saved)
         for key, target in saved.items():
+            self._encoded[key] = target.encoded()
             self._pipeline.admission.restore(key, target.streams)
 
-    def snapshot(self) -> dict[str, SavedTarget]:
-        """What a restart needs to know."""
+    def touch(self, follower: Follower) -> None:
+        """What a restart needs to know of it may have changed."""
+        if follower not in self.unnamed:
+            self._touched.add(follower)
+
+    def snapshot(self) -> Mapping[str, msgspec.Raw]:
+        """What a restart needs to know, encoded; made anew where something was touched, else as it was."""
         admission = self._pipeline.admission
-        named = ((key, one) for key, one in self.followers.items() if one not in self.unnamed)
-        return {key: follower.saved(admission.state(key)) for key, follower in named} | self._saved
+        for follower in self._touched:
+            key = follower.target.key
+            self._encoded[key] = follower.saved(admission.state(key)).encoded()
+        self._touched.clear()
+        return self._encoded
 
     def close(self) -> None:
         """Give all descriptors back."""
@@ -80,6 +93,7 @@ class Roster:
         for key, target in self._saved.items():
             if key not in self.followers:
                 self._pipeline.admission.release(key)
+                del self._encoded[key]
                 self._books.enter_gone(key, sum(file.unread for file in target.files))
         self._saved.clear()  # what is left are targets that are gone
         self.is_scanned = True
@@ -143,6 +157,8 @@ class Roster:
         follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
         if named is None:
             self.unnamed[follower] = found
+            self._encoded.pop(found.key, None)
+        self.touch(follower)
         self.followers[found.key] = follower
         self._in.setdefault(found.directory, []).append(follower)
         self.state += 1
@@ -155,12 +171,15 @@ class Roster:
             return False
         follower.rename(target, self._pipeline.open(target))
         del self.unnamed[follower]
+        self.touch(follower)
         self.state += 1
         return True
 
     def drop(self, follower: Follower) -> None:
         """The log is gone, and all of it is settled."""
         del self.followers[follower.target.key]
+        self._touched.discard(follower)
+        self._encoded.pop(follower.target.key, None)
         self._in[follower.directory].remove(follower)
         if not self._in[follower.directory]:
             del self._in[follower.directory]
