@@ -35,7 +35,7 @@ from shipper.source.look_back import LookBack
 from shipper.source.pod_metadata import fields_from
 from shipper.source.pods import Pods
 from shipper.source.positions import Positions, SavedTarget
-from shipper.source.reader import GATHER, Reader
+from shipper.source.reader import Reader
 from shipper.source.saver import Saver
 from shipper.source.stdin import StdinReader
 from shipper.source.targets import Found, Targets
@@ -136,7 +136,7 @@ class Agent:
             async with knowing_pods, self._serving(lambda: reader.is_ready, describe):
                 if sender and self._client:
                     reader.on_full = sender.hurry
-                    reader.gather = min(GATHER, self._client.batchwait)
+                    reader.wake.wait_at_most(self._client.batchwait)
                 gc.freeze()  # what is there now stays: no collection needs to look at it again
                 gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
                 reading = reader.run(once=self._options.once)

@@ -26,7 +26,7 @@ from shipper.source.names import list_logs
 from shipper.source.positions import SavedTarget
 from shipper.source.roster import Describe, Roster
 from shipper.source.targets import Targets, is_directory
-from shipper.source.watch import Watcher
+from shipper.source.wake import Wake
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ BLOCK_BYTES: Final = 1 << 20  # of one turn
 LEAST_BYTES: Final = 1 << 16  # less is not worth a turn
 SHARE: Final = 7  # of 7 parts that are free each takes one: the first an eighth of all, and something always is left
 RESCAN: Final = 30.0  # seconds between looks at everything, the net below inotify
-GATHER: Final = 0.15  # seconds from the first change to a look, in which others come: a wake-up costs more than a line
+BREATH: Final = 0.001  # seconds of turns in a row, after which the rest of the process lives too
 TICK: Final = 1.0  # seconds between looks at what waits for time to pass, or has no watch
 SPARE_FILES: Final = 64  # descriptors for everything that is no log
 
@@ -61,10 +61,9 @@ class Reader:
         self._idle: dict[Follower, None] = {}  # hold files open and have nothing to read, the longest first
         self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
         self.pending_memory = 0
-        self._wake = asyncio.Event()
-        self._only_wrote = False  # nothing else has happened since it was slept
+        self.wake = Wake(self._roster.watcher, self._roster.writes)
+        self._is_busy = False  # something was written since it slept
         self._stopping = False
-        self.gather = GATHER
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
         self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
 
@@ -98,14 +97,13 @@ class Reader:
         try:
             await self._run(once)
         finally:
-            self._listen(self._roster.watcher, None)
-            self._listen(self._roster.writes, None)
+            self.wake.close()
             self._roster.close()
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
         self._ready.update(dict.fromkeys(self._roster.unnamed))
-        self._rouse()
+        self.wake.rouse()
 
     def _is_ready_now(self, follower: Follower) -> None:
         self._ready[follower] = None
@@ -113,7 +111,7 @@ class Reader:
     def stop(self) -> None:
         """Read no more."""
         self._stopping = True
-        self._rouse()
+        self.wake.rouse()
 
     async def _run(self, once: bool) -> None:
         next_scan = next_tick = 0.0
@@ -125,57 +123,21 @@ class Reader:
             if now >= next_tick:
                 self._tick()
                 next_tick = now + TICK
-            self._wake.clear()
-            self._roster.note_changes()
+            self.wake.clear()
+            self._is_busy = self._roster.note_changes()
             await self._turns(once)
             if once and not self._ready and not self.paused and not self._is_awaited:
                 return
             if not self._stopping and not self._ready:
                 if self.paused:
                     self.on_full()
-                await self._sleep(next_tick if self._waiting or self._roster.has_unwatched else next_scan)
+                until = next_tick if self._waiting or self._roster.has_unwatched else next_scan
+                await self.wake.sleep(until, is_busy=self._is_busy)
 
     @property
     def _is_awaited(self) -> bool:
         """Whether time will bring something to read, though nothing more is written."""
         return bool(self._roster.unnamed) or any(one.files.must_list for one in self._waiting)
-
-    async def _sleep(self, until: float) -> None:
-        """Until it is time, or something has happened; if that was only a write, a moment more, for others to come."""
-        self._only_wrote = False
-        self._listen(self._roster.watcher, self._notice)
-        self._listen(self._roster.writes, self._notice_write)
-        await self._wait(until)
-        if self._only_wrote and self.gather:
-            self._wake.clear()
-            await self._wait(time.monotonic() + self.gather)
-
-    async def _wait(self, until: float) -> None:
-        try:
-            async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
-    def _listen(self, watcher: Watcher, notice: Callable[[], None] | None) -> None:
-        """Call this with the next event. One that is known and not yet looked at must not do so again."""
-        if (fd := watcher.fileno()) is not None:
-            loop = asyncio.get_running_loop()
-            _ = loop.add_reader(fd, notice) if notice else loop.remove_reader(fd)
-
-    def _notice(self) -> None:
-        self._listen(self._roster.watcher, None)
-        self._rouse()
-
-    def _notice_write(self) -> None:
-        self._listen(self._roster.writes, None)
-        self._only_wrote = not self._wake.is_set()
-        self._wake.set()
-
-    def _rouse(self) -> None:
-        """There is something that cannot wait."""
-        self._only_wrote = False
-        self._wake.set()
 
     # -- turns
 
@@ -188,6 +150,7 @@ class Reader:
 
     async def _turns(self, once: bool) -> None:
         """A turn for each that has something to read, until none has."""
+        breathed = time.monotonic()
         while self._ready and not self._stopping:
             for follower in list(self._ready):
                 if self._stopping:
@@ -195,10 +158,11 @@ class Reader:
                 follower.is_draining = once
                 await self._turn(follower)
                 self._books.enter_troubles(follower.files.troubles)
-                if self._ready:
-                    await asyncio.sleep(0)  # the rest of the process lives too
+                if self._ready and time.monotonic() - breathed >= BREATH:
+                    await asyncio.sleep(0)
+                    breathed = time.monotonic()
             if self._ready:
-                self._roster.note_changes()
+                self._is_busy |= self._roster.note_changes()
 
     async def _turn(self, follower: Follower) -> None:
         now = time.monotonic()
@@ -265,7 +229,7 @@ class Reader:
             if follower in self.followers.values():
                 follower.files.must_list = True
                 self._ready[follower] = None
-                self._rouse()
+                self.wake.rouse()
 
         asyncio.get_running_loop().call_later(0.05, again)
 
@@ -320,4 +284,4 @@ class Reader:
         if self.paused:
             self._ready.update(dict.fromkeys(self.paused))
             self.paused.clear()
-            self._rouse()
+            self.wake.rouse()

@@ -119,18 +119,21 @@ class Roster:
         follower.files.must_list = True
         self._on_change(follower)
 
-    def note_changes(self) -> None:
-        """See what the watches tell."""
+    def note_changes(self) -> bool:
+        """See what the watches tell; whether anything was written."""
+        wrote = False
         for change in chain(self.watcher.changes(), self.writes.changes()):
             if change is None:
                 self.scan()
                 continue
+            wrote |= change.wrote
             for follower in self._in.get(change.directory, ()):
                 if follower.stem is None or change.name.startswith(f"{follower.stem}.log"):
                     follower.note(change.name, wrote=change.wrote)
                     self._on_change(follower)
             if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
                 self._look_for_targets(change)
+        return wrote
 
     def _look_for_targets(self, change: Change) -> None:
         name = change.name if change.directory == self._targets.root else change.directory.name

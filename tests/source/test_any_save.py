@@ -52,7 +52,7 @@ class Node:
     def _begin(self, saved: dict[str, SavedTarget]) -> None:
         self.reading = self._make(self._root, settles=False)
         self.reader = self.reading.reader
-        self.reader.gather = 0.0
+        self.reader.wake.wait_at_most(0.0)
         self.reader._roster._describe, self._describe = self._name, self.reader._roster._describe
         self.reader._turn, self._turn = self._checked_turn, self.reader._turn
         self.reader.restore(saved)
