@@ -145,7 +145,7 @@ class Agent:
         return code
 
     async def _run_stdin(self) -> int:
-        target = self._target(Found("stdin", Path(), None, {}), SavedTarget(), {})
+        target = self._target(Found("stdin", "", None, {}), SavedTarget(), {})
         budget = self._config.limits_config.in_flight
         async with self._sinking(nothing_to_save) as sender:
             source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self._books)

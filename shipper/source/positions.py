@@ -10,7 +10,6 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -75,7 +74,7 @@ class Tickets:
 
     def __init__(self, log: object) -> None:
         self._log = log
-        self._open: deque[Ticket] = deque()
+        self._open: list[Ticket] = []  # not a deque: an empty one is as large as all else of a quiet target
 
     def __len__(self) -> int:
         return len(self._open)
@@ -97,13 +96,15 @@ class Tickets:
         return self._commit()
 
     def _commit(self) -> bool:
-        moved = False
-        while self._open and not self._open[0].unsettled:
-            ticket = self._open.popleft()
+        settled = 0
+        for ticket in self._open:
+            if ticket.unsettled:
+                break
             file: Any = ticket.file
             file.committed = ticket.end
-            moved = True
-        return moved
+            settled += 1
+        del self._open[:settled]
+        return settled > 0
 
 
 class Positions:

@@ -10,7 +10,6 @@ import logging
 import resource
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -44,7 +43,7 @@ class Reader:
 
     def __init__(
         self,
-        targets: Callable[[Callable[[Path], bool]], Targets],
+        targets: Callable[[Callable[[str], bool]], Targets],
         pipeline: Pipeline,
         describe: Describe,
         put: Callable[[Entries], None],

@@ -5,7 +5,6 @@ Decides that something has happened to a log, not what is done about it: whoever
 
 from collections.abc import Callable, Mapping
 from itertools import chain
-from pathlib import Path
 
 import msgspec
 
@@ -27,7 +26,7 @@ class Roster:
 
     def __init__(
         self,
-        targets: Callable[[Callable[[Path], bool]], Targets],
+        targets: Callable[[Callable[[str], bool]], Targets],
         pipeline: Pipeline,
         describe: Describe,
         look_back: LookBack,
@@ -41,8 +40,8 @@ class Roster:
         self._saved: dict[str, SavedTarget] = {}
         self._encoded: dict[str, msgspec.Raw] = {}  # what a restart needs to know, by target
         self._touched: set[Follower] = set()  # since they were encoded
-        self._in: dict[Path, list[Follower]] = {}
-        self._unwatched: set[Path] = set()
+        self._in: dict[str, list[Follower]] = {}
+        self._unwatched: set[str] = set()
         self.followers: dict[str, Follower] = {}
         self.unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
         self.is_scanned = False  # once at least
@@ -136,11 +135,11 @@ class Roster:
         return wrote
 
     def _look_for_targets(self, change: Change) -> None:
-        name = change.name if change.directory == self._targets.root else change.directory.name
+        name = change.name if change.directory == self._targets.root else change.directory.rpartition("/")[2]
         for found in self._targets.scan_name(name):
             self._follow(found)
 
-    def _watch(self, directory: Path) -> bool:
+    def _watch(self, directory: str) -> bool:
         watched = self.watcher.add(directory)
         if not watched:
             self._unwatched.add(directory)
