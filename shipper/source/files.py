@@ -60,7 +60,8 @@ class Files:
             if not tailer.is_open:
                 self._forget(tailer, listing)
         self.tailers = [tailer for tailer in gone if tailer.is_open] + listed_tailers
-        self._unreadable &= {listed.identity for listed in listing}
+        if self._unreadable:
+            self._unreadable &= {listed.identity for listed in listing}
         self.is_linked = any(listed.is_link for listed in listing)
 
     def _is_still(self, tailer: Tailer, listed: Listed, now: float) -> bool:
@@ -80,7 +81,8 @@ class Files:
         except OSError as error:
             self._complain(listed, error)
             return None
-        self._unreadable -= {listed.identity}
+        if self._unreadable:
+            self._unreadable -= {listed.identity}
         head = handle.head()
         if handle_identity(handle) != listed.identity:
             self.must_list = True  # renamed in between

@@ -7,6 +7,7 @@ stream is refused stops alone.
 
 import asyncio
 import logging
+import mmap
 import resource
 import time
 from collections.abc import Callable, Mapping
@@ -58,7 +59,9 @@ class Reader:
         self._waiting: set[Follower] = set()  # for time to pass
         self.paused: set[Follower] = set()  # for Loki's answers
         self._idle: dict[Follower, None] = {}  # hold files open and have nothing to read, the longest first
-        self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
+        size = max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES
+        pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._buffer = memoryview(pages)  # takes memory as it is used, and short turns use little
         self.pending_memory = 0
         self.wake = Wake(self._roster.watcher, self._roster.writes)
         self._is_busy = False  # something was written since it slept
