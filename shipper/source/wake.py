@@ -12,7 +12,7 @@ from typing import Final
 from shipper.source.watch import Watcher
 
 GATHER: Final = 0.15  # seconds from a first write to the look at it, in which others come
-PACE: Final = 0.25  # seconds between looks while each finds something
+PACE: Final = 0.3  # seconds between looks while each finds something
 
 
 class Wake:
