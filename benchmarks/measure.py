@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks import corpus, living
+from benchmarks import pods as knowing
 from benchmarks import push as pushing
 from benchmarks import stages as staging
 from benchmarks.corpus import Corpus, Spec
@@ -91,6 +92,7 @@ class Results:
     push: pushing.Push | None = None
     idle: dict[str, list[living.Idle]] = field(default_factory=dict)  # by shipper
     latency: dict[str, living.Latency] = field(default_factory=dict)  # by shipper and batching
+    pods: knowing.Cost | None = None
     troubles: list[str] = field(default_factory=list)  # of peers; the agent has to be right
 
 
@@ -112,6 +114,10 @@ class Bench:
             with self._corpus(point) as written:
                 results.measured.append(self._measure(agent(), point, written, plan.rounds))
         self._measure_living()
+        self._tell("pod metadata")
+        results.pods = knowing.cost(
+            self._sink, self._scratch / "pods", rounds=plan.rounds, seconds=plan.latency_seconds
+        )
         self._measure_peers()
         return results
 

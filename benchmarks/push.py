@@ -17,8 +17,9 @@ from benchmarks.corpus import Lines
 from benchmarks.sink import PROTOBUF, Sink
 from shipper.config import ClientConfig
 from shipper.config.sections import Seconds
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries, Entry, Ticket
+from shipper.model import Kept, Ticket
 from shipper.sink.client import Client
 from shipper.sink.sender import Sender
 from shipper.wire import encode
@@ -40,7 +41,7 @@ class Push:
 async def cost(sink: Sink, rounds: int, pushes: int) -> Push:
     """Medians over `rounds`, in each of which every way makes so many pushes, one after the other."""
     lines = [line for _, line in Lines(1, 840).kept[:ENTRIES]]
-    body = snappy.compress(encode(LABELS, _entries(lines)))
+    body = snappy.compress(encode(LABELS, _kept(lines)))
     config = ClientConfig(url=sink.url, batchwait=Seconds(0))
     metrics = Metrics()
     headers = {"Content-Type": PROTOBUF}
@@ -68,9 +69,9 @@ async def _spent(push: Callable[[], Awaitable[None]], times: int) -> float:
     return (time.process_time() - begun) / times
 
 
-def _entries(lines: Sequence[bytes]) -> list[Entry]:
+def _kept(lines: Sequence[bytes]) -> Kept:
     now = time.time_ns()
-    return [Entry(now + at, line) for at, line in enumerate(lines)]
+    return Kept(list(range(now, now + len(lines))), list(lines))
 
 
 @asynccontextmanager
@@ -82,7 +83,7 @@ async def _sending(
     running = asyncio.create_task(sender.run())
 
     async def push() -> None:
-        sender.put(Entries(LABELS, _entries(lines), Ticket(None, None, 0)))
+        sender.put(Entries(LABELS, _kept(lines), Ticket(None, None, 0)))
         await sender.drained()
 
     try:

@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from benchmarks import pods
 from benchmarks.measure import Measured, Results
 from benchmarks.plan import GIB, MIB, Plan, Point
 from benchmarks.plot import Panel, Series, svg
@@ -121,6 +122,7 @@ def _constants(results: Results) -> str:
          f"p50 {one.p50 * 1e3:.1f} ms, p99 {one.p99 * 1e3:.1f} ms, {one.pushes} pushes, {one.core:.2%} of a core")
         for name, one in results.latency.items()
     ]  # fmt: skip
+    rows += pods.rows(results.pods) if results.pods else []
     return _table(("what", "cost"), rows)
 
 

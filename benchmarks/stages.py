@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import snappy
 
 from benchmarks.corpus import Lines, Pod, cri_line
-from shipper.model import Block, Entry, Target
+from shipper.model import Block, Kept, Target
 from shipper.pipeline.cri import parse_time, split_line
-from shipper.pipeline.keep import UT
+from shipper.pipeline.keep import MTLS, UT
 from shipper.pipeline.labels import Admission, LabelSets
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.record import KEYS, parse_record, text
-from shipper.pipeline.scan import candidates, count_lines
+from shipper.pipeline.scan import Scanner, count_lines, lines_at
 from shipper.wire import encode
 
 BLOCK = 1 << 20
@@ -67,15 +67,20 @@ def _stages() -> list[tuple[str, str, int, Callable[[], object]]]:
     lines = dense[:-1].split(b"\n")
     parts = [part for line in lines if (part := split_line(line))]
     records = [record for part in parts if (record := parse_record(part.content))]
-    entries = [Entry(parse_time(part.time) or 0, part.content) for part in parts]
-    request = encode("{}", entries)
+    kept = Kept([parse_time(part.time) or 0 for part in parts], [part.content for part in parts])
+    request = encode("{}", kept)
     sets = LabelSets("one", target().labels, Admission(NAMES, 200, 500))
     pipeline = Pipeline(UT, Admission(NAMES, 200, 500), (), BLOCK).open(target())
-    many = len(lines)
+    scanner, many = Scanner(MTLS.patterns), len(lines)
     return [
-        ("scan, 1 % kept", "block", 1, lambda: (list(candidates(sparse, UT.literals)), count_lines(sparse))),
+        (
+            "scan, 1 % kept",
+            "block",
+            1,
+            lambda: (lines_at(sparse, scanner.scan(sparse).ends), count_lines(sparse)),
+        ),
         ("pipeline, 1 % kept", "block", 1, lambda: pipeline.feed(Block(None, 0, sparse), NOW)),
-        ("scan", "line", many, lambda: list(candidates(memoryview(dense), UT.literals))),
+        ("scan", "line", many, lambda: (scanner.scan(memoryview(dense)), dense[:-1].split(b"\n"), count_lines(sparse))),
         ("cri", "line", many, lambda: [split_line(line) for line in lines]),
         ("parse", "line", many, lambda: [parse_record(part.content) for part in parts]),
         ("time", "line", many, lambda: [parse_time(part.time) for part in parts]),
@@ -87,7 +92,7 @@ def _stages() -> list[tuple[str, str, int, Callable[[], object]]]:
             lambda: [sets.text(tuple([text(one, KEYS[name]) for name in NAMES])) for one in records],
         ),
         ("pipeline", "line", many, lambda: pipeline.feed(Block(None, 0, memoryview(dense)), NOW)),
-        ("wire", "line", many, lambda: encode("{}", entries)),
+        ("wire", "line", many, lambda: encode("{}", kept)),
         ("snappy", "line", many, lambda: snappy.compress(request)),
     ]
 

@@ -43,7 +43,7 @@ class ApiServer:
     def __init__(self, *, context: ssl.SSLContext | None = None, tokens: set[str] | None = None) -> None:
         self.tokens = tokens  # that are taken; None: everybody is
         self.forbids: set[Verb] = set()  # what the client's role does not allow
-        self.expires: Literal["by status", "by event"] = "by status"  # in which shape a 410 comes
+        self.expires: Literal["by status", "by event"] = "by event"  # in which shape a 410 comes
         self.partial = True  # knows of PartialObjectMetadata
         self.fault: Fault | None = None  # holds until changed
         self.script: deque[Fault] = deque()  # comes first, one a request
@@ -51,9 +51,10 @@ class ApiServer:
         self.violations: list[str] = []
         self._context = context
         self._version, self._oldest = 1000, 0
+        self._told = 0  # before it went back
         self._pods: dict[str, tuple[Pod, int]] = {}
         self._history: list[_Change] = []
-        self._watches: dict[asyncio.Queue[bytes | None], str] = {}  # and the node that each is for
+        self._watches: dict[asyncio.Queue[bytes | None], tuple[str, int]] = {}  # of which node, from which version
         self._closing, self._changed = asyncio.Event(), asyncio.Event()
         self._port = 0
         app = web.Application()
@@ -88,6 +89,11 @@ class ApiServer:
             await self._site.stop()
             self._site = None
         self.break_watches()
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether it takes connections."""
+        return self._site is not None
 
     def break_watches(self) -> None:
         """Every connection breaks."""
@@ -140,11 +146,23 @@ class ApiServer:
         self._oldest = self._version
         self._history.clear()
 
+    def go_back(self) -> None:
+        """It is another server, or the same from an old backup: it counts from lower versions again.
+
+        As a real one it takes a watch from a version it has not come to, and tells it nothing until it has.
+        """
+        self._told = max(self._told, self._version)
+        self._version, self._oldest = 100, 0
+        self._history.clear()
+        self._pods = {uid: (pod, self._version) for uid, (pod, _) in self._pods.items()}
+
     # -- to the watches that are open
 
     def bookmark(self) -> None:
         """Say up to which version all is told."""
-        self.say(event("BOOKMARK", {"resourceVersion": self.version, "creationTimestamp": None}))
+        for watch, (_, since) in self._watches.items():
+            if since <= self._version:
+                watch.put_nowait(event("BOOKMARK", {"resourceVersion": self.version}))
 
     def say(self, text: bytes) -> None:
         """Whatever it is: part of an event, or no event at all."""
@@ -158,8 +176,8 @@ class ApiServer:
 
     def _tell(self, change: _Change) -> None:
         self._history.append(change)
-        for watch, node in self._watches.items():
-            if node == change.pod.node:
+        for watch, (node, since) in self._watches.items():
+            if node == change.pod.node and since < change.version:
                 watch.put_nowait(event(change.kind, change.pod.metadata(change.version)))
 
     # -- requests
@@ -224,7 +242,7 @@ class ApiServer:
     async def _watch(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         since, seconds = int(asked.query["resourceVersion"]), float(asked.query["timeoutSeconds"])
         node, _ = asked.node, asked.wants_metadata_only()
-        if since == 0 or since > self._version:
+        if since == 0 or since > max(self._version, self._told):
             raise ValueError("a watch from a version that no list or watch has told")
         expired = since < self._oldest
         if expired and self.expires == "by status":
@@ -241,7 +259,7 @@ class ApiServer:
         queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         for past in self._past(since, node):
             queue.put_nowait(past)
-        self._watches[queue] = node
+        self._watches[queue] = node, since
         self._changed.set()
         try:
             async with asyncio.timeout(seconds):

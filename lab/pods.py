@@ -1,7 +1,7 @@
 """Pods as the Kubernetes API shows them to those who ask for metadata only."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -34,21 +34,73 @@ class Pod:
             "namespace": self.namespace,
             "uid": self.uid,
             "resourceVersion": str(version),
+            "generation": 1,
             "creationTimestamp": "2026-11-23T10:30:00Z",
             "labels": dict(self.labels),
             "annotations": dict(self.annotations),
             **({"ownerReferences": [owner]} if owner else {}),
-            "managedFields": [_managed(manager) for manager in ("kube-controller-manager", "kubelet")],
+            "managedFields": MANAGED,
         }
 
 
-def _managed(manager: str) -> dict[str, Any]:
-    """Who has set what: the larger part of the metadata of a real pod, and full of braces."""
-    fields: dict[str, Any] = {
-        "f:metadata": {"f:labels": {".": {}, "f:app": {}}},
-        "f:status": {'k:{"type":"Ready"}': {"f:status": {}}},
+def _fields(*names: str) -> dict[str, Any]:
+    """A set of fields, as a manager claims it."""
+    return {".": {}} | {f"f:{name}": {} for name in names}
+
+
+def _each(key: str, names: Iterable[str], *fields: str) -> dict[str, Any]:
+    """The same of each item of a list."""
+    return {".": {}} | {f'k:{{"{key}":"{name}"}}': _fields(key, *fields) for name in names}
+
+
+def _managed(manager: str, fields: Mapping[str, Any], subresource: str = "") -> dict[str, Any]:
+    """Who has set what."""
+    beside = {"subresource": subresource} if subresource else {}
+    time = "2026-11-23T10:30:00Z"
+    told = {"manager": manager, "operation": "Update", "apiVersion": "v1", "time": time, "fieldsType": "FieldsV1"}
+    return {**told, "fieldsV1": fields, **beside}
+
+
+def _container(env: Iterable[str], mounts: Iterable[str]) -> dict[str, Any]:
+    probe = {"f:httpGet": _fields("path", "port", "scheme")} | _fields("failureThreshold", "periodSeconds")
+    amounts = {"f:limits": _fields("cpu", "memory"), "f:requests": _fields("cpu", "memory")}
+    return _fields("image", "imagePullPolicy", "name", "terminationMessagePath", "terminationMessagePolicy") | {
+        "f:env": _each("name", env, "value"),
+        "f:livenessProbe": probe,
+        "f:readinessProbe": probe,
+        "f:resources": amounts,
+        "f:volumeMounts": _each("mountPath", mounts, "name"),
     }
-    return {"manager": manager, "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields}
+
+
+_CONTAINERS: Final = {
+    'k:{"name":"app"}': _container(("MODE", "DATABASE"), ("/etc/app",)),
+    'k:{"name":"istio-init"}': _container((), ()),
+    'k:{"name":"istio-proxy"}': _container(
+        (f"ISTIO_META_{number}" for number in range(30)), (f"/var/run/secrets/istio/{number}" for number in range(10))
+    ),
+}
+_CONDITIONS: Final = ("PodReadyToStartContainers", "ContainersReady", "Initialized", "Ready")
+
+# The larger part of the metadata of a real pod with a sidecar (6 of 7 KiB), and full of braces.
+MANAGED: Final = [
+    _managed(
+        "kube-controller-manager",
+        {
+            "f:metadata": {"f:labels": _fields("app", "pod-template-hash"), "f:ownerReferences": _fields()},
+            "f:spec": _fields("dnsPolicy", "restartPolicy", "schedulerName", "securityContext")
+            | {"f:containers": _CONTAINERS, "f:volumes": _each("name", ("envoy", "data", "token"), "emptyDir")},
+        },
+    ),
+    _managed(
+        "kubelet",
+        {
+            "f:status": _fields("containerStatuses", "hostIP", "hostIPs", "phase", "podIP", "podIPs", "startTime")
+            | {"f:conditions": _each("type", _CONDITIONS, "lastProbeTime", "lastTransitionTime", "status")}
+        },
+        "status",
+    ),
+]
 
 
 def event(kind: str, metadata: Mapping[str, Any]) -> bytes:

@@ -18,8 +18,9 @@ from typing import Any, Final, Protocol
 
 from shipper import __version__
 from shipper.config import LINE_FIELDS, Config
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries, Target
+from shipper.model import Target
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import RULES
 from shipper.pipeline.labels import Admission, target_labels

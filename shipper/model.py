@@ -1,9 +1,11 @@
 """What crosses the borders between source, pipeline and sink."""
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
-ENTRY_OVERHEAD = 256  # bytes of memory an Entry and its place in lists take beside its line
+Metadata = tuple[tuple[str, str], ...]
+"""Structured metadata: names and values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +36,70 @@ class Entry(NamedTuple):
 
     nanos: int  # since 1970, UTC
     line: bytes  # the JSON, byte for byte
-    metadata: tuple[tuple[str, str], ...] = ()
+    metadata: Metadata = ()
 
     @property
     def size(self) -> int:
         """Bytes as Loki counts them: the line and its structured metadata."""
-        return len(self.line) + sum(len(name) + len(value) for name, value in self.metadata)
+        return len(self.line) + metadata_size(self.metadata)
+
+
+@dataclass(slots=True)
+class Kept:
+    """Kept lines in their order, in columns: where all are kept, an object for each costs as much as to parse it."""
+
+    times: list[int] = field(default_factory=list)  # nanoseconds since 1970, UTC
+    lines: list[bytes] = field(default_factory=list)  # the JSON of each, byte for byte
+    metadata: list[Metadata] | None = None  # of each; None where none has any
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> Self:
+        """The same in columns."""
+        kept = cls()
+        for entry in entries:
+            kept.add(*entry)
+        return kept
+
+    def add(self, nanos: int, line: bytes, metadata: Metadata = ()) -> None:
+        """One more."""
+        if metadata and self.metadata is None:
+            self.metadata = [()] * len(self.times)
+        self.times.append(nanos)
+        self.lines.append(line)
+        if self.metadata is not None:
+            self.metadata.append(metadata)
+
+    def extend(self, others: "Kept") -> None:
+        """All of these after those there are."""
+        if others.metadata is not None or self.metadata is not None:
+            before = self.metadata if self.metadata is not None else [()] * len(self.times)
+            self.metadata = before + (others.metadata if others.metadata is not None else [()] * len(others.times))
+        self.times += others.times
+        self.lines += others.lines
+
+    def part(self, begin: int, end: int | None = None) -> "Kept":
+        """Those from place `begin` on, up to place `end`."""
+        metadata = self.metadata[begin:end] if self.metadata is not None else None
+        return Kept(self.times[begin:end], self.lines[begin:end], metadata)
+
+    @property
+    def size(self) -> int:
+        """Bytes as Loki counts them: of lines and metadata."""
+        return sum(map(len, self.lines)) + (sum(map(metadata_size, self.metadata)) if self.metadata else 0)
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __iter__(self) -> Iterator[Entry]:
+        """One after the other; for those few whose trouble is their own."""
+        if self.metadata is None:
+            return map(Entry, self.times, self.lines)
+        return map(Entry, self.times, self.lines, self.metadata)
+
+
+def metadata_size(metadata: Metadata) -> int:
+    """Bytes as Loki counts them."""
+    return sum(len(name) + len(value) for name, value in metadata)
 
 
 @dataclass(slots=True, eq=False)
@@ -51,23 +111,3 @@ class Ticket:
     end: int
     unsettled: int = 0  # entries on their way
     state: int = 0  # of all that labels depend on, when it was read: to be saved before it is pushed
-
-
-@dataclass(slots=True, eq=False)
-class Entries:
-    """Entries of one stream that came in one block, in the file's order."""
-
-    labels: str  # the stream: `{app="checkout", job="..."}`, names sorted, values quoted as in Go
-    entries: list[Entry]
-    ticket: Ticket
-
-    @property
-    def memory(self) -> int:
-        """Bytes held until these are settled."""
-        return bytes_of(self.entries) + ENTRY_OVERHEAD * len(self.entries)
-
-
-def bytes_of(entries: list[Entry]) -> int:
-    """Bytes of lines and metadata."""
-    size = sum([len(entry[1]) for entry in entries])  # a list, and by place: a third of the time
-    return size + sum([entry.size - len(entry[1]) for entry in entries if entry[2]])

@@ -4,9 +4,11 @@ Field numbers and types as in proto/push.proto. The general library would make t
 this makes none. Knows nothing of compression or HTTP.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from struct import pack
 
-from shipper.model import Entry
+from shipper.model import Kept, Metadata
 
 SECOND = 1_000_000_000  # nanoseconds
 
@@ -33,31 +35,15 @@ def varint(number: int) -> bytes:
     return bytes(out)
 
 
-_TABLED = 1 << 14  # numbers of two bytes or one
-_SHORT = [varint(number) for number in range(_TABLED)]  # most lengths
-_PAIR = [bytes((bits & 127 | 128, bits >> 7 | 128)) for bits in range(_TABLED)]  # 14 bits, more to follow
+_length = lru_cache(maxsize=4096)(varint)  # those of lines come again and again
 
 
-def _length(number: int) -> bytes:
-    return _SHORT[number] if number < _TABLED else varint(number)
+@lru_cache(maxsize=1024)
+def _seconds(second: int) -> bytes:
+    return _SECONDS + varint(second) if second else b""
 
 
-def _stamp_heads(second: int) -> tuple[bytes, bytes]:
-    """What stands before nanoseconds of five bytes, and of four."""
-    seconds = _SECONDS + varint(second) if second else b""
-    five, four = (_TIMESTAMP + _SHORT[len(seconds) + 1 + size] + seconds + _NANOS for size in (5, 4))
-    return five, four
-
-
-def _short_stamp(second: int, fraction: int) -> bytes:
-    """A whole timestamp whose nanoseconds need fewer than four bytes."""
-    inner = _SECONDS + varint(second) if second else b""
-    if fraction:
-        inner += _NANOS + varint(fraction)
-    return _TIMESTAMP + _SHORT[len(inner)] + inner
-
-
-def _pairs(metadata: Sequence[tuple[str, str]]) -> bytes:
+def _pairs(metadata: Metadata) -> bytes:
     parts: list[bytes] = []
     for name, value in metadata:
         inner = _text(_NAME, name) + _text(_VALUE, value)
@@ -70,35 +56,149 @@ def _text(key: bytes, text: str) -> bytes:
     return key + _length(len(raw)) + raw if raw else b""
 
 
-def encode(labels: str, entries: Sequence[Entry]) -> bytes:
-    """A push request of one stream. Lines go as they are, valid UTF-8 or not.
+def encode(labels: str, kept: Kept) -> bytes:
+    """A push request of one stream."""
+    entries = encode_entries(kept)
+    return stream_head(labels, len(entries)) + entries
+
+
+def stream_head(labels: str, size: int) -> bytes:
+    """What stands before the entries of a push request's only stream, `size` bytes in all."""
+    name = _text(_LABELS, labels)
+    return b"".join((_STREAM, varint(len(name) + size), name))
+
+
+def encode_entries(kept: Kept) -> bytes:
+    """A stream's entries. Lines go as they are, valid UTF-8 or not.
 
     A time must fit Timestamp: its seconds are a signed number of 64 bits.
     """
     parts: list[bytes] = []
-    add, short, pair, size = parts.extend, _SHORT, _PAIR, 0
-    last, five, four = None, b"", b""
-    for nanos, line, metadata in entries:
-        second, fraction = divmod(nanos, SECOND)
-        if second != last:
-            last, (five, four) = second, _stamp_heads(second)
-        if fraction >> 28:  # three of four times
-            stamp = five + pair[fraction & 16383] + pair[fraction >> 14 & 16383] + short[fraction >> 28]
-        elif fraction >> 21:
-            stamp = four + pair[fraction & 16383] + short[fraction >> 14]
+    if kept.metadata is not None or len(kept) < _FEW:
+        for nanos, line, metadata in kept:
+            parts += _entry(nanos, line, metadata)
+        return b"".join(parts)
+    for begin in range(0, len(kept), _GROUP):
+        _add_group(kept.times[begin : begin + _GROUP], kept.lines[begin : begin + _GROUP], parts.extend)
+    return b"".join(parts)
+
+
+def _entry(nanos: int, line: bytes, metadata: Metadata = ()) -> tuple[bytes, ...]:
+    """Any entry, in parts."""
+    second, fraction = divmod(nanos, SECOND)
+    inner = _seconds(second)
+    if fraction:
+        inner += _NANOS + varint(fraction)
+    stamp, prefix = _TIMESTAMP + _length(len(inner)) + inner, _LINE + _length(len(line))
+    pairs = _pairs(metadata) if metadata else b""
+    size = len(stamp) + len(prefix) + len(line) + len(pairs)
+    return _ENTRY, _length(size), stamp, prefix, line, pairs
+
+
+# -- many entries at once: their nanoseconds become varints together, in the lanes of one large number each
+
+_FEW = 8  # entries: fewer are dearer together than one by one
+_GROUP = 256  # entries
+_ONES = int.from_bytes(b"\1\0\0\0\0\0\0\0" * _GROUP, "little")  # one in each lane of 64 bits
+_SEVENS = tuple((_ONES * (127 << 7 * place), place) for place in range(5))  # seven bits, and how far they move
+_FIVE = _ONES * 0x80808080  # in all bytes of a varint but the last: more to follow
+_FOUR = _ONES * 0x808080
+_FIVE_FROM, _FOUR_FROM = 1 << 28, 1 << 21  # the smallest numbers of five and of four bytes
+
+
+def _add_group(times: Sequence[int], lines: Sequence[bytes], add: Callable[[tuple[bytes, ...]], None]) -> None:
+    fives, fours = _varints([nanos % SECOND for nanos in times])
+    first = last = five_from = four_from = 0  # of a second, in nanoseconds; what it has less than in four bytes is rare
+    heads: tuple[_Heads, _Heads] = _Heads(0, 5), _Heads(0, 4)
+    for nanos, line, at in zip(times, lines, range(0, 8 * _GROUP, 8), strict=False):
+        if not first <= nanos < last:
+            second = nanos // SECOND
+            first, last = second * SECOND, (second + 1) * SECOND
+            five_from, four_from = first + _FIVE_FROM, first + _FOUR_FROM
+            heads = _Heads(second, 5), _Heads(second, 4)
+        if nanos >= five_from:
+            head, prefix = heads[0][len(line)]
+            add((head, fives[at : at + 5], prefix, line))
+        elif nanos >= four_from:
+            head, prefix = heads[1][len(line)]
+            add((head, fours[at : at + 4], prefix, line))
         else:
-            stamp = _short_stamp(second, fraction)
-        length = len(line)
-        prefix = short[length] if length < _TABLED else varint(length)
-        inner = len(stamp) + 1 + len(prefix) + length
-        if metadata:
-            pairs = _pairs(metadata)
-            inner += len(pairs)
-            before = varint(inner)
-            add((_ENTRY, before, stamp, _LINE, prefix, line, pairs))
-        else:
-            before = short[inner] if inner < _TABLED else varint(inner)
-            add((_ENTRY, before, stamp, _LINE, prefix, line))
-        size += 1 + len(before) + inner
-    name = _text(_LABELS, labels)
-    return b"".join((_STREAM, varint(len(name) + size), name, *parts))
+            add(_entry(nanos, line))
+
+
+def _varints(numbers: Sequence[int]) -> tuple[bytes, bytes]:
+    """So many numbers, a group at most, each at the beginning of eight bytes: as five bytes, and as four."""
+    lanes = int.from_bytes(pack(f"<{len(numbers)}Q", *numbers), "little")
+    spread = 0
+    for mask, place in _SEVENS:
+        spread |= (lanes & mask) << place
+    return (spread | _FIVE).to_bytes(8 * _GROUP, "little"), (spread | _FOUR).to_bytes(8 * _GROUP, "little")
+
+
+class _Heads(dict[int, tuple[bytes, bytes]]):
+    """Of a line's length: what stands before its entry's nanoseconds, and what between them and the line.
+
+    For all entries of one second whose nanoseconds are of one size: where all is kept, lengths come again and again.
+    """
+
+    __slots__ = ("_second", "_size")
+
+    def __init__(self, second: int, size: int) -> None:
+        self._second, self._size = second, size
+
+    def __missing__(self, length: int) -> tuple[bytes, bytes]:
+        seconds, prefix = _seconds(self._second), _LINE + _length(length)
+        stamp = _TIMESTAMP + _length(len(seconds) + 1 + self._size) + seconds + _NANOS
+        inner = len(stamp) + self._size + len(prefix) + length
+        found = self[length] = _ENTRY + _length(inner) + stamp, prefix
+        return found
+
+
+# -- and back
+
+
+def decode_entries(data: bytes) -> Kept:
+    """What `encode_entries` has made, taken apart again."""
+    kept = Kept()
+    for _, entry in _fields(data):
+        nanos, line, metadata = 0, b"", []
+        for key, value in _fields(entry):
+            if key == _TIMESTAMP[0]:
+                nanos = _nanos(value)
+            elif key == _LINE[0]:
+                line = value
+            else:
+                pair = {name: text.decode() for name, text in _fields(value)}
+                metadata.append((pair.get(_NAME[0], ""), pair.get(_VALUE[0], "")))
+        kept.add(nanos, line, tuple(metadata))
+    return kept
+
+
+def _fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The keys and values of a message whose fields all have a length."""
+    at = 0
+    while at < len(data):
+        length, begin = _varint_at(data, at + 1)
+        yield data[at], data[begin : begin + length]
+        at = begin + length
+
+
+def _nanos(timestamp: bytes) -> int:
+    nanos, at = 0, 0
+    while at < len(timestamp):
+        number, end = _varint_at(timestamp, at + 1)
+        signed = number - (1 << 64) if number >> 63 else number
+        nanos += signed * SECOND if timestamp[at] == _SECONDS[0] else signed
+        at = end
+    return nanos
+
+
+def _varint_at(data: bytes, at: int) -> tuple[int, int]:
+    """The number that begins here, and where it ends."""
+    number, shift = 0, 0
+    while True:
+        byte = data[at]
+        number |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return number, at

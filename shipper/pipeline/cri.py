@@ -7,13 +7,17 @@ Lines that begin with `{` are taken without the prefix: `kubectl logs > x.log`.
 
 import calendar
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
 SECOND = 1_000_000_000
 NANO_DIGITS = 9
+_Z = b"Z"[0]
+_UNITS = tuple(10 ** (NANO_DIGITS - digits) for digits in range(NANO_DIGITS + 1))  # nanoseconds of the last digit
 STREAMS = (b"stdout", b"stderr")
+PLAIN = b" stdout F "  # what stands between time and content of nearly every line
 
 # The same lines, told apart for a whole block at once: what is JSON, and which is Envoy's text access log, Istio's
 # default format, `[2026-11-23T10:30:00.123Z] "GET /..`.  `[^ \n]` and `[ \t]` keep a match within its line.
@@ -22,7 +26,6 @@ _JSON = rb"[ \t]*\{"
 _TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'
 JSON_LINE = re.compile(rb"(?m)^" + _PREFIX + _JSON)
 TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _TEXT)  # what begins with `{` has no prefix
-TEXT_SIGN = b'] "'  # stands in every one of them, and hardly in JSON
 TEXT_CONTENT = re.compile(_TEXT)  # of a line that was taken apart
 
 
@@ -73,6 +76,20 @@ def parse_time(text: bytes) -> int | None:
     if fraction[:1] != b"." or not digits.isdigit():
         return None
     return (second - offset) * SECOND + int(digits[:NANO_DIGITS].ljust(NANO_DIGITS, b"0"))
+
+
+def parse_times(texts: Sequence[bytes]) -> list[int | None]:
+    """The same of some, at least one; quick for those that share the first one's second, as most do."""
+    begin = texts[0][:20]  # with the second's point
+    second = parse_time(begin[:19] + b"Z")
+    if second is None or begin[19:] != b".":
+        return list(map(parse_time, texts))
+    return [
+        second + int(digits) * _UNITS[len(digits)]
+        if text[:20] == begin and text[-1] == _Z and (digits := text[20:-1]).isdigit() and len(digits) <= NANO_DIGITS
+        else parse_time(text)
+        for text in texts
+    ]
 
 
 @lru_cache(maxsize=4096)  # lines of one second share it

@@ -37,24 +37,18 @@ REASONS: Final[dict[str, str]] = {
     "upstream_timeout": "No handshake failed: the upstream did not answer the request in time (flag UT, HTTP 504).",
 }
 
-LITERALS: Final = (
-    b"TLS_error:",
-    b"TLS error:",
-    b"socket_timeout",
-    b"socket timeout",
-    b'"NR',
-    b",NR",
-    b'"UT',
-    b",UT",
-    b"\\u00",
-)
-r"""Every JSON text, in UTF-8, of a record that `classify` keeps holds at least one of these.
+TIMED_OUT: Final = rb"[^A-Za-z]UT"
+ESCAPED: Final = rb"\\u00"
+PATTERNS: Final = (rb"TLS[^A-Za-z|]error:", rb"socket[^A-Za-z]timeout", rb"[^A-Za-z]NR")
+r"""Every line, of text or JSON in UTF-8, of a record that `classify` keeps matches at least one of these three, or of
+the two before them.
 
 Each way to be kept puts ASCII text into one value: `TLS error:` into a failure reason or into the response code
 details, `socket timeout` into the termination details, with spaces or underscores; `NR` or `UT` into the flags, after
-a comma or right behind the quote that opens the value. JSON has no other way to write one of these characters than
-itself or `\u00xx`, and an opening quote is never escaped. Keys are not looked at, so they may be escaped as they
-like. The colon spares the healthy lines on which the TLS inspector left its `TLS_error|error:…:TLS_error_end`.
+a comma or at the beginning of the value, which a quote opens in JSON and a blank in text. JSON has no other way to
+write one of these characters than itself or `\u00xx`, and an opening quote is never escaped. Keys are not looked at,
+so they may be escaped as they like. The colon spares the healthy lines on which the TLS inspector left its
+`TLS_error|error:…:TLS_error_end`; the classes are wide so that each pattern is one literal to the search.
 """
 
 Texts = tuple[tuple[str, tuple[str, ...]], ...]

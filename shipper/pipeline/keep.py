@@ -1,7 +1,7 @@
-"""Keep rules, each with the literals it implies.
+"""Keep rules, each with the patterns it implies.
 
-A rule decides on the parsed record. Its literals are the promise the scan lives on: a line of JSON that the rule
-keeps holds at least one of them, however the JSON was escaped.
+A rule decides on the parsed record. Its patterns are the promise the scan lives on: a line that the rule keeps matches
+at least one of them, be it text or JSON, however that was escaped.
 """
 
 from collections.abc import Callable
@@ -18,8 +18,9 @@ class Rule:
     """What is kept: `judge` gives the reason, or None for a line that is not wanted."""
 
     name: str
-    literals: tuple[bytes, ...]
+    patterns: tuple[bytes, ...]
     judge: Callable[[Record], Failure | None]
+    decided_by: tuple[str, ...] = ()  # the keys that the judgement depends on; empty: too many to name
 
 
 TIMEOUT: Final = Failure("upstream_timeout", failure.UPSTREAM)
@@ -32,10 +33,8 @@ def _upstream_timeout(record: Record) -> Failure | None:
     return TIMEOUT if flags == "UT" or "UT" in flags.split(",") else None
 
 
-# The value begins with the flag, or a comma stands before it; or one of its characters is escaped, and every escape
-# of an ASCII letter or comma begins with \u00. The key may be escaped as it likes: no literal looks at it.
-UT: Final = Rule("ut", (b'"UT', b",UT", b"\\u00"), _upstream_timeout)
+UT: Final = Rule("ut", (failure.TIMED_OUT, failure.ESCAPED), _upstream_timeout, ("response_flags",))
 
-MTLS: Final = Rule("mtls", failure.LITERALS, failure.classify)
+MTLS: Final = Rule("mtls", (*UT.patterns, *failure.PATTERNS), failure.classify)
 
 RULES: Final[dict[str, Rule]] = {rule.name: rule for rule in (UT, MTLS)}

@@ -10,7 +10,6 @@ not read at all. Knows nothing of CRI prefixes, and not what a record means.
 """
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 _TIME: Final = re.compile(r'\[(\d{4}-\d\d-\d\dT[^\] ]*)\] "')
@@ -85,12 +84,6 @@ def parse_text_line(content: bytes) -> dict[str, object] | None:
     for key in _NUMBERS:
         record[key] = _number(record[key])
     return record
-
-
-def literals(of_json: Iterable[bytes]) -> tuple[bytes, ...]:
-    """The literals of a keep rule, given for JSON, as they stand in a text line: a blank is where the quote was, and
-    nothing is escaped."""
-    return tuple(literal.replace(b'"', b" ") for literal in of_json if not literal.startswith(b"\\"))
 
 
 def _only(pattern: re.Pattern[str], line: str, start: int) -> re.Match[str] | None:

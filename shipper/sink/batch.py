@@ -7,10 +7,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import snappy
-
-from shipper.model import Entries, Entry, bytes_of
-from shipper.wire import encode
+from shipper.entries import Entries, push_body
+from shipper.model import Kept
 
 
 @dataclass(slots=True, eq=False)
@@ -26,17 +24,25 @@ class Batch:
     suspicion: "Suspicion | None" = None
 
     @property
-    def entries(self) -> list[Entry]:
-        """All its entries, in order."""
-        return [entry for part in self.parts for entry in part.entries]
+    def kept(self) -> Kept:
+        """All its entries, in order, taken apart: for those whose trouble is their own."""
+        kept = Kept()
+        for part in self.parts:
+            kept.extend(part.kept)
+        return kept
+
+    @property
+    def newest(self) -> int:
+        """The time of its newest entry, in nanoseconds."""
+        return max([part.newest for part in self.parts])
 
     def __len__(self) -> int:
-        return sum(len(part.entries) for part in self.parts)
+        return sum([part.count for part in self.parts])
 
     def encoded(self) -> bytes:
         """The request's body: a push request as a snappy block."""
         if not self.body:
-            self.body = snappy.compress(encode(self.labels, self.entries))
+            self.body = push_body(self.labels, self.parts)
         return self.body
 
     def halves(self) -> tuple["Batch", "Batch"]:
@@ -45,25 +51,25 @@ class Batch:
         second: list[Entries] = []
         left = len(self) // 2
         for part in self.parts:
-            if left >= len(part.entries):
+            if left >= len(part):
                 first.append(part)
             elif left > 0:
-                begin, end = divided(part, left)
-                first.append(begin)
-                second.append(end)
+                kept = part.kept
+                first.append(part.part(kept, 0, left))
+                second.append(part.part(kept, left, len(part)))
             else:
                 second.append(part)
-            left -= len(part.entries)
+            left -= len(part)
         return self._of(first), self._of(second)
 
     def _of(self, parts: list[Entries]) -> "Batch":
-        return Batch(self.labels, parts, self.since, sum(bytes_of(part.entries) for part in parts))
+        return Batch(self.labels, parts, self.since, sum(part.size for part in parts))
 
     def shares(self, refused: Mapping[int, str]) -> Iterator[tuple[Entries, int]]:
         """Each part, and how many of its entries are among the refused places."""
         at = 0
         for part in self.parts:
-            end = at + len(part.entries)
+            end = at + len(part)
             yield part, sum(at <= place < end for place in refused) if refused else 0
             at = end
 
@@ -76,11 +82,3 @@ class Suspicion:
     bisected: bool = False  # it is a part of one that was refused too long
     refused_first: float = math.inf
     due: float = 0.0  # when it may be tried again
-
-
-def divided(entries: Entries, at: int) -> tuple[Entries, Entries]:
-    """The first `at` entries, and the others."""
-    return (
-        Entries(entries.labels, entries.entries[:at], entries.ticket),
-        Entries(entries.labels, entries.entries[at:], entries.ticket),
-    )

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries
 
 SECOND = 1_000_000_000
 Settle = Callable[[Entries, int], None]
@@ -22,12 +22,12 @@ class Printer:
 
     def put(self, entries: Entries) -> None:
         """Print these."""
-        for entry in entries.entries:
+        for entry in entries.kept:
             metadata = "".join(f" {name}={value!r}" for name, value in entry.metadata)
             line = entry.line.decode(errors="backslashreplace")
             self._out.write(f"{entries.labels}{metadata} {rfc3339(entry.nanos)} {line}\n")
         self._out.flush()
-        self._metrics.entries_sent.inc(len(entries.entries))
+        self._metrics.entries_sent.inc(len(entries))
         self._settle(entries, 0)
 
 
@@ -41,8 +41,8 @@ class Nowhere:
 
     def put(self, entries: Entries) -> None:
         """Count these."""
-        self._metrics.entries_dropped.labels(reason=self.REASON).inc(len(entries.entries))
-        self._settle(entries, len(entries.entries))
+        self._metrics.entries_dropped.labels(reason=self.REASON).inc(len(entries))
+        self._settle(entries, len(entries))
 
 
 def rfc3339(nanos: int) -> str:

@@ -86,7 +86,9 @@ class Outcome:
 
     def _stored(self, stream: Stream, batch: Batch, refused: dict[int, str], attempt: Attempt) -> None:
         """All but the refused entries are in Loki."""
-        stored = [entry[0] for at, entry in enumerate(batch.entries) if at not in refused]
+        stored = [batch.newest]
+        if refused:
+            stored = [nanos for at, nanos in enumerate(batch.kept.times) if at not in refused]
         if stored:
             self.newest.sent(batch.labels, max(stored))
         self._destination.works(attempt, stored=bool(stored))
@@ -132,7 +134,7 @@ class Outcome:
         return halves
 
     def _refused(self, stream: Stream, batch: Batch, trouble: Trouble, attempt: Attempt) -> None:
-        verdict = read(trouble.text, batch.entries)
+        verdict = read(trouble.text, list(batch.kept))
         if isinstance(verdict, dict):
             self._stored(stream, batch, verdict, attempt)
             self._settlement.refused(batch, verdict, trouble.text)

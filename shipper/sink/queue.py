@@ -4,10 +4,10 @@ Knows the limits a stream's entries have in Loki; nothing of requests or answers
 """
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shipper.model import Entries, Entry, bytes_of
+from shipper.entries import Entries
+from shipper.model import Kept
 from shipper.sink.batch import Batch
 
 SECOND = 1_000_000_000
@@ -22,28 +22,12 @@ WINDOW = 3600 * SECOND  # how far an entry may lie behind the newest of its stre
 
 @dataclass(slots=True, eq=False)
 class Piece:
-    """Entries as they came, with what the cutting asks of them, found once."""
+    """Entries as they came; once some of them had to be cut off, taken apart."""
 
     entries: Entries
     came: float
-    size: int
-    oldest: int
-    newest: int
-    longest: int
-    at: int = 0  # entries before are cut off already
-
-    @classmethod
-    def of(cls, entries: Entries, came: float) -> "Piece":
-        """Measured in a few passes, each without a step of Python's own per entry."""
-        some = entries.entries
-        times = [entry[0] for entry in some]
-        longest = max([len(entry[1]) for entry in some])
-        return cls(entries, came, bytes_of(some), min(times), max(times), longest)
-
-    @property
-    def rest(self) -> Sequence[Entry]:
-        """Entries not cut off yet."""
-        return self.entries.entries[self.at :] if self.at else self.entries.entries
+    kept: Kept | None = None
+    at: int = 0  # so many are cut off
 
 
 class Queue:
@@ -64,9 +48,8 @@ class Queue:
 
     def put(self, entries: Entries, came: float) -> None:
         """Add entries, at least one, at the end."""
-        piece = Piece.of(entries, came)
-        self._pieces.append(piece)
-        self.size += piece.size
+        self._pieces.append(Piece(entries, came))
+        self.size += entries.size
 
     def cut(self, limit: int, newest_sent: int | None, now: int) -> Batch:
         """The next batch: as many entries as go into `limit` bytes, at least one.
@@ -79,15 +62,12 @@ class Queue:
         since = self.since
         while self._pieces and not cut.full:
             piece = self._pieces[0]
-            taken = cut.take(piece)
-            if taken == len(piece.entries.entries) and not piece.at:
-                cut.parts.append(piece.entries)
-            elif taken > piece.at:
-                part = Entries(self._labels, piece.entries.entries[piece.at : taken], piece.entries.ticket)
-                cut.parts.append(part)
-            if taken == len(piece.entries.entries):
+            if piece.kept is None and cut.takes_whole(piece.entries):
                 self._pieces.popleft()
-            piece.at = taken
+            elif cut.is_worth_it:  # a smaller request costs less than taking one apart
+                break
+            elif cut.takes_some(piece):
+                self._pieces.popleft()
         self.size -= cut.size
         return Batch(self._labels, cut.parts, since, cut.size)
 
@@ -105,41 +85,48 @@ class _Cut:
         self._first: int | None = None  # oldest time of this batch
         self._last: int | None = None
 
-    def take(self, piece: Piece) -> int:
-        """Take what fits from a piece's beginning; returns the place of the first entry that does not."""
-        if not piece.at and self._fits_whole(piece):
-            self._add(piece.oldest, piece.newest, piece.size)
-            return len(piece.entries.entries)
-        at = piece.at
-        at = piece.at
-        for entry in piece.rest:
-            nanos, length = entry[0], len(entry[1])
-            size = entry.size if entry[2] else length
-            if self._is_odd(nanos, length) or not self._fits(nanos, nanos, size):
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether it may go as it is, though not full."""
+        return self.size >= self._limit / 2
+
+    def takes_whole(self, entries: Entries) -> bool:
+        """Take all of these, if none is odd and all fit."""
+        seen = entries.newest if self._seen is None else max(self._seen, entries.newest)
+        fits = (
+            entries.longest <= LONGEST
+            and entries.oldest >= self._earliest
+            and entries.newest <= self._latest
+            and entries.oldest >= seen - WINDOW
+            and self._fits(entries.oldest, entries.newest, entries.size)
+        )
+        if fits:
+            self._add(entries.oldest, entries.newest, entries.size)
+            self.parts.append(entries)
+        return fits
+
+    def takes_some(self, piece: Piece) -> bool:
+        """Take what fits from the piece's beginning; whether nothing of it is left."""
+        whole = piece.kept = piece.kept or piece.entries.kept
+        begin, end = piece.at, len(whole)
+        for entry in whole.part(begin):
+            if self._is_odd(entry.nanos, len(entry.line)) or not self._fits(entry.nanos, entry.nanos, entry.size):
                 self.full = True
                 if self._first is not None:  # it begins the next batch
                     break
-            self._add(nanos, nanos, size)
-            at += 1
+            self._add(entry.nanos, entry.nanos, entry.size)
+            piece.at += 1
             if self.full:  # it goes alone
                 break
-        return at
+        if piece.at > begin:
+            self.parts.append(piece.entries.part(whole, begin, piece.at))
+        return piece.at == end
 
     def _add(self, oldest: int, newest: int, size: int) -> None:
         self.size += size
         self._first = oldest if self._first is None else min(self._first, oldest)
         self._last = newest if self._last is None else max(self._last, newest)
         self._seen = newest if self._seen is None else max(self._seen, newest)
-
-    def _fits_whole(self, piece: Piece) -> bool:
-        seen = piece.newest if self._seen is None else max(self._seen, piece.newest)
-        return (
-            piece.longest <= LONGEST
-            and piece.oldest >= self._earliest
-            and piece.newest <= self._latest
-            and piece.oldest >= seen - WINDOW
-            and self._fits(piece.oldest, piece.newest, piece.size)
-        )
 
     def _fits(self, oldest: int, newest: int, size: int) -> bool:
         if self._first is None or self._last is None:

@@ -9,8 +9,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 
 from shipper.config import ClientConfig
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries
 from shipper.sink.answer import Trouble
 from shipper.sink.batch import Batch
 from shipper.sink.destination import Attempt, Destination, RequestSize
@@ -76,8 +76,6 @@ class Sender:
 
     def put(self, entries: Entries) -> None:
         """Take entries of one stream; those put first go first."""
-        if not entries.entries:
-            return
         stream = self._streams.get(entries.labels)
         if stream is None:
             stream = self._streams[entries.labels] = Stream(entries.labels)
@@ -85,7 +83,7 @@ class Sender:
         now = self._clock()
         first = not stream.queue
         stream.queue.put(entries, now)
-        self._settlement.opened(len(entries.entries))
+        self._settlement.opened(len(entries))
         if first:
             stream.ready_at = now + self._linger
             self._plan(stream)

@@ -8,8 +8,8 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries
 from shipper.sink.batch import Batch
 from shipper.sink.quarantine import RefusedEntry
 from shipper.sink.throttle import Throttle
@@ -53,7 +53,7 @@ class Settlement:
         """Loki will never take the entries at these places, for these reasons, and has the others."""
         reasons = Counter(refused.values())
         if self._keep is not None:
-            entries = batch.entries
+            entries = list(batch.kept)
             self._keep([RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())])
         for reason, times in reasons.items():
             self._metrics.entries_dropped.labels(reason=reason).inc(times)

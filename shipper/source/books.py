@@ -6,9 +6,11 @@ And says what an operator must hear of it.
 from collections import Counter
 from typing import Final
 
+from prometheus_client import Counter as CounterMetric
+
 from shipper.metrics import Metrics
 from shipper.model import Target
-from shipper.pipeline.assemble import Extract
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.labels import OVERFLOW
 from shipper.source.notices import Notices
 
@@ -17,11 +19,23 @@ LOST_FILES, LOST_BYTES = "lost_files", "lost_bytes"
 MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a node may see more
 
 
+class _ByReason(dict[str, CounterMetric]):
+    """A counter's children: to look one up by its label costs more than to count."""
+
+    def __init__(self, parent: CounterMetric) -> None:
+        self._parent = parent
+
+    def __missing__(self, reason: str) -> CounterMetric:
+        found = self[reason] = self._parent.labels(reason=reason)
+        return found
+
+
 class Books:
     """The counters of what is read; `ships` says whether there is a Loki that kept lines go to."""
 
     def __init__(self, metrics: Metrics, *, ships: bool = True) -> None:
         self._metrics, self._ships = metrics, ships
+        self._filtered, self._dropped = _ByReason(metrics.lines_filtered), _ByReason(metrics.entries_dropped)
         self.notices = Notices()
         self._apps: set[tuple[str, str]] = set()
 
@@ -32,10 +46,10 @@ class Books:
         metrics.lines_read.inc(extract.lines)
         for reason, lines in extract.filtered.items():
             if lines:
-                metrics.lines_filtered.labels(reason=reason).inc(lines)
+                self._filtered[reason].inc(lines)
         for reason, lines in extract.dropped.items():
             if lines:
-                metrics.entries_dropped.labels(reason=reason).inc(lines)
+                self._dropped[reason].inc(lines)
         for label, lines in extract.overflowed.items():
             metrics.label_overflows.labels(label=label).inc(lines)
         if extract.failures:

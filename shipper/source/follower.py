@@ -8,8 +8,9 @@ import logging
 from collections import Counter
 from dataclasses import dataclass, field
 
-from shipper.model import Block, Entries, Target
-from shipper.pipeline.assemble import Extract
+from shipper.entries import Entries
+from shipper.model import Block, Target
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.pipeline import TargetPipeline
 from shipper.source.books import TRUNCATED
 from shipper.source.files import Files
@@ -197,10 +198,10 @@ class Follower:
     def settle(self, part: Entries, dropped: int) -> bool:
         """These entries need no more care; whether a position has moved."""
         self.pending_memory -= part.memory
-        self.ledger.sent += len(part.entries) - dropped
+        self.ledger.sent += len(part) - dropped
         if dropped:
             self.ledger.dropped["refused"] += dropped
-        moved = self.tickets.settle(part.ticket, len(part.entries))
+        moved = self.tickets.settle(part.ticket, len(part))
         self.note_caught_up()
         return moved
 

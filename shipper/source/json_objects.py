@@ -27,6 +27,11 @@ class ObjectSplitter:
         self._at = 0  # everything before has been looked at
         self._start = 0  # of the object that is open; or of what is still needed
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether all braces that were opened are closed: a text that breaks off before is not all there was."""
+        return self._depth == 0
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The objects that end in this piece. Raises ObjectTooLarge."""
         self._text, self._at, self._start = self._text[self._start :] + data, self._at - self._start, 0

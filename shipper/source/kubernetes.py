@@ -11,7 +11,7 @@ import contextlib
 import random
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
@@ -38,13 +38,14 @@ WATCH_SILENCE: Final = 180.0  # without a byte of a watch: bookmarks come about 
 WATCH: Final = (240.0, 480.0)  # after which the server is asked to end a watch
 START: Final = 1.0  # agents that start together do not ask together
 AGAIN: Final = (1.0, 2.0)  # between one watch's end and the next
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # back-off
+FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0  # back-off from a server that says no,
+LONGEST_SEARCH: Final = 5.0  # and from one that is not there: pods come soon after it does
 GATHER: Final = 0.1  # for which events gather in the kernel: a burst costs ten reads a second, not a thousand
 GATHER_BYTES: Final = 256 << 10  # but no more than these: a server drops a watch that is read too slowly
 
 NOT_NOW: Final = (401, 403, 429, 503)  # these say nothing about what was asked: ask the same again
 
-PIECE: Final = 64 << 10  # bytes of a list that are looked at without a pause
+PIECE: Final = 64 << 10  # bytes that are looked at in one go: a list has pauses, and what is warm costs less
 
 Connect = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -56,17 +57,17 @@ class PodWatch:
         self._pods, self._troubles, self._connect = pods, troubles, connect
         self._selector = ("fieldSelector", f"spec.nodeName={node}")
         self._version = ""  # up to which all is known; empty: nothing is, and a list is due
-        self._waits = _waits()
+        self._begin_waits()
 
     async def run(self) -> None:
         """Keep up until cancelled; raises nothing else."""
         await asyncio.sleep(random.uniform(0, START))
         while True:
-            at_least = await self._attempt()
-            await asyncio.sleep(max(at_least, next(self._waits)))
+            wait = await self._attempt()
+            await asyncio.sleep(wait)
 
     async def _attempt(self) -> float:
-        """Keep up until something goes wrong; for how many seconds the server wants to be left alone."""
+        """Keep up until something goes wrong; for how many seconds to leave the server alone."""
         try:
             async with self._connect() as api:  # credentials are read again: a new token, a new authority
                 while True:
@@ -78,11 +79,12 @@ class PodWatch:
         except VersionGone:
             self._version = ""
             self._troubles.expired()
+            return self._refusal_wait(0.0)
         except ApiRefused as refused:
             if refused.status not in NOT_NOW:
                 self._version = ""  # it may be the version that is not understood
             self._troubles.refused(refused)
-            return refused.retry_after
+            return self._refusal_wait(refused.retry_after)
         except (ssl.SSLError, aiohttp.ClientSSLError) as error:
             self._troubles.failed("tls", error)
         except TimeoutError as error:
@@ -93,10 +95,18 @@ class PodWatch:
             self._troubles.failed("configuration", error)
         except Exception as error:  # labels are worth much, but no line
             self._troubles.failed("other", error)
-        return 0.0
+        return next(self._searches)
+
+    def _refusal_wait(self, at_least: float) -> float:
+        """It is there, whatever it says: when it is gone again, it is searched for anew."""
+        self._searches = waits(FIRST_WAIT, LONGEST_SEARCH)
+        return max(at_least, next(self._waits))
+
+    def _begin_waits(self) -> None:
+        self._waits, self._searches = waits(FIRST_WAIT, LONGEST_WAIT), waits(FIRST_WAIT, LONGEST_SEARCH)
 
     def _went_well(self) -> None:
-        self._waits = _waits()
+        self._begin_waits()
         self._troubles.over()
 
     # -- the list
@@ -139,20 +149,36 @@ class PodWatch:
             ("timeoutSeconds", str(int(seconds))),
         )
         async with self._get(api, METADATA, within, *query) as response:
-            rest = b""
-            async for data in response.content.iter_any():
-                *lines, rest = (rest + data).split(b"\n")
-                if len(rest) > MAX_OBJECT:
-                    raise ObjectTooLarge(f"an event of more than {MAX_OBJECT} bytes")
-                if sum(self._take(line) for line in lines):
-                    self._went_well()
+            try:
+                await self._follow(response)
+            except TimeoutError:  # not even a bookmark: one from an old backup is silent until it is as far as we are
+                self._version = ""
+                raise
+
+    async def _follow(self, response: aiohttp.ClientResponse) -> None:
+        rest = b""
+        while data := await response.content.read(PIECE):
+            rest = self._take_lines(rest + data)
+            if len(data) < PIECE:
                 self._pods.answer()
                 await _gather(response)
 
-    def _take(self, line: bytes) -> bool:
+    def _take_lines(self, text: bytes) -> bytes:
+        """Do what the events say that are whole; what is left. Raises VersionGone, ApiRefused, ObjectTooLarge."""
+        start, understood = 0, False
+        while (end := text.find(b"\n", start)) >= 0:
+            understood |= self._take(text, start, end)
+            start = end + 1
+        if understood:
+            self._went_well()
+        if len(text) - start > MAX_OBJECT:
+            raise ObjectTooLarge(f"an event of more than {MAX_OBJECT} bytes")
+        return text[start:]
+
+    def _take(self, text: bytes, start: int, end: int) -> bool:
         """Do what an event says; whether it could be understood. Raises VersionGone, ApiRefused."""
         try:
-            event = decode_event(line)
+            event = decode_event(text, start, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._troubles.failed("malformed", error)
             return False
@@ -207,17 +233,15 @@ async def keeping_up(node: str, pods: Pods, metrics: Metrics) -> AsyncIterator[N
         await asyncio.gather(watching, return_exceptions=True)
 
 
-def _waits() -> Iterator[float]:
-    return waits(FIRST_WAIT, LONGEST_WAIT)
-
-
 async def _objects(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """The objects of a list, while it comes; the rest of the process lives too."""
+    """The objects of a list, while it comes; the rest of the process lives too. Raises ClientPayloadError."""
     splitter = ObjectSplitter(depth=2)
     while data := await response.content.read(PIECE):
         for text in splitter.feed(data):
             yield text
         await asyncio.sleep(0)
+    if not splitter.is_closed:  # a proxy may end what it has not got to the end of
+        raise aiohttp.ClientPayloadError("a list that breaks off")
 
 
 async def _gather(response: aiohttp.ClientResponse) -> None:

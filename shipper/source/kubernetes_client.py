@@ -13,6 +13,8 @@ from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from shipper import __version__
+
 if TYPE_CHECKING:
     from kubernetes_asyncio.client import ApiClient
 
@@ -85,6 +87,7 @@ async def _client_of_now() -> "ApiClient":
         else:
             await _config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
         api: ApiClient = _client.ApiClient(configuration)  # reads certificates
+        api.user_agent = f"mtls-shipper/{__version__}"
     except Exception as error:  # files of any shape, and whatever program they name for a token
         raise NotConfigured(f"{type(error).__name__}: {error}") from error
     return api

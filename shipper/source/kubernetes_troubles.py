@@ -21,7 +21,8 @@ MOST_TEXT: Final = 4096  # bytes of a refusal that are read
 
 _HINTS: Final = {
     401: "the service account's token is not taken; it is read again",
-    403: "the service account may not list and watch pods: apply the ClusterRole of the deployment",
+    403: "the service account may not list and watch pods: apply the ClusterRole of the deployment; a server that has "
+    "just started says so too",
 }
 
 

@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 
-from shipper.pipeline.assemble import TEXT_FORMAT, TOO_LONG, Extract
+from shipper.pipeline.extract import TEXT_FORMAT, TOO_LONG, Extract
 
 log = logging.getLogger(__name__)
 

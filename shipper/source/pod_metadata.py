@@ -64,27 +64,51 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     object: Subject
 
 
-# Both raise msgspec.MsgspecError or UnicodeDecodeError.
+# Raises msgspec.MsgspecError or UnicodeDecodeError, as does what follows.
 decode_listed: Final = msgspec.json.Decoder(Listed).decode
-decode_event: Final = msgspec.json.Decoder(Event).decode
+_decode_event: Final = msgspec.json.Decoder(Event).decode
+
+# Who has set what: six sevenths of an event, and the last of its metadata. No string can hold these bytes, for they
+# hold a quote that is not escaped.
+_MANAGED: Final = b',"managedFields":['
+_END: Final = b"]}}}"  # of an event with nothing after it
+
+
+def decode_event(text: bytes, start: int = 0, end: int | None = None) -> Event:
+    """The event that is a part of a text, which is copied and read only as far as it is used."""
+    end = len(text) if end is None else end
+    managed = text.find(_MANAGED, start, end)
+    if managed >= 0 and text.endswith(_END, start, end):
+        return _decode_event(text[start:managed] + b"}}}")
+    return _decode_event(text[start:end])
 
 
 def fields_from(config: ScrapeConfig) -> Callable[[Metadata], dict[str, str]]:
     """Metadata -> the target's fields that only the API knows: `app`, and those that `pod_labels` and
     `pod_annotations` name, as far as the pod has them."""
 
-    def fields(pod: Metadata) -> dict[str, str]:
+    wanted_labels, wanted_annotations = list(config.pod_labels.items()), list(config.pod_annotations.items())
+
+    def fields(pod: Metadata) -> dict[str, str]:  # plain loops: it is done for each event
         labels, annotations = pod.labels or {}, pod.annotations or {}
-        found = {"app": _first(labels, config.app_label) or owner_name(pod)}
-        for wanted, given in ((config.pod_labels, labels), (config.pod_annotations, annotations)):
-            found.update((name, cut(given.get(source, ""))) for name, source in wanted.items())
-        return {name: value for name, value in found.items() if value}
+        app = _first(labels, config.app_label) or owner_name(pod)
+        found = {"app": app} if app else {}
+        for name, source in wanted_labels:
+            if value := labels.get(source):
+                found[name] = cut(value)
+        for name, source in wanted_annotations:
+            if value := annotations.get(source):
+                found[name] = cut(value)
+        return found
 
     return fields
 
 
 def _first(labels: Mapping[str, str], names: Iterable[str]) -> str:
-    return next((labels[name] for name in names if labels.get(name)), "")
+    for name in names:
+        if value := labels.get(name):
+            return value
+    return ""
 
 
 def owner_name(pod: Metadata) -> str:

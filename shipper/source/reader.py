@@ -1,8 +1,8 @@
 """One loop over all files: fair turns, one buffer.
 
-A file is looked at when something has happened to it, not on a tick. Whoever has something to read gets a turn of one
-block; how much may be read ahead of Loki's answers is a share of what is left of the budget, so that a file whose
-stream is refused stops alone.
+A file is looked at when something has happened to it, not on a tick. Whoever has something to read gets a turn of a few
+milliseconds, one block at least; how much may be read ahead of Loki's answers is a share of what is left of the budget,
+so that a file whose stream is refused stops alone.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from shipper.config import LimitsConfig
-from shipper.model import Entries
+from shipper.entries import Entries
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source import handles
 from shipper.source.books import Books
@@ -30,7 +30,8 @@ from shipper.source.wake import Wake
 
 log = logging.getLogger(__name__)
 
-BLOCK_BYTES: Final = 1 << 20  # of one turn
+BLOCK_BYTES: Final = 1 << 20  # of one read
+TURN: Final = 0.002  # seconds of one log's turn: it ends with the first block that is ready after them
 LEAST_BYTES: Final = 1 << 16  # less is not worth a turn
 SHARE: Final = 7  # of 7 parts that are free each takes one: the first an eighth of all, and something always is left
 RESCAN: Final = 30.0  # seconds between looks at everything, the net below inotify
@@ -183,17 +184,23 @@ class Reader:
             self._ready.pop(follower, None)
             self._waiting.add(follower)
             return
-        room = self._room(follower)
-        if room < LEAST_BYTES:
-            self.paused.add(follower)
-            del self._ready[follower]
-            return
-        portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, time.time_ns())
-        self._roster.touch(follower)  # after it: while it waited for the disk, a save may have been made
-        if portion is not None:
-            self._take(follower, portion)
-        if not (follower.files.has_work if portion is not None else follower.files.must_list):
-            self._rest(follower)
+        await self._read(follower, now)
+
+    async def _read(self, follower: Follower, now: float) -> None:
+        """Blocks of one log, until its turn is over."""
+        wall, files = time.time_ns(), follower.files
+        while (room := self._room(follower)) >= LEAST_BYTES:
+            portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, wall)
+            self._roster.touch(follower)  # after it: while it waited for the disk, a save may have been made
+            if portion is not None:
+                self._take(follower, portion)
+            if not (files.has_work if portion is not None else files.must_list):
+                self._rest(follower)
+                return
+            if portion is None or files.must_list or self._stopping or time.monotonic() - now > TURN:
+                return
+        self.paused.add(follower)
+        del self._ready[follower]
 
     def _rest(self, follower: Follower) -> None:
         """Nothing to read at present."""

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
-from shipper.model import Entries
+from shipper.entries import Entries
 from shipper.source.positions import Positions
 
 AFTER_ACK: Final = 0.5  # seconds

@@ -7,8 +7,9 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from shipper.model import Block, Entries, Target, Ticket
-from shipper.pipeline.assemble import Extract
+from shipper.entries import Entries
+from shipper.model import Block, Target, Ticket
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.books import Books
 from shipper.source.reader import BLOCK_BYTES
@@ -54,7 +55,7 @@ class StdinReader:
 
     def _take(self, extract: Extract, size: int) -> None:
         self._books.enter(self._target, extract, size)
-        for labels, entries in extract.streams.items():
-            part = Entries(labels, entries, Ticket(self, self, 0, len(entries)))
+        for labels, kept in extract.streams.items():
+            part = Entries(labels, kept, Ticket(self, self, 0, len(kept)))
             self._pending_memory += part.memory
             self._put(part)

@@ -29,6 +29,7 @@ class Tailer:
         self.read_offset = self.committed = self.promised = offset
         self.size = 0  # when it was last looked at
         self.grown_at = 0.0  # monotonic
+        self._looked_at = -1.0  # monotonic
         self.is_dirty = True  # there may be something to read
         self.is_listed = True  # a name in the directory leads to it
         self.is_replaced = False  # its content is gone from this inode
@@ -130,8 +131,9 @@ class Tailer:
         """The next whole lines, about `limit` bytes; None when there are none yet. Raises Replaced and OSError."""
         handle = self._handle
         assert handle
-        if self.read_offset != BEYOND:
+        if self.read_offset != BEYOND and (now != self._looked_at or self.size <= self.read_offset):  # once in a turn
             self._look(handle, now)
+            self._looked_at = now
         if self.size <= self.read_offset:
             self.is_dirty = False
             return None
@@ -141,7 +143,7 @@ class Tailer:
         if length == limit < len(buffer) and find(window, NEWLINE) < 0:  # one long line: all the room there is
             window = buffer
             length = await handle.read_into(window, start)
-        self.is_dirty = bool(length) and start + length < handle.size(start + length)
+        self.is_dirty = length == len(window) or (bool(length) and start + length < handle.size(start + length))
         if not self.is_dirty:
             self.size = start + length
         return self._lines(start, window, length)

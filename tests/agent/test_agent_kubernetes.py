@@ -25,7 +25,13 @@ LEDGER = Pod("shop", "ledger-0", uid="uid-2", labels={"app": "ledger", "team": "
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch):
     """Waits shortened; what they wait for is not."""
-    for name, value in {"START": 0.0, "AGAIN": (0.0, 0.01), "FIRST_WAIT": 0.01, "LONGEST_WAIT": 0.05}.items():
+    for name, value in {
+        "START": 0.0,
+        "AGAIN": (0.0, 0.01),
+        "FIRST_WAIT": 0.01,
+        "LONGEST_WAIT": 0.05,
+        "LONGEST_SEARCH": 0.05,
+    }.items():
         monkeypatch.setattr(kubernetes, name, value)
     monkeypatch.setattr(reader, "TICK", 0.05)
 

@@ -8,7 +8,7 @@ import snappy
 
 from benchmarks.sink import DIRECT, PROTOBUF, Sink
 from benchmarks.tally import Tally, label_key
-from shipper.model import Entry
+from shipper.model import Entry, Kept
 from shipper.wire import encode
 
 LABELS = {"app": 'a"b', "job": "mesh"}
@@ -42,7 +42,7 @@ def expected() -> Tally:
 
 
 def test_protobuf_arrives_to_the_nanosecond(sink: Sink) -> None:
-    assert post(sink, PROTOBUF, snappy.compress(encode(TEXT, ENTRIES))) == 204
+    assert post(sink, PROTOBUF, snappy.compress(encode(TEXT, Kept.of(ENTRIES)))) == 204
     arrived, delays = sink.arrived()
     assert not list(expected().differences(arrived))
     assert len(delays) == 2
@@ -57,7 +57,7 @@ def test_json_arrives_as_protobuf_does(sink: Sink) -> None:
 
 def test_an_entry_that_comes_twice_shows(sink: Sink) -> None:
     for _ in range(2):
-        post(sink, PROTOBUF, snappy.compress(encode(TEXT, ENTRIES)))
+        post(sink, PROTOBUF, snappy.compress(encode(TEXT, Kept.of(ENTRIES))))
     assert list(expected().differences(sink.arrived()[0]))
     seen = sink.seen()
     assert (seen.entries, seen.pushes) == (4, 2)
@@ -66,7 +66,7 @@ def test_an_entry_that_comes_twice_shows(sink: Sink) -> None:
 
 
 def test_a_reset_forgets_everything(sink: Sink) -> None:
-    post(sink, PROTOBUF, snappy.compress(encode(TEXT, ENTRIES)))
+    post(sink, PROTOBUF, snappy.compress(encode(TEXT, Kept.of(ENTRIES))))
     sink.reset()
     seen = sink.seen()
     assert (seen.entries, seen.pushes, seen.size, seen.first) == (0, 0, 0, 0)

@@ -8,6 +8,7 @@ from benchmarks.end_to_end import Result
 from benchmarks.living import Idle, Latency
 from benchmarks.measure import Measured, Results, Startup
 from benchmarks.plan import SHORT, Point
+from benchmarks.pods import Cost
 from benchmarks.push import Push
 from benchmarks.stages import Stage
 
@@ -49,6 +50,7 @@ def results() -> Results:
         stages=[Stage("scan", "block", 70.0)],
         push=Push(1e-4, 1.2e-4, 2e-4),
         idle={"this agent": [Idle(200, 10.0, 0.0025, 50 << 20)]},
+        pods=Cost(0.4, 20, 52 << 20, 10_000, 5 << 20, 1000.0, 0.001, 0.014),
         latency={"this agent, default": Latency(600, 0.25, 0.26, 0.3, 0.02, 400)},
         troubles=["Promtail: it did not end within 5 s"],
     )
@@ -57,6 +59,7 @@ def results() -> Results:
 def test_the_report_tells_every_measurement(results: Results) -> None:
     text = report.markdown(SHORT, results)
     told = ("0.25%", "p50 250.0 ms", "sender 2.00 times bare", "5.0 times read (goal 2.5)", "it did not end within 5 s")
+    told += ("0.40 CPU s (goal 0.9)", "52.0 MiB (goal 84)", "5.0 MiB more (goal 16)", "1.30% of a core above 0.10%")
     assert [words for words in told if words not in text] == []
     for table in text.split("\n\n"):
         if table.startswith("|"):

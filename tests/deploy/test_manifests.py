@@ -1,17 +1,23 @@
 """The manifest and the image, held against each other and against what the agent really does.
 
-Kubernetes' own schemas are not asked here: with them the validator weighs 108 MB. What is tested is what a schema
-cannot know: that the pieces fit, and that no right creeps in.
+What a schema cannot know: that the pieces fit, and that no right creeps in. Schemas and components are tested beside
+this.
 """
 
+import importlib.util
 import json
+import pkgutil
 import re
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+import shipper
 from shipper import __version__, server
 from shipper.agent import DRAIN
 from shipper.config import MIB, Config
@@ -136,12 +142,6 @@ def test_it_asks_for_pods_of_its_own_node(config: Config, container: Manifest) -
     assert config.scrape_configs[0].kubernetes is True
     (variable,) = container["env"]
     assert variable == {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
-
-
-def test_each_verb_is_in_the_table_of_permissions(manifests: dict[str, Manifest]) -> None:
-    (rule,) = manifests["ClusterRole"]["rules"]
-    told = " and ".join(f"`{verb}`" for verb in rule["verbs"])
-    assert f"| {told} on {rule['resources'][0]}, in all namespaces |" in README
 
 
 def test_it_runs_as_nobody_of_the_group_that_owns_the_logs(pod: Manifest) -> None:
@@ -299,6 +299,43 @@ def test_the_image_takes_nothing_without_a_hash() -> None:
     assert len(installs) == 3
     for command in installs:
         assert "--require-hashes" in command or "--no-index" in command, command
+
+
+def test_the_image_writes_bytecode_that_no_file_time_can_void() -> None:
+    """And over what is there: pip leaves some of the other kind."""
+    compilations = re.findall(r"-m compileall (.+?)(?: \\)?$", DOCKERFILE, re.MULTILINE)
+    assert len(compilations) == 2
+    for arguments in compilations:
+        assert arguments.startswith("-q -f --invalidation-mode unchecked-hash "), arguments
+
+
+def test_the_image_does_without_what_the_agent_does_not_load() -> None:
+    """Taking those parts out of the package as it is installed leaves what the agent loads of it."""
+    left_out = re.findall(r"/site-packages/(kubernetes_asyncio/[\w/]+)", DOCKERFILE)
+    assert len(left_out) == 2
+    package = importlib.util.find_spec("kubernetes_asyncio")
+    assert package is not None
+    assert all((Path(str(package.origin)).parents[1] / path).is_dir() for path in left_out)
+    program = f"""
+        import sys
+        class Absent:
+            def find_spec(self, name, path=None, target=None):
+                if f"{{name}}.".startswith({tuple(path.replace("/", ".") + "." for path in left_out)}):
+                    raise ModuleNotFoundError(name)
+        sys.meta_path.insert(0, Absent())
+        import shipper.source.kubernetes
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
+
+
+def test_the_image_loads_every_module_once_while_it_is_built() -> None:
+    """So that none of them, and nothing they need, can be missing at run time."""
+    imports = " ".join(re.findall(r"import ((?:sys|shipper\.)[^;]+);", DOCKERFILE))
+    assert imports.startswith("sys, shipper.cli")
+    program = f"import {', '.join(re.split('[ ,]+', imports))}; print(*(name for name in sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    there = {module.name for module in pkgutil.walk_packages(shipper.__path__, "shipper.")}
+    assert there - set(loaded) == {"shipper.__main__", "shipper.config.docs", "shipper.explain.docs"}
 
 
 def test_the_image_is_given_all_it_copies() -> None:

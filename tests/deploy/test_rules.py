@@ -19,7 +19,7 @@ from known import DEPLOY, TARGET, metrics, stream_labels
 from queries import Query, logql, promql
 
 from shipper.config import Config
-from shipper.pipeline.assemble import TEXT_FORMAT
+from shipper.pipeline.extract import TEXT_FORMAT
 from shipper.pipeline.failure import REASONS
 from shipper.sink.answer import judge
 from shipper.sink.local import Nowhere

@@ -12,6 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
 from lab.faults import Fault
 from lab.limits import Limits
 from lab.loki import LokiReceiver
@@ -28,7 +31,7 @@ server: {{http_listen_port: 0, log_level: error}}
 positions: {{filename: "{directory}/positions.json"}}
 clients:
   - {{url: "{url}", timeout: 150ms, batchwait: 10ms, backoff_config: {{min_period: 1ms, max_period: 10ms}}}}
-scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}}}]
+scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}{scrape}}}]
 limits_config: {{in_flight: 1MiB, max_line_size: 100KiB, max_streams: 6, max_label_values: 3, open_files: 3}}
 """
 
@@ -52,10 +55,20 @@ def hurried() -> Iterator[None]:
         yield
 
 
+def try_histories(machine: type[RuleBasedStateMachine], examples: int) -> None:
+    """Let hypothesis choose what happens, so many times."""
+    checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
+    phases = [phase for phase in Phase if phase is not Phase.shrink]  # each failure takes its time to be one
+    with_time = settings(
+        max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=checks, phases=phases
+    )
+    run_state_machine_as_test(machine, settings=with_time)
+
+
 class World:
     """All that there is; the model holds what must be true of it."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, scrape: str = "") -> None:
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(hurried())
         self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
@@ -65,7 +78,8 @@ class World:
         self.loki = LokiReceiver(limits)
         self._runner.run(self.loki.__aenter__())
         self.book = Book()
-        self._config = parse(CONFIG.format(directory=self._directory, url=self.loki.url).encode(), "model.yaml", {})
+        text = CONFIG.format(directory=self._directory, url=self.loki.url, scrape=scrape)
+        self._config = parse(text.encode(), "model.yaml", {})
         self._agent: Agent | None = None
         self._task: asyncio.Task[int] | None = None
 
@@ -172,6 +186,19 @@ class World:
         """The agent's own books."""
         assert self._agent
         return {name: int(value) for name, value in (pair.split("=") for pair in self._agent.ledger().split())}
+
+    def settle(self) -> None:
+        """All that was written must arrive, once; then the books must close, and the agent must end well."""
+        if not self.is_up:
+            self.start()
+        assert self.until(self.is_delivered), f"lost: {self.book.missing(self.stored)}"
+        assert self.until(lambda: self.ledger()["pending"] == 0), self.ledger()
+        books = self.ledger()
+        assert books["read"] == books["filtered"] + books["sent"] + books["dropped"], books
+        assert books["dropped"] == 0, books
+        self.stop()
+        verdict = self.judge()
+        assert verdict.is_fine, verdict
 
     def judge(self) -> Verdict:
         """Loki against what was written."""

@@ -14,9 +14,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lab import label_text
 from shipper.model import Block, Target
-from shipper.pipeline.assemble import Extract
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.cri import parse_time, split_line
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.keep import RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline

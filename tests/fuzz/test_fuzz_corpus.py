@@ -22,11 +22,9 @@ def test_the_oracle_sees_a_line_that_is_lost(monkeypatch):
     """A check that can not fail is none: here the search for candidates finds nothing in a block of one line."""
     import shipper.pipeline.pipeline as pipeline
 
-    whole = pipeline.candidates
+    whole = pipeline.lines_at
     monkeypatch.setattr(
-        pipeline,
-        "candidates",
-        lambda data, literals: whole(data, literals) if bytes(data).count(b"\n") > 1 else iter([]),
+        pipeline, "lines_at", lambda data, ends: whole(data, ends) if bytes(data).count(b"\n") > 1 else []
     )
     line = b'2026-11-23T10:30:00Z stdout F {"response_flags":"UT"}'
     with pytest.raises(AssertionError, match="depends"):

@@ -14,10 +14,11 @@ from datetime import datetime, timedelta
 
 from lab.label_text import parse
 from shipper.model import Block, Target
+from shipper.pipeline.extract import KEPT, TOO_LONG, Extract
 from shipper.pipeline.failure import classify
 from shipper.pipeline.keep import MTLS, UT, Rule
 from shipper.pipeline.labels import Admission
-from shipper.pipeline.pipeline import KEPT, TOO_LONG, Extract, Pipeline, TargetPipeline
+from shipper.pipeline.pipeline import Pipeline, TargetPipeline
 from shipper.pipeline.text_format import parse_text_line
 
 NAMES = {

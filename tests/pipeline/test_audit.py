@@ -6,8 +6,8 @@ from collections import Counter
 import pytest
 
 from shipper.model import Block, Target
-from shipper.pipeline.assemble import Extract
 from shipper.pipeline.audit import REMEMBERED, Audit, FailureKind
+from shipper.pipeline.extract import Extract
 from shipper.pipeline.keep import MTLS, UT, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline

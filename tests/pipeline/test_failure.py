@@ -1,7 +1,8 @@
-"""Why a handshake failed: what real Envoys wrote, what a peer may make them write, and the literals' promise."""
+"""Why a handshake failed: what real Envoys wrote, what a peer may make them write, and the patterns' promise."""
 
 import json
 import random
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipper.pipeline.failure import DOWNSTREAM, LITERALS, REASONS, UPSTREAM, Failure, classify
+from shipper.pipeline.failure import DOWNSTREAM, REASONS, UPSTREAM, Failure, classify
+from shipper.pipeline.keep import MTLS
+from shipper.pipeline.scan import Scanner
 
 CORPUS = [
     json.loads(line)
@@ -131,8 +134,8 @@ def test_every_line_of_a_real_envoy(version: str) -> None:
 
 
 def test_a_literal_is_in_every_line_that_is_kept_and_hardly_in_others() -> None:
-    assert all(holds_a_literal(row["line"].encode()) for row in CORPUS if row["keep"])
-    for_nothing = {row["scenario"] for row in CORPUS if not row["keep"] and holds_a_literal(row["line"].encode())}
+    assert all(is_found(row["line"].encode()) for row in CORPUS if row["keep"])
+    for_nothing = {row["scenario"] for row in CORPUS if not row["keep"] and is_found(row["line"].encode())}
     # An HTTP route that was not found is NR too; the other holds `"UT` inside a client's name.
     assert for_nothing == {"out_http_no_route", "in_tcp_tls13_hostile_san_client_cert"}
 
@@ -374,11 +377,14 @@ def test_no_value_of_any_type_raises(record: dict[str, object]) -> None:
         assert failure.side in (DOWNSTREAM, UPSTREAM)
 
 
-# The promise of the literals
+# The promise of the patterns
 
 
-def holds_a_literal(raw: bytes) -> bool:
-    return any(literal in raw for literal in LITERALS)
+SCANNER = Scanner(MTLS.patterns)
+
+
+def is_found(raw: bytes) -> bool:
+    return SCANNER.matches(raw)
 
 
 class Escaper:
@@ -418,18 +424,18 @@ def respelled(text: str, chance: random.Random) -> str:
 )
 @example(record={"response_flags": "UF,NR"}, chance=random.Random(1), rate=1.0)
 @example(record={"response_flags": "UF,UT"}, chance=random.Random(1), rate=0.0)
-def test_whatever_is_kept_holds_a_literal_however_it_is_escaped(
+def test_whatever_is_kept_is_found_however_it_is_escaped(
     record: dict[str, str], chance: random.Random, rate: float
 ) -> None:
     record = {key: respelled(value, chance) for key, value in record.items()}
     raw = Escaper(chance, rate).dumps(record)
     assert json.loads(raw) == record
     if classify(record) is not None:
-        assert holds_a_literal(raw.encode())
+        assert is_found(raw.encode())
 
 
 @pytest.mark.parametrize("rate", [0.0, 0.02, 1.0])
-def test_every_kept_line_of_the_corpus_holds_a_literal_when_escaped_anew(rate: float) -> None:
+def test_every_kept_line_of_the_corpus_is_found_when_escaped_anew(rate: float) -> None:
     chance = random.Random(20)
     for row in CORPUS:
         if row["keep"]:
@@ -437,7 +443,7 @@ def test_every_kept_line_of_the_corpus_holds_a_literal_when_escaped_anew(rate: f
             seen = {key: record[key] for key in KEYS if key in record}
             raw = Escaper(chance, rate).dumps(seen)
             assert json.loads(raw) == seen
-            assert holds_a_literal(raw.encode()), row["scenario"]
+            assert is_found(raw.encode()), row["scenario"]
 
 
 BARE: list[Mapping[str, object]] = [
@@ -452,12 +458,12 @@ BARE: list[Mapping[str, object]] = [
 ]
 
 
-def test_nothing_but_the_cause_is_needed_to_hold_a_literal() -> None:
+def test_nothing_but_the_cause_is_needed_to_be_found() -> None:
     assert all(classify(record) for record in BARE)
-    assert [record for record in BARE if not holds_a_literal(json.dumps(record).encode())] == []
+    assert [record for record in BARE if not is_found(json.dumps(record).encode())] == []
 
 
-@pytest.mark.parametrize("literal", LITERALS)
-def test_no_literal_is_superfluous(literal: bytes) -> None:
+@pytest.mark.parametrize("pattern", MTLS.patterns)
+def test_no_pattern_is_superfluous(pattern: bytes) -> None:
     raws = [json.dumps(record) for record in BARE] + ['{"response_flags":"\\u004eR"}']
-    assert any([one for one in LITERALS if one in raw.encode()] == [literal] for raw in raws)
+    assert any([one for one in MTLS.patterns if re.search(one, raw.encode())] == [pattern] for raw in raws)

@@ -1,12 +1,13 @@
-"""Keep rules: exactly the flag, and literals that no spelling escapes."""
+"""Keep rules: exactly the flag, and patterns that no spelling escapes."""
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.pipeline.failure import LITERALS, UPSTREAM, Failure, classify
+from shipper.pipeline.failure import ESCAPED, PATTERNS, TIMED_OUT, UPSTREAM, Failure, classify
 from shipper.pipeline.keep import MTLS, RULES, UT
 
 TIMEOUT = Failure("upstream_timeout", UPSTREAM)
@@ -55,31 +56,32 @@ FLAGS = st.lists(st.sampled_from(["UT", "UTX", "DC", "URX", "U", "T", ""]), max_
 
 
 @given(FLAGS, st.data())
-def test_every_spelling_of_what_is_kept_holds_a_literal(flags: str, data: st.DataObject) -> None:
+def test_every_spelling_of_what_is_kept_is_found(flags: str, data: st.DataObject) -> None:
     spelled = "".join(data.draw(st.sampled_from([one, f"\\u{ord(one):04x}", f"\\u{ord(one):04X}"])) for one in flags)
     raw = f'{{"response\\u005fflags" :\t"{spelled}"}}'.replace("\\u005f", data.draw(st.sampled_from(["_", "\\u005f"])))
     if UT.judge(json.loads(raw)):
-        assert any(literal in raw.encode() for literal in UT.literals)
+        assert any(re.search(pattern, raw.encode()) for pattern in UT.patterns)
 
 
 @pytest.mark.parametrize(
-    ("literal", "raw"),
+    ("patterns", "raw"),
     [
-        (b'"UT', '{"response_flags":"UT"}'),
-        (b",UT", '{"response_flags":"DC,UT"}'),
-        (b"\\u00", '{"response_flags":"\\u0055T"}'),
-        (b"\\u00", '{"response_flags":"U\\u0054"}'),
-        (b"\\u00", '{"response_flags":"DC\\u002cUT"}'),
+        ([TIMED_OUT], '{"response_flags":"UT"}'),
+        ([TIMED_OUT], '{"response_flags":"DC,UT"}'),
+        ([ESCAPED], '{"response_flags":"\\u0055T"}'),
+        ([ESCAPED], '{"response_flags":"U\\u0054"}'),
+        ([ESCAPED], '{"response_flags":"DC\\u002cUT"}'),
     ],
 )
-def test_no_literal_is_superfluous(literal: bytes, raw: str) -> None:
+def test_no_pattern_is_superfluous(patterns: list[bytes], raw: str) -> None:
     assert UT.judge(json.loads(raw)) == TIMEOUT
-    assert [one for one in UT.literals if one in raw.encode()] == [literal]
+    assert [one for one in UT.patterns if re.search(one, raw.encode())] == patterns
 
 
 def test_the_rules_by_the_names_of_the_setting() -> None:
     assert {"ut": UT, "mtls": MTLS} == RULES
-    assert (MTLS.judge, MTLS.literals) == (classify, LITERALS)
+    assert MTLS.judge is classify
+    assert set(MTLS.patterns) == {*UT.patterns, *PATTERNS}
 
 
 def test_every_timeout_is_kept_by_the_other_rule_too() -> None:

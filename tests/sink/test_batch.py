@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.model import Entries, Entry, Ticket, bytes_of
+from shipper.entries import Entries
+from shipper.model import Entry, Kept, Ticket
 from shipper.sink.batch import Batch
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes: sum(sizes) > 1)
@@ -12,21 +13,21 @@ SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes:
 def batch_of(sizes: list[int]) -> Batch:
     number = iter(range(sum(sizes)))
     parts = [
-        Entries("{}", [Entry(next(number), b"x" * at) for at in range(size)], Ticket(object(), object(), 0))
+        Entries("{}", Kept.of(Entry(next(number), b"x" * at) for at in range(size)), Ticket(object(), object(), 0))
         for size in sizes
     ]
-    return Batch("{}", parts, 1.0, sum(bytes_of(part.entries) for part in parts))
+    return Batch("{}", parts, 1.0, sum(part.size for part in parts))
 
 
 def tickets(*batches: Batch) -> list[Ticket]:
-    return [part.ticket for batch in batches for part in batch.parts for _ in part.entries]
+    return [part.ticket for batch in batches for part in batch.parts for _ in part.kept]
 
 
 @given(SIZES)
 def test_halves_hold_the_same_in_order(sizes: list[int]) -> None:
     batch = batch_of(sizes)
     first, second = batch.halves()
-    assert first.entries + second.entries == batch.entries
+    assert [*first.kept, *second.kept] == list(batch.kept)
     assert tickets(first, second) == tickets(batch)
     assert 0 <= len(second) - len(first) <= 1
     assert first.size + second.size == batch.size
@@ -40,9 +41,7 @@ def test_each_part_is_told_how_many_of_its_entries_were_refused(sizes: list[int]
     told = list(batch.shares(dict.fromkeys(refused, "why")))
     assert [part for part, _ in told] == batch.parts
     places = iter(range(len(batch)))
-    assert [dropped for _, dropped in told] == [
-        sum(next(places) in refused for _ in part.entries) for part in batch.parts
-    ]
+    assert [dropped for _, dropped in told] == [sum(next(places) in refused for _ in part.kept) for part in batch.parts]
 
 
 def test_a_repetition_is_the_same_bytes() -> None:
@@ -51,4 +50,4 @@ def test_a_repetition_is_the_same_bytes() -> None:
 
 
 def test_size_counts_metadata() -> None:
-    assert bytes_of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]) == 10
+    assert Kept.of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]).size == 10

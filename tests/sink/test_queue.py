@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.model import Entries, Entry, Ticket
+from shipper.entries import Entries
+from shipper.model import Entry, Kept, Ticket
 from shipper.sink.batch import Batch
 from shipper.sink.queue import AHEAD, HARD_LIMIT, LONGEST, OLDEST, WINDOW, Queue
 
@@ -12,7 +13,7 @@ LABELS = '{app="a"}'
 
 
 def block(*entries: Entry) -> Entries:
-    return Entries(LABELS, list(entries), Ticket(object(), object(), 0))
+    return Entries(LABELS, Kept.of(entries), Ticket(object(), object(), 0))
 
 
 def cut_all(queue: Queue, limit: int, newest: int | None = None) -> list[Batch]:
@@ -20,7 +21,7 @@ def cut_all(queue: Queue, limit: int, newest: int | None = None) -> list[Batch]:
     batches = []
     while queue:
         batches.append(queue.cut(limit, newest, NOW))
-        times = [entry.nanos for entry in batches[-1].entries]
+        times = [entry.nanos for entry in batches[-1].kept]
         newest = max(times) if newest is None else max(newest, *times)
     return batches
 
@@ -48,11 +49,11 @@ def test_every_entry_goes_once_in_order_with_its_ticket(
     for entries in put:
         queue.put(entries, 0.0)
     batches = cut_all(queue, limit, newest)
-    assert [entry for batch in batches for entry in batch.entries] == [entry for some in blocks for entry in some]
-    tickets = [part.ticket for batch in batches for part in batch.parts for _ in part.entries]
-    assert tickets == [entries.ticket for entries in put for _ in entries.entries]
+    assert [entry for batch in batches for entry in batch.kept] == [entry for some in blocks for entry in some]
+    tickets = [part.ticket for batch in batches for part in batch.parts for _ in part.kept]
+    assert tickets == [entries.ticket for entries in put for _ in entries.kept]
     assert queue.size == 0
-    assert all(batch.parts and all(part.entries for part in batch.parts) for batch in batches)
+    assert all(batch.parts and all(len(part) for part in batch.parts) for batch in batches)
 
 
 @given(BLOCKS, st.sampled_from([1, 60, 200, 1 << 20]), st.none() | TIMES)
@@ -63,23 +64,26 @@ def test_batches_keep_the_limits_and_the_odd_go_alone(
     for entries in blocks:
         queue.put(block(*entries), 0.0)
     for batch in cut_all(queue, limit, newest):
-        times = [entry.nanos for entry in batch.entries]
-        assert batch.size == sum(entry.size for entry in batch.entries)
+        times = [entry.nanos for entry in batch.kept]
+        assert batch.size == sum(entry.size for entry in batch.kept)
         if len(batch) > 1:
             assert batch.size <= limit
             assert max(times) - min(times) <= WINDOW
-            assert all(len(entry.line) <= LONGEST for entry in batch.entries)
+            assert all(len(entry.line) <= LONGEST for entry in batch.kept)
             assert min(times) >= NOW - OLDEST
             assert max(times) <= NOW + AHEAD
             assert newest is None or min(times) >= newest - WINDOW
         newest = max(times) if newest is None else max(newest, *times)
 
 
-def test_a_batch_is_as_full_as_may_be() -> None:
+def test_a_batch_that_is_half_full_takes_no_piece_apart_for_more() -> None:
     queue = Queue(LABELS)
     for number in range(10):
         queue.put(block(*(Entry(NOW + number, bytes(10)) for _ in range(10))), 0.0)
-    assert [len(batch) for batch in cut_all(queue, 250)] == [25, 25, 25, 25]
+    assert [len(batch) for batch in cut_all(queue, 250)] == [20, 20, 20, 20, 20]
+    queue.put(block(*(Entry(NOW + number, bytes(10)) for number in range(10))), 0.0)
+    queue.put(block(*(Entry(NOW + number, bytes(100)) for number in range(10))), 0.0)
+    assert [len(batch) for batch in cut_all(queue, 250)] == [11, 2, 2, 2, 2, 1]
 
 
 def test_no_configuration_makes_a_request_loki_cannot_pass_on() -> None:

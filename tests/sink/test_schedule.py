@@ -1,13 +1,14 @@
 """Turns of streams."""
 
-from shipper.model import Entries, Entry, Ticket
+from shipper.entries import Entries
+from shipper.model import Kept, Ticket
 from shipper.sink.schedule import Schedule
 from shipper.sink.stream import Stream
 
 
 def stream(came: float) -> Stream:
     made = Stream(f'{{came="{came}"}}')
-    made.queue.put(Entries(made.labels, [Entry(1, b"x")], Ticket(object(), object(), 0)), came)
+    made.queue.put(Entries(made.labels, Kept([1], [b"x"]), Ticket(object(), object(), 0)), came)
     return made
 
 

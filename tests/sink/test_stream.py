@@ -2,7 +2,8 @@
 
 from itertools import repeat
 
-from shipper.model import Entries, Entry, Ticket
+from shipper.entries import Entries
+from shipper.model import Kept, Ticket
 from shipper.sink.batch import Batch, Suspicion
 from shipper.sink.stream import Stream
 
@@ -10,7 +11,7 @@ NOW = 10**18
 
 
 def block(*lines: bytes) -> Entries:
-    return Entries("{}", [Entry(NOW, line) for line in lines], Ticket(object(), object(), 0))
+    return Entries("{}", Kept([NOW] * len(lines), list(lines)), Ticket(object(), object(), 0))
 
 
 def batch(*lines: bytes, since: float = 1.0) -> Batch:
@@ -18,7 +19,7 @@ def batch(*lines: bytes, since: float = 1.0) -> Batch:
 
 
 def following(stream: Stream, now: float = 0.0) -> bytes:
-    return b"".join(entry.line for entry in stream.next(now, 1 << 20, None, NOW).entries)
+    return b"".join(entry.line for entry in stream.next(now, 1 << 20, None, NOW).kept)
 
 
 def test_what_was_given_back_goes_before_what_waits() -> None:

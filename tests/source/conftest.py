@@ -1,7 +1,9 @@
 """A container's log, and those who read it by hand or by themselves; nothing is settled before the test says so."""
 
 import asyncio
+import base64
 import math
+import random
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,8 +13,9 @@ import pytest
 
 from lab.containerd import LogWriter
 from shipper.config import LimitsConfig, PodLogsConfig
+from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Entries, Target
+from shipper.model import Target
 from shipper.pipeline.keep import UT
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
@@ -78,7 +81,7 @@ class Following:
             if portion is not None:
                 self.unsettled += portion.entries
                 self.parts += portion.entries
-                lines += [entry.line for part in portion.entries for entry in part.entries]
+                lines += [line for part in portion.entries for line in part.kept.lines]
             elif not self.follower.files.must_list:
                 return lines
         raise AssertionError("the follower never comes to an end")
@@ -186,7 +189,7 @@ class Reading:
 
     @property
     def lines(self) -> list[bytes]:
-        return [entry.line for part in self.parts for entry in part.entries]
+        return [line for part in self.parts for line in part.kept.lines]
 
     @property
     def saved(self) -> dict[str, SavedTarget]:
@@ -248,9 +251,12 @@ def impatient(monkeypatch):
 
 
 def kept_line(number: int, size: int = 0) -> bytes:
-    """A line that is kept, of so many bytes at least."""
+    """A line that is kept, of so many bytes at least, of which none can be saved by compression."""
     line = b'{"response_flags":"UT","number":%d}' % number
-    return line[:-1] + b',"padding":"' + b"x" * (size - len(line) - 13) + b'"}' if size > len(line) + 13 else line
+    if (missing := size - len(line) - 13) <= 0:
+        return line
+    padding = base64.b64encode(random.Random(number).randbytes(missing))[:missing]
+    return line[:-1] + b',"padding":"' + padding + b'"}'
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.containerd import LogWriter, cri_line
-from shipper.model import Entries
+from shipper.entries import Entries
 from shipper.source.positions import SavedTarget
 
 WAITS = st.sampled_from([0.0, 1.0, 3.0, 60.0])  # seconds
@@ -170,7 +170,7 @@ class History:
 
 
 def lines_of(part: Entries) -> set[bytes]:
-    return {entry.line for entry in part.entries}
+    return set(part.kept.lines)
 
 
 async def live(steps: list[tuple], history: History) -> None:

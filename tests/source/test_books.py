@@ -7,8 +7,8 @@ import pytest
 
 from shipper.metrics import Metrics
 from shipper.model import Target
-from shipper.pipeline.assemble import TEXT_FORMAT, TOO_LONG, Extract
 from shipper.pipeline.audit import FailureKind
+from shipper.pipeline.extract import TEXT_FORMAT, TOO_LONG, Extract
 from shipper.pipeline.labels import OVERFLOW
 from shipper.source import notices
 from shipper.source.books import MOST_APPS, Books

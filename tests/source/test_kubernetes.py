@@ -2,9 +2,11 @@
 
 import asyncio
 import itertools
+import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import orjson
@@ -15,6 +17,7 @@ from aiohttp import web
 from lab import faults
 from lab.kubernetes import ApiServer
 from lab.pods import Pod, event
+from shipper import __version__
 from shipper.metrics import Metrics
 from shipper.source import json_objects, kubernetes, kubernetes_client
 from shipper.source.kubernetes import PodWatch
@@ -72,6 +75,7 @@ def hurried(monkeypatch):
         "AGAIN": (0.0, 0.01),
         "FIRST_WAIT": 0.01,
         "LONGEST_WAIT": 0.02,
+        "LONGEST_SEARCH": 0.02,
         "GATHER": 0.001,
     }.items():
         monkeypatch.setattr(kubernetes, name, value)
@@ -201,8 +205,9 @@ async def test_a_server_that_is_away_is_tried_again_and_nothing_is_forgotten(api
         (faults.reset_before(), "connection"),
         (faults.status(200, "<html>a login page</html>"), "connection"),
         (faults.status(200, '{"metadata":{"resourceVersion":7},"items":[]}'), "malformed"),
+        (faults.status(200, '{"metadata":{"resourceVersion":"7"},"items":['), "connection"),
     ],
-    ids=["500", "503", "429", "429 in words", "403", "reset", "no JSON", "no list"],
+    ids=["500", "503", "429", "429 in words", "403", "reset", "no JSON", "no list", "half a list"],
 )
 async def test_a_list_that_fails_is_asked_for_again(api, trouble, reason):
     api.put(CHECKOUT)
@@ -243,13 +248,28 @@ async def test_a_list_that_trickles_without_end_is_given_up(api, monkeypatch):
     assert watching.errors("timeout") == 1
 
 
-async def test_a_watch_that_has_gone_silent_is_opened_again(api, monkeypatch):
+async def test_a_watch_that_has_gone_silent_is_opened_again_on_another_list(api, monkeypatch):
     monkeypatch.setattr(kubernetes, "WATCH_SILENCE", 0.05)
     watching = Watching(connecting(api))
     async with watching.running():
         await api.until(lambda: api.verbs().count("watch") == 3)
     assert watching.errors("timeout") >= 2
-    assert api.verbs().count("list") == 1
+    assert api.verbs()[:4] == ["list", "watch"] * 2
+
+
+async def test_a_server_from_an_old_backup_is_listed_again(api, monkeypatch):
+    """A real one takes a watch from a version it has not come to, and tells it nothing, not even bookmarks."""
+    monkeypatch.setattr(kubernetes, "WATCH_SILENCE", 0.1)
+    api.put(CHECKOUT)
+    watching = Watching(connecting(api))
+    async with watching.running():
+        await watching.until(lambda: watching.app(CHECKOUT))
+        await api.until(lambda: api.watching)
+        api.go_back()
+        api.end_watches()
+        await api.until(lambda: api.verbs()[-1] == "watch" and api.watching)
+        api.put(LEDGER)
+        await watching.until(lambda: watching.app(LEDGER))
 
 
 async def test_a_watch_that_is_never_answered_is_given_up(api, monkeypatch):
@@ -285,15 +305,37 @@ async def test_waits_grow_while_nothing_goes_well_and_begin_anew_after(api, monk
         return itertools.repeat(0.0)
 
     monkeypatch.setattr(kubernetes, "waits", waits)
+    monkeypatch.setattr(kubernetes, "LONGEST_WAIT", 30.0)
     api.forbids = {"watch"}
     watching = Watching(connecting(api))
     async with watching.running():
         await api.until(lambda: len(api.asked) == 10)
-        assert len(made) == 1  # the list that succeeded changes nothing
+        assert made.count((0.01, 30.0)) == 1  # the list that succeeded changes nothing
         api.forbids = set()
         await api.until(lambda: api.watching)
         api.bookmark()
-        await watching.until(lambda: len(made) == 2)  # even one that says nothing new
+        await watching.until(lambda: made.count((0.01, 30.0)) == 2)  # even one that says nothing new
+
+
+async def test_a_server_that_was_searched_for_long_is_asked_again_soon_when_it_answers(api, monkeypatch):
+    """One that has just started forbids what it will allow in a moment, and has forgotten older versions."""
+
+    def waits(first, limit):
+        return itertools.count(1 if limit == 30.0 else 1001)
+
+    monkeypatch.setattr(kubernetes, "waits", waits)
+    monkeypatch.setattr(kubernetes, "LONGEST_WAIT", 30.0)
+    watch = Watching(connecting(api)).watch
+    await api.kill()
+    assert [await watch._attempt() for _ in range(3)] == [1001, 1002, 1003]
+    await api.listen()
+    api.script += [faults.status(403)]
+    assert await watch._attempt() == 1
+    await api.kill()
+    assert await watch._attempt() == 1001
+    await api.listen()
+    api.script += [faults.status(410)]
+    assert await watch._attempt() == 2
 
 
 async def test_an_event_that_is_cut_off_is_told_again_by_the_next_watch(api, watching):
@@ -437,6 +479,7 @@ async def test_a_service_account_is_enough(secured):
         await secured.until(lambda: secured.watching)
         secured.put(LEDGER)
         await watching.until(lambda: watching.app(LEDGER))
+    assert {asked.headers["User-Agent"] for asked in secured.asked} == {f"mtls-shipper/{__version__}"}
 
 
 async def test_a_token_that_is_not_taken_any_more_is_read_again(secured, tmp_path):
@@ -451,6 +494,33 @@ async def test_a_token_that_is_not_taken_any_more_is_read_again(secured, tmp_pat
         (tmp_path / "token").write_text("second")
         await secured.until(lambda: secured.watching)
     assert secured.asked[-1].headers["Authorization"] == "Bearer second"
+
+
+async def test_a_token_that_was_renewed_is_used_before_the_old_one_has_run_out(secured, tmp_path, monkeypatch):
+    monkeypatch.setattr(kubernetes_client._config.incluster_config, "TOKEN_REFRESH_PERIOD", timedelta(0))
+    watching = Watching(kubernetes_client.connected)
+    async with watching.running():
+        await secured.until(lambda: secured.watching)
+        secured.tokens.add("second")
+        (tmp_path / "token").write_text("second")
+        secured.end_watches()
+        await secured.until(lambda: secured.verbs().count("watch") == 2)
+    assert [asked.headers["Authorization"] for asked in secured.asked] == ["Bearer first"] * 2 + ["Bearer second"]
+    assert watching.errors("401") == 0
+
+
+async def test_a_server_that_takes_connections_and_says_nothing_is_given_up(secured, monkeypatch):
+    """As one whose process is stopped: the kernel still answers for it."""
+    monkeypatch.setattr(kubernetes, "CONNECT", 0.05)
+    watching = Watching(kubernetes_client.connected)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(silent.getsockname()[1]))
+        async with watching.running():
+            async with asyncio.timeout(20):
+                while not watching.errors("timeout"):
+                    await asyncio.sleep(0.01)
+            monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(secured.address[1]))
+            await secured.until(lambda: secured.watching)
 
 
 async def test_a_service_account_that_comes_late_is_found(secured, tmp_path):

@@ -3,8 +3,9 @@
 import msgspec
 import pytest
 
+from lab.pods import Pod, event
 from shipper.config.file import parse
-from shipper.source.pod_metadata import Metadata, Owner, fields_from
+from shipper.source.pod_metadata import Event, Metadata, Owner, decode_event, fields_from
 
 
 def fields(text: str = "", **metadata) -> dict[str, str]:
@@ -68,6 +69,27 @@ def test_an_annotation_is_cut_to_what_loki_takes():
 def test_a_static_pod_is_found_by_its_configuration_and_by_its_uid():
     pod = Metadata(name="etcd-a", namespace="kube-system", uid="u-1", annotations={"kubernetes.io/config.hash": "abc"})
     assert pod.log_directories == ["kube-system_etcd-a_u-1", "kube-system_etcd-a_abc"]
+
+
+MADE = Pod("shop", "checkout-1", uid="u", labels={"app": "checkout"}, annotations={"a": ',"managedFields":[]}}}'})
+
+
+@pytest.mark.parametrize("around", [b"", b'{"type":"BOOKMARK"}\n'], ids=["alone", "in a text"])
+def test_an_event_is_read_as_far_as_it_is_used_and_nothing_is_missed(around):
+    text = event("MODIFIED", MADE.metadata(7)).rstrip()
+    whole = msgspec.json.decode(text, type=Event)
+    assert whole.object.metadata.annotations == dict(MADE.annotations)
+    assert decode_event(around + text + b"\n" + around, len(around), len(around) + len(text)) == whole
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [b',"labels":{"app":"late"}}}}', b'},"spec":{"containers":[]}}}', b'}},"type":"MODIFIED"}'],
+    ids=["in the metadata", "in the pod", "in the event"],
+)
+def test_what_comes_after_the_managers_of_fields_counts_too(rest):
+    text = b'{"type":"ADDED","object":{"metadata":{"name":"a","managedFields":[{"manager":"x"}]' + rest
+    assert decode_event(text) == msgspec.json.decode(text, type=Event)
 
 
 def test_nulls_and_unknown_keys_are_passed_over():

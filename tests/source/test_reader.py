@@ -222,7 +222,7 @@ async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, k
                 quiet.write(kept(-2 - number))
                 if number % 1000 == 0:
                     await running.until_read(kept(-2 - number))
-                    running.settle([part for part in running.unsettled if part.entries[0].line.find(b":-") > 0])
+                    running.settle([part for part in running.unsettled if part.kept.lines[0].find(b":-") > 0])
             assert reader.followers[key_of(loud)].pending_memory < 3 * MIB
             running.settles = True
             running.settle()

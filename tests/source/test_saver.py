@@ -1,9 +1,10 @@
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
-from shipper.model import Entries, Ticket
+from shipper.model import Ticket
 from shipper.source import saver as saver_module
 from shipper.source.saver import AFTER_ACK, AFTER_READING, Saver
 
@@ -32,7 +33,7 @@ class State:
 
 def needing(state):
     """What is pushed, and was read in this state."""
-    return [Entries("{}", [], Ticket(None, None, 0, state=state))]
+    return [SimpleNamespace(ticket=Ticket(None, None, 0, state=state))]
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ class Piped:
 
     @property
     def lines(self):
-        return [entry.line for part in self.parts for entry in part.entries]
+        return [line for part in self.parts for line in part.kept.lines]
 
 
 @pytest.fixture

@@ -1,0 +1,155 @@
+"""A Kubernetes API server in a process of its own, and what it is told to do: have pods, tell of changes.
+
+It speaks HTTPS, as one does in a cluster; a kubeconfig in its directory says how to reach it. It is told by lines on
+its standard input, and answers each with a line.
+"""
+
+import asyncio
+import json
+import select
+import ssl
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import trustme
+
+from lab.kubernetes import ApiServer
+from lab.pods import Pod
+
+NODE = "node-1"
+START_WITHIN = 20.0  # seconds
+ANSWER_WITHIN = 60.0  # seconds beyond what a command takes by itself
+TOKEN = "benchmark"
+ANNOTATIONS = {
+    "istio.io/rev": "default",
+    "kubectl.kubernetes.io/default-container": "app",
+    "kubectl.kubernetes.io/default-logs-container": "app",
+    "prometheus.io/path": "/stats/prometheus",
+    "prometheus.io/port": "15020",
+    "prometheus.io/scrape": "true",
+    "sidecar.istio.io/status": '{"initContainers":["istio-init","istio-proxy"],"containers":null,"volumes":["envoy"]}',
+}
+
+
+def pod(number: int) -> Pod:
+    """The pod of this number."""
+    app = f"service-{number % 200}"
+    labels = {
+        "app": app,
+        "pod-template-hash": "7d4b9c6f5d",
+        "security.istio.io/tlsMode": "istio",
+        "service.istio.io/canonical-name": app,
+        "service.istio.io/canonical-revision": "v1",
+        "version": "0",
+    }
+    name = f"{app}-7d4b9c6f5d"
+    owner = "ReplicaSet", name
+    return Pod("shop", f"{name}-{number}", NODE, f"uid-{number}", labels, ANNOTATIONS, owner)
+
+
+class Api:
+    """The server's process, from outside; a context."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def __enter__(self) -> Self:
+        self._directory.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "benchmarks.api", str(self._directory)]
+        pipe = subprocess.PIPE
+        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+        self._read(START_WITHIN)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    @property
+    def environment(self) -> list[str]:
+        """What a process needs to ask it, as assignments."""
+        return [f"NODE_NAME={NODE}", f"KUBECONFIG={self._directory / 'config'}", "KUBERNETES_SERVICE_HOST="]
+
+    def add(self, count: int) -> None:
+        """So many more pods are on the node."""
+        self._ask(f"add {count}")
+
+    def change(self, rate: float, seconds: float) -> int:
+        """Pods' labels change at an even pace, one pod after the other; how many were told to a watch."""
+        return self._ask(f"change {rate} {seconds}", seconds)
+
+    def watches(self) -> int:
+        """How many watches are open."""
+        return self._ask("watches")
+
+    def _ask(self, command: str, takes: float = 0.0) -> int:
+        assert self._process.stdin
+        self._process.stdin.write(command + "\n")
+        return int(self._read(takes + ANSWER_WITHIN))
+
+    def _read(self, within: float) -> str:
+        assert self._process.stdout
+        if not select.select([self._process.stdout], [], [], within)[0]:
+            raise TimeoutError("the API server says nothing")
+        return self._process.stdout.readline()
+
+
+# -- in the process
+
+
+class _Node:
+    """The pods of the node, and what becomes of them."""
+
+    def __init__(self, api: ApiServer) -> None:
+        self._api = api
+        self._pods: list[Pod] = []
+
+    def add(self, count: float) -> int:
+        for number in range(len(self._pods), len(self._pods) + int(count)):
+            self._pods.append(self._api.put(pod(number)))
+        return len(self._pods)
+
+    async def change(self, rate: float, seconds: float) -> int:
+        begun, told = time.monotonic(), 0
+        while (due := begun + told / rate) < begun + seconds:
+            await asyncio.sleep(due - time.monotonic())
+            self._api.label(self._pods[told % len(self._pods)], version=str(told))
+            told += self._api.watching
+        return told
+
+    def watches(self) -> int:
+        return self._api.watching
+
+
+def _kubeconfig(api: ApiServer, directory: Path) -> dict[str, object]:
+    cluster = {"server": api.url, "certificate-authority": str(directory / "ca.crt")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "here",
+        "clusters": [{"name": "here", "cluster": cluster}],
+        "users": [{"name": "agent", "user": {"token": TOKEN}}],
+        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "agent"}}],
+    }
+
+
+async def _serve(directory: Path) -> None:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    async with ApiServer(context=context, tokens={TOKEN}) as api:
+        (directory / "ca.crt").write_bytes(authority.cert_pem.bytes())
+        (directory / "config").write_text(json.dumps(_kubeconfig(api, directory)), encoding="ascii")
+        node = _Node(api)
+        print("ready", flush=True)
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            name, *numbers = line.split()
+            answer = getattr(node, name)(*map(float, numbers))
+            print(await answer if asyncio.iscoroutine(answer) else answer, flush=True)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(Path(sys.argv[1])))

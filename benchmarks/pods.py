@@ -1,0 +1,171 @@
+"""`python -m benchmarks.pods`: what it costs to know the node's pods.
+
+The agent's process beside an API server in another: CPU from start to end, memory for the pods that are known, CPU for
+their changes. Whether it has heard of them all, the agent itself is asked.
+"""
+
+import json
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from urllib.request import ProxyHandler, build_opener
+
+from benchmarks.api import Api, pod
+from benchmarks.processes import Child
+from benchmarks.shipper import Job
+from benchmarks.sink import Sink
+from lab.containerd import LogWriter
+from lab.lines import timed_out
+
+MIB = 1 << 20
+FEW, MANY = 20, 10_000  # pods
+RATE = 1000.0  # events a second
+SETTLE = 2.0  # seconds from the open watch to the first measurement
+WITHIN = 20.0  # seconds, for whatever takes its time
+LOOK = 0.05  # seconds between looks
+
+# Goals of the project.
+STARTUP, RESIDENT, GROWTH, EVENTS = 0.9, 84 * MIB, 16 * MIB, 0.02
+
+_PORT = re.compile(r"serving .* port (\d+)")
+_KNOWN = re.compile(r"^shipper_kubernetes_pods (\S+)$", re.MULTILINE)
+_DIRECT = build_opener(ProxyHandler({}))  # a proxy of the environment has no business here
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Of knowing the pods of a node."""
+
+    startup: float  # CPU seconds of a whole run that waits for metadata, ships one line and ends
+    few: int  # pods that are known,
+    resident: int  # and bytes of memory then
+    many: int  # pods that are known,
+    growth: int  # and how many bytes more
+    rate: float  # events a second, while many are known;
+    idle: float  # share of a core without them,
+    busy: float  # and with them
+
+
+def rows(found: Cost) -> list[tuple[str, str]]:
+    """For a reader: what, and what it costs."""
+    above = f"{found.busy - found.idle:.2%} of a core above {found.idle:.2%} when idle"
+    return [
+        ("pod metadata: start-up, one line shipped, end", f"{found.startup:.2f} CPU s (goal {STARTUP:g})"),
+        (f"pod metadata: idle, {found.few} pods", f"RSS {found.resident / MIB:.1f} MiB (goal {RESIDENT / MIB:g})"),
+        (f"pod metadata: {found.many:,} pods", f"{found.growth / MIB:.1f} MiB more (goal {GROWTH / MIB:g})"),
+        (f"pod metadata: {found.rate:,.0f} events of 7 kB a second", f"{above} (goal {EVENTS:.0%})"),
+    ]
+
+
+def cost(sink: Sink, scratch: Path, *, rounds: int, seconds: float) -> Cost:
+    """Measure it. Raises TimeoutError when the agent has not heard of everything."""
+    with Api(scratch / "api") as api:
+        api.add(FEW)
+        startup = median([_start(api, sink, scratch / "one") for _ in range(rounds)])
+        with _running(api, sink, scratch / "few") as (child, _):
+            resident = child.resident()
+        api.add(MANY - FEW)
+        with _running(api, sink, scratch / "many") as (child, log):
+            growth = child.resident() - resident
+            idle = _share(child, lambda: time.sleep(seconds))
+            busy = _share(child, lambda: _change(api, seconds))
+            api.add(1)
+            _until(lambda: _known(log) == MANY + 1, "the agent knows all pods")
+    return Cost(startup, FEW, resident, MANY, growth, RATE, idle, busy)
+
+
+def _start(api: Api, sink: Sink, scratch: Path) -> float:
+    """CPU seconds of a run over one log of one line, whose pod the API knows."""
+    with _job(sink, scratch) as job:
+        with LogWriter(job.root, pod=pod(0).name, uid=pod(0).uid) as log:
+            log.write(timed_out(1))
+        with Child(_command(api, job, "--once"), job.state / "output.log") as child:
+            usage = child.wait(WITHIN)
+        if usage.code or sink.seen().entries != 1:
+            raise TimeoutError(f"the line has not arrived:\n{(job.state / 'output.log').read_text()}")
+        return usage.cpu
+
+
+@contextmanager
+def _running(api: Api, sink: Sink, scratch: Path) -> Iterator[tuple[Child, Path]]:
+    """The agent once it knows all pods, and what it prints."""
+    with _job(sink, scratch) as job:
+        log = job.state / "output.log"
+        with Child(_command(api, job), log) as child:
+            _until(lambda: api.watches() == 1, "the agent watches")
+            time.sleep(SETTLE)
+            yield child, log
+            child.stop()
+            _until(lambda: api.watches() == 0, "the agent has gone")
+
+
+@contextmanager
+def _job(sink: Sink, scratch: Path) -> Iterator[Job]:
+    shutil.rmtree(scratch, ignore_errors=True)
+    job = Job(scratch / "logs", sink.url, scratch / "state")
+    job.root.mkdir(parents=True)
+    job.state.mkdir()
+    sink.reset()
+    try:
+        yield job
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _command(api: Api, job: Job, *more: str) -> list[str]:
+    scrape = {"kubernetes": True, "pod_labels": {"version": "version"}, "pod_logs": {"root": str(job.root)}}
+    config = {"clients": [{"url": job.url}], "scrape_configs": [scrape]}
+    path = job.state / "shipper.yaml"
+    path.write_text(json.dumps(config), encoding="ascii")  # JSON is YAML
+    return [
+        *("env", *api.environment, sys.executable, "-m", "shipper", "run", *more, "--config.file", str(path)),
+        *("--positions.file", str(job.state / "positions.json"), "--server.http-listen-port", "0"),
+    ]
+
+
+def _change(api: Api, seconds: float) -> None:
+    """Pods' labels change all the while; TimeoutError when they did not as often as they should."""
+    if (told := api.change(RATE, seconds)) < 0.98 * RATE * seconds:
+        raise TimeoutError(f"the API server told of {told} changes only: the machine is too busy")
+
+
+def _share(child: Child, during: Callable[[], None]) -> float:
+    """Of a core, while something is done."""
+    before, begun = child.cpu(), time.monotonic()
+    during()
+    return (child.cpu() - before) / (time.monotonic() - begun)
+
+
+def _known(log: Path) -> float:
+    """Pods that the agent knows, by its own metric."""
+    port = _PORT.search(log.read_text())
+    assert port, "it has said where it serves"
+    with _DIRECT.open(f"http://127.0.0.1:{port[1]}/metrics", timeout=WITHIN) as answer:
+        known = _KNOWN.search(answer.read().decode())
+    return float(known[1]) if known else 0.0
+
+
+def _until(reached: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + WITHIN
+    while not reached():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {WITHIN:g} s: {what}")
+        time.sleep(LOOK)
+
+
+def main() -> None:
+    """Measure, and print."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as scratch, Sink() as sink:
+        for what, told in rows(cost(sink, Path(scratch), rounds=3, seconds=10.0)):
+            print(f"{what}: {told}")
+
+
+if __name__ == "__main__":
+    main()

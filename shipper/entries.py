@@ -1,0 +1,79 @@
+"""Entries on their way, packed where they are read as they will be sent.
+
+A line that waits for Loki as an object of its own takes memory beside its text, and is out of the processor's cache
+when its turn comes. So what a block has of a stream is put into the wire's form at once, and compressed where that
+pays; a request is no more than a head and such pieces behind each other. They are taken apart again only where Loki
+refuses some of them, or takes less at once.
+
+Facts: a snappy block is its length and then elements, each a literal or a copy of bytes that lie a distance back
+(google/snappy, format_description.txt); so the elements of two blocks behind each other are those of both together.
+"""
+
+from collections.abc import Sequence
+
+import snappy
+
+from shipper.model import Kept, Ticket
+from shipper.wire import decode_entries, encode_entries, stream_head, varint
+
+COMPRESSED_FROM = 16 << 10  # bytes: fewer are compressed better together with others, in the request
+OVERHEAD = 512  # bytes of memory beside the lines: this object, its ticket, their places in lists
+
+
+class Entries:
+    """Entries of one stream that came in one block, at least one, in the file's order. They do not change."""
+
+    __slots__ = ("_data", "_is_compressed", "_wire_size", "count", "labels", "longest", "memory", "newest", "oldest",
+                 "size", "ticket")  # fmt: skip
+
+    def __init__(self, labels: str, kept: Kept, ticket: Ticket) -> None:
+        self.labels = labels  # the stream: `{app="checkout", job="..."}`, names sorted, values quoted as in Go
+        self.ticket = ticket
+        self.count = len(kept)
+        self.size = kept.size  # bytes of lines and metadata, as Loki counts them
+        self.oldest, self.newest = min(kept.times), max(kept.times)  # nanoseconds since 1970
+        self.longest = max(map(len, kept.lines))  # bytes of a line
+        data = encode_entries(kept)
+        self._wire_size = len(data)
+        self._is_compressed = len(data) >= COMPRESSED_FROM
+        self._data = _elements(data) if self._is_compressed else data
+        self.memory = len(self._data) + OVERHEAD  # bytes held until these are settled
+
+    def __len__(self) -> int:
+        return self.count
+
+    @property
+    def kept(self) -> Kept:
+        """The same, taken apart."""
+        data = self._data
+        return decode_entries(snappy.uncompress(varint(self._wire_size) + data) if self._is_compressed else data)
+
+    def part(self, kept: Kept, begin: int, end: int) -> "Entries":
+        """Those from place `begin` up to `end`; `kept` is the whole, taken apart.
+
+        All parts together hold as much memory as the whole.
+        """
+        part = Entries(self.labels, kept.part(begin, end), self.ticket)
+        part.memory = self.memory * end // self.count - self.memory * begin // self.count
+        return part
+
+
+def push_body(labels: str, parts: Sequence[Entries]) -> bytes:
+    """A push request of one stream as a snappy block."""
+    size = sum([part._wire_size for part in parts])
+    head = stream_head(labels, size)
+    pieces, loose = [varint(len(head) + size)], [head]
+    for part in parts:
+        if part._is_compressed:
+            pieces += (_elements(b"".join(loose)), part._data)
+            loose.clear()
+        else:
+            loose.append(part._data)
+    pieces.append(_elements(b"".join(loose)))
+    return b"".join(pieces)
+
+
+def _elements(data: bytes) -> bytes:
+    """A snappy block without its length."""
+    block: bytes = snappy.compress(data)
+    return block[len(varint(len(data))) :]

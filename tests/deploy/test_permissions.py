@@ -1,0 +1,100 @@
+"""The README's table of permissions, held against what the manifests really ask for: nothing more, nothing untold."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from known import DEPLOY
+from rendered import Manifest, containers, of_kind, render
+
+README = (DEPLOY / "README.md").read_text()
+CHAPTER = README.split("## What each permission is for")[1].split("\n## ")[0]
+ALWAYS, WITH_STANDARD = (
+    re.findall(r"^\| (?!Permission|---)(.+?) \|", table, re.MULTILINE)
+    for table in CHAPTER.split("With `standard`, in place of the emptyDir:")
+)
+EMPTY_DIR = "an emptyDir of at most 192Mi"
+
+
+def grants(manifests: list[Manifest]) -> Iterator[str]:
+    """Each right that these objects give or ask for, in the README's words."""
+    pod = of_kind(manifests, "DaemonSet")["spec"]["template"]["spec"]
+    yield from of_volumes(pod)
+    yield from of_users(pod)
+    yield from of_the_api(manifests)
+    yield from of_the_network(manifests, pod)
+    level = of_kind(manifests, "Namespace")["metadata"]["labels"]["pod-security.kubernetes.io/enforce"]
+    yield f"namespace level `{level}`"
+    for toleration in pod["tolerations"]:
+        yield "toleration of every taint" if toleration == {"operator": "Exists"} else f"toleration {toleration}"
+    if "priorityClassName" in pod:
+        yield "a PriorityClass"
+
+
+def of_volumes(pod: Manifest) -> Iterator[str]:
+    mounts = [mount for container in containers(pod) for mount in container["volumeMounts"]]
+    for volume in pod["volumes"]:
+        if "hostPath" in volume:
+            writable = any(not mount.get("readOnly") for mount in mounts if mount["name"] == volume["name"])
+            yield f"hostPath `{volume['hostPath']['path']}`, {'writable' if writable else 'read-only'}"
+        elif "emptyDir" in volume:
+            yield f"an emptyDir of at most {volume['emptyDir']['sizeLimit']}"
+        else:
+            assert volume.keys() == {"name", "configMap"}
+
+
+def of_users(pod: Manifest) -> Iterator[str]:
+    if pod["securityContext"]["runAsGroup"] == 0:
+        yield "group 0"
+    for container in containers(pod):
+        context = pod["securityContext"] | container["securityContext"]
+        where = "an init container" if container in pod.get("initContainers", ()) else "the agent"
+        if context["runAsUser"] == 0:
+            yield f"user 0, in {where}"
+        elif not context["runAsNonRoot"]:
+            yield f"any user, in {where}"
+        for right in ("privileged", "allowPrivilegeEscalation"):
+            if context[right]:
+                yield f"{right}, in {where}"
+        if not context["readOnlyRootFilesystem"]:
+            yield f"a writable root, in {where}"
+        if context["capabilities"] != {"drop": ["ALL"]}:
+            yield f"capabilities {context['capabilities']}, in {where}"
+
+
+def of_the_api(manifests: list[Manifest]) -> Iterator[str]:
+    for manifest in manifests:
+        if manifest["kind"] in ("ClusterRole", "Role"):
+            where = "all namespaces" if manifest["kind"] == "ClusterRole" else "its own namespace"
+            for rule in manifest["rules"]:
+                verbs = " and ".join(f"`{verb}`" for verb in rule["verbs"])
+                yield f"{verbs} on {' and '.join(rule['resources'])}, in {where}"
+    if of_kind(manifests, "DaemonSet")["spec"]["template"]["spec"]["automountServiceAccountToken"]:
+        yield "a token for the API"
+
+
+def of_the_network(manifests: list[Manifest], pod: Manifest) -> Iterator[str]:
+    ports = {port["name"]: port for container in pod["containers"] for port in container["ports"]}
+    policy = of_kind(manifests, "NetworkPolicy")["spec"]
+    if "Egress" not in policy["policyTypes"]:
+        yield "egress"
+    for rule in policy["ingress"]:
+        for port in rule["ports"]:
+            yield f"ingress on {ports[port['port']]['containerPort']}"
+    for port in ports.values():
+        if "hostPort" in port:
+            yield f"host port {port['hostPort']}"
+    for name in ("hostNetwork", "hostPID", "hostIPC"):
+        if pod.get(name):
+            yield name
+
+
+@pytest.mark.parametrize("components", [(), ("pod-monitoring",)], ids=str)
+def test_the_table_is_what_the_manifest_asks_for(components: tuple[str, ...]) -> None:
+    assert sorted(grants(render(components))) == sorted(ALWAYS)
+
+
+def test_with_standard_the_second_table_takes_the_place_of_the_empty_dir() -> None:
+    expected = [row for row in ALWAYS if row != EMPTY_DIR] + WITH_STANDARD
+    assert len(expected) == len(ALWAYS) - 1 + len(WITH_STANDARD)
+    assert sorted(grants(render(("standard",)))) == sorted(expected)
