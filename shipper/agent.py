@@ -11,7 +11,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -29,14 +29,14 @@ from shipper.server import serving
 from shipper.sink.client import Client
 from shipper.sink.local import Nowhere, Printer
 from shipper.sink.quarantine import Quarantine
-from shipper.sink.sender import Sender
+from shipper.sink.sender import Sender, nothing_to_save
 from shipper.source import status
 from shipper.source.books import Books
 from shipper.source.look_back import LookBack
 from shipper.source.pod_metadata import fields_from
 from shipper.source.pods import Pods
 from shipper.source.positions import Positions, SavedTarget
-from shipper.source.reader import GATHER, Reader
+from shipper.source.reader import Reader
 from shipper.source.saver import Saver
 from shipper.source.stdin import StdinReader
 from shipper.source.targets import Found, Targets
@@ -137,7 +137,7 @@ class Agent:
             async with knowing_pods, self._serving(lambda: reader.is_ready, describe):
                 if sender and self._client:
                     reader.on_full, reader.on_behind = sender.hurry, sender.expect_more
-                    reader.gather = min(GATHER, self._client.batchwait)
+                    reader.wake.wait_at_most(self._client.batchwait)
                 gc.freeze()  # what is there now stays: no collection needs to look at it again
                 gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
                 reading = reader.run(once=self._options.once)
@@ -146,9 +146,9 @@ class Agent:
         return code
 
     async def _run_stdin(self) -> int:
-        target = self._target(Found("stdin", Path(), None, {}), SavedTarget(), {})
+        target = self._target(Found("stdin", "", None, {}), SavedTarget(), {})
         budget = self._config.limits_config.in_flight
-        async with self._sinking(_nothing) as sender:
+        async with self._sinking(nothing_to_save) as sender:
             source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self._books)
             self._source = source
             return await self._until_done(source.run(), _forever(), sender, ends=True)
@@ -199,7 +199,9 @@ class Agent:
     # -- parts
 
     @contextlib.asynccontextmanager
-    async def _sinking(self, before_push: Callable[[], Awaitable[None]]) -> AsyncIterator[Sender | None]:
+    async def _sinking(
+        self, before_push: Callable[[Sequence[Entries]], Awaitable[None]]
+    ) -> AsyncIterator[Sender | None]:
         """The sink, as configured."""
         if self._client is None:
             out = sys.stdout
@@ -301,10 +303,6 @@ def _total(metric: Any) -> float:
     """A counter's or gauge's sum over its labels."""
     samples = (sample for family in metric.collect() for sample in family.samples)
     return sum((sample.value for sample in samples if not sample.name.endswith("_created")), 0.0)
-
-
-async def _nothing() -> None:
-    """Nothing has to be saved."""
 
 
 async def _forever() -> None:

@@ -110,3 +110,4 @@ class Ticket:
     file: object  # whose offset it is: only the source knows more
     end: int
     unsettled: int = 0  # entries on their way
+    state: int = 0  # of all that labels depend on, when it was read: to be saved before it is pushed

@@ -6,6 +6,7 @@ the raw values of the record.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from shipper.model import Target
@@ -118,6 +119,7 @@ def own_time(record: Record, now: int) -> int:
     return now if nanos is None else nanos
 
 
+@cache  # all targets share them
 def getter(field: str) -> Callable[[Record, Failure], str]:
     """How a field's value is had from a record and the verdict on it."""
     if field in KEYS:

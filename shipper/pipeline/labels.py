@@ -117,7 +117,7 @@ class LabelSets:
     CACHED: Final = 1024  # hostile clients can make values up without end
 
     def __init__(self, target: str, own: Mapping[str, str], admission: Admission) -> None:
-        self._target, self._own, self._admission = target, dict(own), admission
+        self._target, self._own, self._admission = target, own, admission
         self._texts: dict[Values, str] = {}
         self.overflowed: Counter[str] = Counter()  # lines, by label
 
@@ -130,7 +130,7 @@ class LabelSets:
         names = self._admission.names
         if OVERFLOW in admitted:
             self.overflowed.update(name for name, value in zip(names, admitted, strict=True) if value == OVERFLOW)
-        labels = self._own | dict(zip(names, admitted, strict=True))
+        labels = {**self._own, **dict(zip(names, admitted, strict=True))}
         labels["service_name"] = labels.get("service_name") or labels.get("app", "")  # else Loki guesses
         found = label_text(labels)
         if OVERFLOW not in admitted:  # those that overflow are counted, line by line

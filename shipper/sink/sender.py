@@ -6,7 +6,7 @@ settled entries go back through a callable.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from math import inf
 
@@ -29,7 +29,7 @@ Turn = tuple[Stream, Batch, Attempt]
 Push = Callable[[bytes], Awaitable[Trouble | None]]
 
 
-async def nothing_to_save() -> None:
+async def nothing_to_save(_parts: Sequence[Entries]) -> None:
     """For pushes whose labels depend on no state."""
 
 
@@ -43,7 +43,7 @@ class Sender:
         metrics: Metrics,
         *,
         on_settled: OnSettled,
-        before_push: Callable[[], Awaitable[None]] = nothing_to_save,
+        before_push: Callable[[Sequence[Entries]], Awaitable[None]] = nothing_to_save,
         keep: Keep | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
@@ -231,7 +231,7 @@ class Sender:
 
     async def _send(self, turn: Turn) -> None:
         stream, batch, attempt = turn
-        await self._before_push()
+        await self._before_push(batch.parts)
         trouble = await self._push(batch.encoded())
         self._outcome.apply(stream, batch, trouble, attempt)
         self._after(stream)

@@ -58,6 +58,8 @@ class Books:
 
     def enter_troubles(self, troubles: Counter[str]) -> None:
         """What stood in the way of reading; forgotten once it is entered."""
+        if not troubles:
+            return
         for trouble, times in troubles.items():
             if trouble == TRUNCATED:
                 self._metrics.files_truncated.inc(times)

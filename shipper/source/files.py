@@ -9,7 +9,6 @@ import errno
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from shipper.source.books import LOST_BYTES, LOST_FILES
 from shipper.source.identity import Fingerprint
@@ -24,14 +23,14 @@ log = logging.getLogger(__name__)
 class Files:
     """The files of one target, the oldest first; those that an earlier process knew are there from the start."""
 
-    def __init__(self, directory: Path, saved: Sequence[SavedFile], look_back: LookBack) -> None:
+    def __init__(self, directory: str, saved: Sequence[SavedFile], look_back: LookBack) -> None:
         self.directory = directory
         self.tailers: list[Tailer] = [_remembered(file) for file in saved]
         self.must_list = True  # the directory must be listed before more is read
         self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
         self.troubles: Counter[str] = Counter()  # since they were last entered into the books
         self._look_back = look_back
-        self._unreadable: set[tuple[int, int]] = set()
+        self._unreadable: frozenset[tuple[int, int]] = frozenset()  # those that were complained of
 
     def reconcile(self, listing: Sequence[Listed], now: float) -> None:
         """Hold the files against what the directory shows."""
@@ -61,7 +60,8 @@ class Files:
             if not tailer.is_open:
                 self._forget(tailer, listing)
         self.tailers = [tailer for tailer in gone if tailer.is_open] + listed_tailers
-        self._unreadable &= {listed.identity for listed in listing}
+        if self._unreadable:
+            self._unreadable &= {listed.identity for listed in listing}
         self.is_linked = any(listed.is_link for listed in listing)
 
     def _is_still(self, tailer: Tailer, listed: Listed, now: float) -> bool:
@@ -77,11 +77,12 @@ class Files:
     def _discover(self, listed: Listed, strays: list[Tailer], others: Sequence[Tailer], now: float) -> Tailer | None:
         """The tailer for a file that is new here; None when it cannot be read, or is a copy of another."""
         try:
-            handle = open_log(self.directory / listed.log.name, listed.log)
+            handle = open_log(f"{self.directory}/{listed.log.name}", listed.log)
         except OSError as error:
             self._complain(listed, error)
             return None
-        self._unreadable.discard(listed.identity)
+        if self._unreadable:
+            self._unreadable -= {listed.identity}
         head = handle.head()
         if handle_identity(handle) != listed.identity:
             self.must_list = True  # renamed in between
@@ -115,7 +116,7 @@ class Files:
         if error.errno == errno.ENOENT:
             self.must_list = True
         elif listed.identity not in self._unreadable:
-            self._unreadable.add(listed.identity)
+            self._unreadable |= {listed.identity}
             self.troubles[error_name(error)] += 1
             log.warning("cannot read %s/%s: %s; tried again", self.directory, listed.log.name, error.strerror or error)
 

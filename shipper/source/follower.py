@@ -7,7 +7,6 @@ listing and the files' identities (`files`), never by events or names. Knows tic
 import logging
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from shipper.entries import Entries
 from shipper.model import Block, Target
@@ -55,7 +54,7 @@ class Follower:
     def __init__(
         self,
         target: Target,
-        directory: Path,
+        directory: str,
         stem: str | None,
         pipeline: TargetPipeline,
         saved: SavedTarget,

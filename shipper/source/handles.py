@@ -10,7 +10,6 @@ import gzip
 import os
 import zlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Protocol
 
 from shipper.source.identity import HEAD_BYTES
@@ -48,7 +47,7 @@ def open_count() -> int:
 class PlainFile:
     """A file as it is."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         _open.add(self._fd)
         status = os.fstat(self._fd)
@@ -87,8 +86,8 @@ class PlainFile:
 class GzipFile:
     """A rotated file that the kubelet has compressed. Read in one direction: going back begins anew."""
 
-    def __init__(self, path: Path) -> None:
-        self._raw = path.open("rb")
+    def __init__(self, path: str) -> None:
+        self._raw = open(path, "rb")  # noqa: PTH123, SIM115  # stays open
         _open.add(self._raw.fileno())
         status = os.fstat(self._raw.fileno())
         self.device, self.inode = status.st_dev, status.st_ino

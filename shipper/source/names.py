@@ -8,7 +8,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass
-from pathlib import Path
 
 _NAME = re.compile(r"(?P<stem>[^/]+?)\.log(?:\.(?!gz$)(?P<rotated>[^/]+?))?(?P<gz>\.gz)?")
 _TIME = re.compile(r"\d{8}-\d{6}")
@@ -64,7 +63,7 @@ class Listed:
         return (number, not rotated, when, step, self.modified)
 
 
-def list_logs(directory: Path) -> list[Listed]:
+def list_logs(directory: str) -> list[Listed]:
     """The log files of a directory, the oldest first; none when it is gone. Raises OSError when it cannot be read."""
     found = []
     try:

@@ -3,7 +3,6 @@
 import logging
 import time
 from collections import Counter
-from pathlib import Path
 
 from shipper.pipeline.extract import TEXT_FORMAT, TOO_LONG, Extract
 
@@ -57,14 +56,14 @@ class Notices:
         log.error("%s was deleted while no agent ran: lines lost, at most %d bytes; what was under way when the agent "
                   "ended may have arrived", target, unread)  # fmt: skip
 
-    def unreadable_root(self, root: Path, error: OSError) -> None:
+    def unreadable_root(self, root: str, error: OSError) -> None:
         """Nothing can be read at all."""
         if self._is_due("root", 60):
             log.error("cannot list the log directory %s: %s; tried again", root, error.strerror)
 
-    def unreadable_directory(self, directory: Path, error: OSError) -> None:
+    def unreadable_directory(self, directory: str, error: OSError) -> None:
         """One target cannot be read."""
-        if self._is_due(str(directory), HOUR):
+        if self._is_due(directory, HOUR):
             log.warning("cannot list %s: %s; tried again", directory, error.strerror)
 
     def _is_due(self, what: str, every: float) -> bool:

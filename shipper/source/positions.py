@@ -10,8 +10,7 @@ import logging
 import os
 import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -49,10 +48,19 @@ class SavedTarget(msgspec.Struct, frozen=True):
     streams: list[dict[str, str]] = []
     files: list[SavedFile] = []
 
+    def encoded(self) -> msgspec.Raw:
+        """As it stands in the file: so that a save has to encode only what has changed."""
+        return msgspec.Raw(msgspec.json.encode(self))
+
 
 class _Saved(msgspec.Struct, frozen=True):
     version: int
     targets: dict[str, SavedTarget]
+
+
+class _Encoded(msgspec.Struct, frozen=True):
+    version: int
+    targets: Mapping[str, msgspec.Raw]
 
 
 class Positioned(Protocol):
@@ -66,7 +74,7 @@ class Tickets:
 
     def __init__(self, log: object) -> None:
         self._log = log
-        self._open: deque[Ticket] = deque()
+        self._open: list[Ticket] = []  # not a deque: an empty one is as large as all else of a quiet target
 
     def __len__(self) -> int:
         return len(self._open)
@@ -88,13 +96,15 @@ class Tickets:
         return self._commit()
 
     def _commit(self) -> bool:
-        moved = False
-        while self._open and not self._open[0].unsettled:
-            ticket = self._open.popleft()
+        settled = 0
+        for ticket in self._open:
+            if ticket.unsettled:
+                break
             file: Any = ticket.file
             file.committed = ticket.end
-            moved = True
-        return moved
+            settled += 1
+        del self._open[:settled]
+        return settled > 0
 
 
 class Positions:
@@ -102,7 +112,7 @@ class Positions:
 
     def __init__(self, path: Path, metrics: Metrics, *, read_only: bool = False) -> None:
         self._path, self._metrics, self._read_only = path, metrics, read_only
-        self.snapshot: Callable[[], dict[str, SavedTarget]] = dict
+        self.snapshot: Callable[[], Mapping[str, msgspec.Raw]] = dict  # each target, encoded
         self._saving = asyncio.Lock()
         self._writing = threading.Lock()  # a save that was cancelled is still written to its end
         self._complained = False
@@ -131,7 +141,7 @@ class Positions:
         if self._read_only:
             return True
         async with self._saving:
-            text = msgspec.json.encode(_Saved(VERSION, self.snapshot()))
+            text = msgspec.json.encode(_Encoded(VERSION, self.snapshot()))
             try:
                 await asyncio.to_thread(self._write, text)
             except OSError as error:

@@ -7,11 +7,13 @@ so that a file whose stream is refused stops alone.
 
 import asyncio
 import logging
+import mmap
 import resource
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Final
+
+import msgspec
 
 from shipper.config import LimitsConfig
 from shipper.entries import Entries
@@ -24,7 +26,7 @@ from shipper.source.names import list_logs
 from shipper.source.positions import SavedTarget
 from shipper.source.roster import Describe, Roster
 from shipper.source.targets import Targets, is_directory
-from shipper.source.watch import Watcher
+from shipper.source.wake import Wake
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ TURN: Final = 0.002  # seconds of one log's turn: it ends with the first block t
 LEAST_BYTES: Final = 1 << 16  # less is not worth a turn
 SHARE: Final = 7  # of 7 parts that are free each takes one: the first an eighth of all, and something always is left
 RESCAN: Final = 30.0  # seconds between looks at everything, the net below inotify
-GATHER: Final = 0.15  # seconds from the first change to a look, in which others come: a wake-up costs more than a line
+BREATH: Final = 0.001  # seconds of turns in a row, after which the rest of the process lives too
 TICK: Final = 1.0  # seconds between looks at what waits for time to pass, or has no watch
 SPARE_FILES: Final = 64  # descriptors for everything that is no log
 
@@ -43,7 +45,7 @@ class Reader:
 
     def __init__(
         self,
-        targets: Callable[[Callable[[Path], bool]], Targets],
+        targets: Callable[[Callable[[str], bool]], Targets],
         pipeline: Pipeline,
         describe: Describe,
         put: Callable[[Entries], None],
@@ -58,12 +60,13 @@ class Reader:
         self._waiting: set[Follower] = set()  # for time to pass
         self.paused: set[Follower] = set()  # for Loki's answers
         self._idle: dict[Follower, None] = {}  # hold files open and have nothing to read, the longest first
-        self._buffer = memoryview(bytearray(max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES))
+        size = max(BLOCK_BYTES, limits.max_line_size) + LEAST_BYTES
+        pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._buffer = memoryview(pages)  # takes memory as it is used, and short turns use little
         self.pending_memory = 0
-        self._wake = asyncio.Event()
-        self._only_wrote = False  # nothing else has happened since it was slept
+        self.wake = Wake(self._roster.watcher, self._roster.writes)
+        self._is_busy = False  # something was written since it slept
         self._stopping = False
-        self.gather = GATHER
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
         self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
         self.on_behind: Callable[[bool], None] = lambda _behind: None  # there is, or is not, more to read at once
@@ -74,8 +77,8 @@ class Reader:
         """Take up what an earlier process left."""
         self._roster.restore(saved)
 
-    def snapshot(self) -> dict[str, SavedTarget]:
-        """What a restart needs to know."""
+    def snapshot(self) -> Mapping[str, msgspec.Raw]:
+        """What a restart needs to know, by target, encoded."""
         return self._roster.snapshot()
 
     @property
@@ -98,14 +101,13 @@ class Reader:
         try:
             await self._run(once)
         finally:
-            self._listen(self._roster.watcher, None)
-            self._listen(self._roster.writes, None)
+            self.wake.close()
             self._roster.close()
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
         self._ready.update(dict.fromkeys(self._roster.unnamed))
-        self._rouse()
+        self.wake.rouse()
 
     def _is_ready_now(self, follower: Follower) -> None:
         self._ready[follower] = None
@@ -113,7 +115,7 @@ class Reader:
     def stop(self) -> None:
         """Read no more."""
         self._stopping = True
-        self._rouse()
+        self.wake.rouse()
 
     async def _run(self, once: bool) -> None:
         next_scan = next_tick = 0.0
@@ -125,8 +127,8 @@ class Reader:
             if now >= next_tick:
                 self._tick()
                 next_tick = now + TICK
-            self._wake.clear()
-            self._roster.note_changes()
+            self.wake.clear()
+            self._is_busy = self._roster.note_changes()
             await self._turns(once)
             if once and not self._ready and not self.paused and not self._is_awaited:
                 self.on_behind(False)
@@ -136,49 +138,13 @@ class Reader:
                     self.on_full()
                 else:
                     self.on_behind(False)
-                await self._sleep(next_tick if self._waiting or self._roster.has_unwatched else next_scan)
+                until = next_tick if self._waiting or self._roster.has_unwatched else next_scan
+                await self.wake.sleep(until, is_busy=self._is_busy)
 
     @property
     def _is_awaited(self) -> bool:
         """Whether time will bring something to read, though nothing more is written."""
         return bool(self._roster.unnamed) or any(one.files.must_list for one in self._waiting)
-
-    async def _sleep(self, until: float) -> None:
-        """Until it is time, or something has happened; if that was only a write, a moment more, for others to come."""
-        self._only_wrote = False
-        self._listen(self._roster.watcher, self._notice)
-        self._listen(self._roster.writes, self._notice_write)
-        await self._wait(until)
-        if self._only_wrote and self.gather:
-            self._wake.clear()
-            await self._wait(time.monotonic() + self.gather)
-
-    async def _wait(self, until: float) -> None:
-        try:
-            async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                await self._wake.wait()
-        except TimeoutError:
-            pass
-
-    def _listen(self, watcher: Watcher, notice: Callable[[], None] | None) -> None:
-        """Call this with the next event. One that is known and not yet looked at must not do so again."""
-        if (fd := watcher.fileno()) is not None:
-            loop = asyncio.get_running_loop()
-            _ = loop.add_reader(fd, notice) if notice else loop.remove_reader(fd)
-
-    def _notice(self) -> None:
-        self._listen(self._roster.watcher, None)
-        self._rouse()
-
-    def _notice_write(self) -> None:
-        self._listen(self._roster.writes, None)
-        self._only_wrote = not self._wake.is_set()
-        self._wake.set()
-
-    def _rouse(self) -> None:
-        """There is something that cannot wait."""
-        self._only_wrote = False
-        self._wake.set()
 
     # -- turns
 
@@ -191,6 +157,7 @@ class Reader:
 
     async def _turns(self, once: bool) -> None:
         """A turn for each that has something to read, until none has."""
+        breathed = time.monotonic()
         while self._ready and not self._stopping:
             for follower in list(self._ready):
                 if self._stopping:
@@ -198,11 +165,12 @@ class Reader:
                 follower.is_draining = once
                 await self._turn(follower)
                 self._books.enter_troubles(follower.files.troubles)
-                if self._ready:
-                    await asyncio.sleep(0)  # the rest of the process lives too
+                if self._ready and time.monotonic() - breathed >= BREATH:
+                    await asyncio.sleep(0)
+                    breathed = time.monotonic()
             if self._ready:
                 self.on_behind(True)
-                self._roster.note_changes()
+                self._is_busy |= self._roster.note_changes()
 
     async def _turn(self, follower: Follower) -> None:
         now = time.monotonic()
@@ -216,6 +184,7 @@ class Reader:
             return
         if follower.files.must_list:
             self._list(follower, now)
+            self._roster.touch(follower)
         if follower in self._roster.unnamed and not self._roster.name(follower):  # its files are held meanwhile
             self._ready.pop(follower, None)
             self._waiting.add(follower)
@@ -227,6 +196,7 @@ class Reader:
         wall, files = time.time_ns(), follower.files
         while (room := self._room(follower)) >= LEAST_BYTES:
             portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, wall)
+            self._roster.touch(follower)  # after it: while it waited for the disk, a save may have been made
             if portion is not None:
                 self._take(follower, portion)
             if not (files.has_work if portion is not None else files.must_list):
@@ -273,7 +243,7 @@ class Reader:
             if follower in self.followers.values():
                 follower.files.must_list = True
                 self._ready[follower] = None
-                self._rouse()
+                self.wake.rouse()
 
         asyncio.get_running_loop().call_later(0.05, again)
 
@@ -283,6 +253,7 @@ class Reader:
             self._admission.changed = False
             self._roster.state += 1
         for entries in portion.entries:
+            entries.ticket.state = self._roster.state
             self.pending_memory += entries.memory
             self._put(entries)
         if not portion.entries:
@@ -322,8 +293,9 @@ class Reader:
         assert isinstance(follower, Follower)
         self.pending_memory -= part.memory
         if follower.settle(part, dropped):
+            self._roster.touch(follower)
             self.on_progress(True)
         if self.paused:
             self._ready.update(dict.fromkeys(self.paused))
             self.paused.clear()
-            self._rouse()
+            self.wake.rouse()

@@ -3,9 +3,10 @@
 Decides that something has happened to a log, not what is done about it: whoever reads is told by a callable.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import chain
-from pathlib import Path
+
+import msgspec
 
 from shipper.model import Target
 from shipper.pipeline.pipeline import Pipeline
@@ -25,7 +26,7 @@ class Roster:
 
     def __init__(
         self,
-        targets: Callable[[Callable[[Path], bool]], Targets],
+        targets: Callable[[Callable[[str], bool]], Targets],
         pipeline: Pipeline,
         describe: Describe,
         look_back: LookBack,
@@ -37,8 +38,10 @@ class Roster:
         self._pipeline, self._describe, self._look_back = pipeline, describe, look_back
         self._books, self._on_change = books, on_change
         self._saved: dict[str, SavedTarget] = {}
-        self._in: dict[Path, list[Follower]] = {}
-        self._unwatched: set[Path] = set()
+        self._encoded: dict[str, msgspec.Raw] = {}  # what a restart needs to know, by target
+        self._touched: set[Follower] = set()  # since they were encoded
+        self._in: dict[str, list[Follower]] = {}
+        self._unwatched: set[str] = set()
         self.followers: dict[str, Follower] = {}
         self.unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
         self.is_scanned = False  # once at least
@@ -48,13 +51,22 @@ class Roster:
         """Take up what an earlier process left."""
         self._saved = dict(saved)
         for key, target in saved.items():
+            self._encoded[key] = target.encoded()
             self._pipeline.admission.restore(key, target.streams)
 
-    def snapshot(self) -> dict[str, SavedTarget]:
-        """What a restart needs to know."""
+    def touch(self, follower: Follower) -> None:
+        """What a restart needs to know of it may have changed."""
+        if follower not in self.unnamed:
+            self._touched.add(follower)
+
+    def snapshot(self) -> Mapping[str, msgspec.Raw]:
+        """What a restart needs to know, encoded; made anew where something was touched, else as it was."""
         admission = self._pipeline.admission
-        named = ((key, one) for key, one in self.followers.items() if one not in self.unnamed)
-        return {key: follower.saved(admission.state(key)) for key, follower in named} | self._saved
+        for follower in self._touched:
+            key = follower.target.key
+            self._encoded[key] = follower.saved(admission.state(key)).encoded()
+        self._touched.clear()
+        return self._encoded
 
     def close(self) -> None:
         """Give all descriptors back."""
@@ -80,6 +92,7 @@ class Roster:
         for key, target in self._saved.items():
             if key not in self.followers:
                 self._pipeline.admission.release(key)
+                del self._encoded[key]
                 self._books.enter_gone(key, sum(file.unread for file in target.files))
         self._saved.clear()  # what is left are targets that are gone
         self.is_scanned = True
@@ -105,25 +118,28 @@ class Roster:
         follower.files.must_list = True
         self._on_change(follower)
 
-    def note_changes(self) -> None:
-        """See what the watches tell."""
+    def note_changes(self) -> bool:
+        """See what the watches tell; whether anything was written."""
+        wrote = False
         for change in chain(self.watcher.changes(), self.writes.changes()):
             if change is None:
                 self.scan()
                 continue
+            wrote |= change.wrote
             for follower in self._in.get(change.directory, ()):
                 if follower.stem is None or change.name.startswith(f"{follower.stem}.log"):
                     follower.note(change.name, wrote=change.wrote)
                     self._on_change(follower)
             if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
                 self._look_for_targets(change)
+        return wrote
 
     def _look_for_targets(self, change: Change) -> None:
-        name = change.name if change.directory == self._targets.root else change.directory.name
+        name = change.name if change.directory == self._targets.root else change.directory.rpartition("/")[2]
         for found in self._targets.scan_name(name):
             self._follow(found)
 
-    def _watch(self, directory: Path) -> bool:
+    def _watch(self, directory: str) -> bool:
         watched = self.watcher.add(directory)
         if not watched:
             self._unwatched.add(directory)
@@ -143,6 +159,8 @@ class Roster:
         follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
         if named is None:
             self.unnamed[follower] = found
+            self._encoded.pop(found.key, None)
+        self.touch(follower)
         self.followers[found.key] = follower
         self._in.setdefault(found.directory, []).append(follower)
         self.state += 1
@@ -155,12 +173,15 @@ class Roster:
             return False
         follower.rename(target, self._pipeline.open(target))
         del self.unnamed[follower]
+        self.touch(follower)
         self.state += 1
         return True
 
     def drop(self, follower: Follower) -> None:
         """The log is gone, and all of it is settled."""
         del self.followers[follower.target.key]
+        self._touched.discard(follower)
+        self._encoded.pop(follower.target.key, None)
         self._in[follower.directory].remove(follower)
         if not self._in[follower.directory]:
             del self._in[follower.directory]

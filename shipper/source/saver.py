@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
+from shipper.entries import Entries
 from shipper.source.positions import Positions
 
 AFTER_ACK: Final = 0.5  # seconds
@@ -35,13 +37,15 @@ class Saver:
             self._due = due
             self._sooner.set()
 
-    async def before_push(self) -> None:
-        """Nothing is pushed under labels that a restart would not give again; a full disk does not stop pushes."""
-        needed = self._state.state
+    async def before_push(self, parts: Sequence[Entries]) -> None:
+        """Nothing is pushed under labels that a restart would not give again; a full disk does not stop pushes.
+
+        What these depend on was there when they were read. Pushes come later than that, so one save serves all that
+        was read before it: of a backlog each would else need one of its own.
+        """
+        needed = max(part.ticket.state for part in parts)
         if self._saved < needed:
-            async with self._guard:  # one save serves all that wait for it
-                if self._saved < needed:
-                    await self.save()
+            await self._save_unless(lambda: self._saved >= needed)
 
     async def run(self) -> None:
         """Save when it is due, until cancelled."""
@@ -49,13 +53,19 @@ class Saver:
             self._sooner.clear()
             wait = self._due - time.monotonic()
             if wait <= 0:
-                await self.save()
+                await self._save_unless(lambda: self._due > time.monotonic())
                 continue
             try:
                 async with asyncio.timeout(None if wait == float("inf") else wait):
                     await self._sooner.wait()
             except TimeoutError:
                 pass
+
+    async def _save_unless(self, is_done: Callable[[], bool]) -> None:
+        """Save, if that was not done while it was waited for: one save serves all that wait for it."""
+        async with self._guard:
+            if not is_done():
+                await self.save()
 
     async def save(self) -> None:
         """Save now; what failed is tried again in a while."""

@@ -4,8 +4,6 @@ Follows growth, notices truncation, and keeps the file open across rename and de
 of what a line means, and nothing of other files.
 """
 
-from pathlib import Path
-
 from stringzilla import find, rfind
 
 from shipper.model import Block
@@ -51,9 +49,9 @@ class Tailer:
         """Whether it holds a descriptor."""
         return self._handle is not None
 
-    def open(self, directory: Path, log: LogName, now: float) -> bool:
+    def open(self, directory: str, log: LogName, now: float) -> bool:
         """Open it by a name; False when that leads to another file by now. Raises OSError."""
-        handle = open_log(directory / log.name, log)
+        handle = open_log(f"{directory}/{log.name}", log)
         if handle_identity(handle) != self.identity or not self.fingerprint.matches(handle.head()):
             handle.close()
             return False
@@ -198,7 +196,7 @@ class Tailer:
             self.fingerprint = Fingerprint.of(head)
 
 
-def open_log(path: Path, log: LogName) -> Handle:
+def open_log(path: str, log: LogName) -> Handle:
     """Open a log, plain or gzipped. Raises OSError."""
     return GzipFile(path) if log.gzipped else PlainFile(path)
 

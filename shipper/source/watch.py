@@ -7,7 +7,6 @@ machine, a file system without them) the caller must look by itself now and then
 import errno
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from inotify_simple import INotify, flags
@@ -24,7 +23,7 @@ CHANGES = (  # of what there is: a file may be gone as fast as it came
 class Change(NamedTuple):
     """Something has happened to this name in this directory; `wrote`: no more than that its content changed."""
 
-    directory: Path
+    directory: str
     name: str
     wrote: bool
 
@@ -34,8 +33,8 @@ class Watcher:
 
     def __init__(self, kinds: int = CHANGES | WRITES) -> None:
         self._mask = kinds | flags.ONLYDIR
-        self._directories: dict[int, Path] = {}
-        self._watches: dict[Path, int] = {}
+        self._directories: dict[int, str] = {}
+        self._watches: dict[str, int] = {}
         self._complained = False
         self._inotify: INotify | None = None
         try:
@@ -47,7 +46,7 @@ class Watcher:
         """The descriptor that becomes readable with a change; None when there are no watches at all."""
         return self._inotify.fileno() if self._inotify else None
 
-    def add(self, directory: Path) -> bool:
+    def add(self, directory: str) -> bool:
         """Watch a directory; False when it must be looked at instead."""
         if directory in self._watches:
             return True

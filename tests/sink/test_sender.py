@@ -53,7 +53,7 @@ class Agent:
     def keep(self, refused: Any) -> None:
         self.kept += [(one.entry.line.decode(), one.reason) for one in refused]
 
-    async def before_push(self) -> None:
+    async def before_push(self, _parts: Any) -> None:
         self.saves += 1
 
     def value(self, name: str, **labels: str) -> float:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lab.containerd import LogWriter
@@ -190,6 +191,11 @@ class Reading:
     def lines(self) -> list[bytes]:
         return [line for part in self.parts for line in part.kept.lines]
 
+    @property
+    def saved(self) -> dict[str, SavedTarget]:
+        """What a restart would be told."""
+        return {key: msgspec.json.decode(text, type=SavedTarget) for key, text in self.reader.snapshot().items()}
+
     async def until(self, is_so: Callable[[], object]) -> None:
         """Wait for something that a turn of the reader or an answer brings about."""
         async with asyncio.timeout(20):
@@ -220,14 +226,20 @@ class Reading:
                 await task
 
 
-@pytest.fixture
-def reading(tmp_path):
-    """Makes readers of the directory."""
+@pytest.fixture(scope="session")
+def any_reading():
+    """Makes readers of any directory."""
 
-    def make(root: Path = tmp_path, *, settles: bool = True, **limits) -> Reading:
+    def make(root: Path, *, settles: bool = True, **limits) -> Reading:
         return Reading(root, LimitsConfig(**limits), ("istio-proxy",), settles=settles)
 
     return make
+
+
+@pytest.fixture
+def reading(tmp_path, any_reading):
+    """Makes readers of the directory."""
+    return lambda root=tmp_path, **settings: any_reading(root, **settings)
 
 
 @pytest.fixture

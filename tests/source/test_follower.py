@@ -4,6 +4,7 @@ import gzip
 import logging
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -423,7 +424,7 @@ def forbidden(monkeypatch):
     names, real = set(), files_module.open_log
 
     def open_log(path, log):
-        if path.name in names:
+        if Path(path).name in names:
             raise PermissionError(13, "Permission denied")
         return real(path, log)
 

@@ -23,6 +23,10 @@ STATE = {
 OTHER = {"app": SavedTarget()}
 
 
+def encoded(state):
+    return {key: target.encoded() for key, target in state.items()}
+
+
 @dataclass
 class File:
     committed: int = 0
@@ -92,7 +96,7 @@ def metrics():
 @pytest.fixture
 def positions(path, metrics):
     positions = Positions(path, metrics)
-    positions.snapshot = lambda: STATE
+    positions.snapshot = lambda: encoded(STATE)
     return positions
 
 
@@ -113,7 +117,7 @@ async def test_what_was_saved_is_loaded(path, positions, metrics):
 async def test_a_crash_leaves_the_old_file_or_the_new(path, positions, metrics, monkeypatch, crash, before):
     if before:
         earlier = Positions(path, metrics)
-        earlier.snapshot = lambda: before
+        earlier.snapshot = lambda: encoded(before)
         await earlier.save()
 
     class Crash(BaseException):
@@ -181,7 +185,7 @@ def test_a_dry_run_leaves_a_broken_file_where_it_is(path, metrics):
 
 async def test_a_dry_run_saves_nothing(path, metrics):
     positions = Positions(path, metrics, read_only=True)
-    positions.snapshot = lambda: STATE
+    positions.snapshot = lambda: encoded(STATE)
     assert await positions.save()
     assert not path.exists()
 
@@ -192,7 +196,7 @@ async def test_a_full_or_read_only_disk_is_said_once_and_survived(
 ):
     caplog.set_level(logging.INFO)
     await positions.save()
-    positions.snapshot = lambda: OTHER
+    positions.snapshot = lambda: encoded(OTHER)
 
     def fails(*_):
         raise OSError(number, os.strerror(number))
@@ -230,7 +234,7 @@ async def test_a_save_that_was_cancelled_does_not_disturb_the_last_one(path, pos
     await asyncio.to_thread(reached.wait, 20)
     first.cancel()
     await asyncio.wait({first})
-    positions.snapshot = lambda: OTHER
+    positions.snapshot = lambda: encoded(OTHER)
     last = asyncio.create_task(positions.save())
     await asyncio.wait({last}, timeout=0.1)  # long enough for one that does not wait for the other to be done
     go_on.set()

@@ -104,10 +104,10 @@ async def test_a_deleted_pod_stays_until_all_is_settled(reading, log, kept, impa
         log.delete()
         reader = running.reader
         await running.until(lambda: not reader.followers[key_of(log)].files.tailers)
-        assert key_of(log) in reader.snapshot()
+        assert key_of(log) in running.saved
         running.settle()
         await running.until(lambda: not reader.followers)
-        assert reader.snapshot() == {}
+        assert running.saved == {}
         assert reader.streams == 0
 
 
@@ -299,7 +299,7 @@ async def test_a_restart_goes_on_where_loki_has_answered(reading, log, kept):
         first.settle()
         log.write(kept(2))
         await first.until_read(kept(2))
-        saved = first.reader.snapshot()
+        saved = first.saved
     second = reading()
     second.reader.restore(saved)
     async with second.running():
@@ -321,8 +321,8 @@ async def test_what_is_known_of_a_target_stays_and_what_is_gone_is_forgotten(rea
     async with again.running():
         await again.until_read(kept(1))
         assert again.reader.followers[key].target.fields["app"] == "from the API"
-        assert set(again.reader.snapshot()) == {key}
-    assert {"termination_details": "a"} in again.reader.snapshot()[key].streams
+        assert set(again.saved) == {key}
+    assert {"termination_details": "a"} in again.saved[key].streams
     assert again.reader.streams == 2  # the saved one, and that without details
 
 

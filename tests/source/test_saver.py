@@ -1,8 +1,10 @@
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from shipper.model import Ticket
 from shipper.source import saver as saver_module
 from shipper.source.saver import AFTER_ACK, AFTER_READING, Saver
 
@@ -27,6 +29,11 @@ class Disk:
 
 class State:
     state = 0
+
+
+def needing(state):
+    """What is pushed, and was read in this state."""
+    return [SimpleNamespace(ticket=Ticket(None, None, 0, state=state))]
 
 
 @pytest.fixture
@@ -111,7 +118,7 @@ async def test_nothing_is_pushed_before_what_its_labels_depend_on_is_saved(disk)
     saver = Saver(disk, state)
     state.state += 1
     disk.gate.clear()
-    pushes = [asyncio.create_task(saver.before_push()) for _ in range(3)]
+    pushes = [asyncio.create_task(saver.before_push(needing(1))) for _ in range(3)]
     for _ in range(5):
         await asyncio.sleep(0)
     assert not any(push.done() for push in pushes)
@@ -125,18 +132,44 @@ async def test_a_change_while_it_is_being_saved_is_saved_before_its_push(disk):
     saver = Saver(disk, state)
     state.state += 1
     disk.gate.clear()
-    first = asyncio.create_task(saver.before_push())
+    first = asyncio.create_task(saver.before_push(needing(1)))
     await asyncio.sleep(0)
     state.state += 1
-    second = asyncio.create_task(saver.before_push())
+    second = asyncio.create_task(saver.before_push(needing(2)))
     await asyncio.sleep(0)
     disk.gate.set()
     await asyncio.gather(first, second)
     assert disk.ended == 2
 
 
+async def test_what_was_read_before_a_save_needs_no_other(disk):
+    state = State()
+    saver = Saver(disk, state)
+    state.state = 3
+    await saver.before_push(needing(1))
+    state.state = 4  # another log was found meanwhile
+    await saver.before_push(needing(2) + needing(3))
+    assert disk.begun == 1
+    await saver.before_push(needing(3) + needing(4))
+    assert disk.begun == 2
+
+
+async def test_a_save_that_is_under_way_serves_a_push_that_waits(disk, running, monkeypatch):
+    monkeypatch.setattr(saver_module, "AFTER_ACK", 0.0)
+    disk.gate.clear()
+    running._state.state = 1
+    running.moved(acked=True)
+    while not disk.begun:
+        await asyncio.sleep(0)
+    push = asyncio.create_task(running.before_push(needing(1)))
+    await asyncio.sleep(0)
+    disk.gate.set()
+    await push
+    assert disk.begun == 1
+
+
 async def test_a_push_under_known_labels_waits_for_nothing(saver, disk):
-    await saver.before_push()
+    await saver.before_push(needing(0))
     assert disk.begun == 0
 
 
@@ -144,5 +177,5 @@ async def test_a_full_disk_stops_no_push(disk):
     state = State()
     saver = Saver(disk, state)
     state.state, disk.works = 1, False
-    await saver.before_push()
+    await saver.before_push(needing(1))
     assert disk.ended == 1
