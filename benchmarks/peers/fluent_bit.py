@@ -39,7 +39,7 @@ CONFIG = """
     DB                {state}/positions.db
     Buffer_Chunk_Size 256k
     Buffer_Max_Size   1M
-    Mem_Buf_Limit     64M
+    Mem_Buf_Limit     16M
 {first}
 [FILTER]
     Name         parser
