@@ -39,7 +39,7 @@ loki.process "keep" {
     source     = "filename"
     expression = `@pod@`
   }
-  stage.labels { values = {namespace = "", pod = "", app = ""} }
+  stage.labels { values = {namespace = "", pod = "", app = "", service_name = "app"} }
   stage.label_drop { values = ["filename", "stream"] }
 }
 loki.write "loki" {
@@ -50,7 +50,7 @@ loki.write "loki" {
 
 def shippers(binary: str) -> list[Shipper]:
     """One: what Promtail was is known."""
-    return [Shipper("Alloy, line filter first", partial(_command, binary), unlike=frozenset({"service_name"}))]
+    return [Shipper("Alloy, line filter first", partial(_command, binary))]
 
 
 def _command(binary: str, job: Job) -> list[str]:
@@ -60,5 +60,5 @@ def _command(binary: str, job: Job) -> list[str]:
         config = config.replace(f"@{name}@", str(value))
     path = job.state / "config.alloy"
     path.write_text(config, encoding="utf-8")
-    listen = "--server.http.listen-addr=127.0.0.1:0"
-    return [binary, "run", f"--storage.path={job.state / 'data'}", listen, str(path)]
+    quiet = ("--server.http.listen-addr=127.0.0.1:0", "--disable-reporting")
+    return [binary, "run", f"--storage.path={job.state / 'data'}", *quiet, str(path)]

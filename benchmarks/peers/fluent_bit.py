@@ -1,4 +1,10 @@
-"""Fluent Bit: first the CRI parser in the input, as its documentation says, then a grep on the raw line before it."""
+"""Fluent Bit: first with its CRI parser in the input, as its documentation says, then with a grep on the raw line.
+
+What the path tells is in the tag, which is made once for each file. A script (LuaJIT) does what nothing else in it can:
+its parsers take a second's fraction for a double and cut it off, so that one time in sixty is a nanosecond early; and a
+null would be a label `null`. The script comes when all else is dropped: where little is kept it costs nothing, where
+everything is, a sixth of the whole.
+"""
 
 from functools import partial
 from urllib.parse import urlsplit
@@ -14,13 +20,10 @@ PARSERS = r"""
     Regex       ^(?<time>[^ ]+) (?<stream>stdout|stderr) (?<logtag>[^ ]*) (?<log>.*)$
     Time_Key    time
     Time_Format %Y-%m-%dT%H:%M:%S.%L%z
+    Time_Keep   On
 [PARSER]
     Name        envoy
     Format      json
-[PARSER]
-    Name        path
-    Format      regex
-    Regex       {pod}
 """
 CONFIG = """
 [SERVICE]
@@ -28,14 +31,15 @@ CONFIG = """
     Log_Level    warn
     Parsers_File {state}/parsers.conf
 [INPUT]
-    Name             tail
-    Path             {root}/{logs}
-    Path_Key         file
-    Read_from_Head   true
-    DB               {state}/positions.db
-    Buffer_Max_Size  1M
-    Mem_Buf_Limit    64M
-{input}
+    Name              tail
+    Path              {root}/{logs}
+    Tag               logs.<namespace>.<app>.<pod>
+    Tag_Regex         {pod}
+    Read_from_Head    true
+    DB                {state}/positions.db
+    Buffer_Chunk_Size 256k
+    Buffer_Max_Size   1M
+    Mem_Buf_Limit     16M
 {first}
 [FILTER]
     Name         parser
@@ -49,51 +53,40 @@ CONFIG = """
     Match *
     Regex response_flags ^UT$
 [FILTER]
-    Name         parser
-    Match        *
-    Key_Name     file
-    Parser       path
-    Reserve_Data true
+    Name          record_modifier
+    Match         *
+    Allowlist_key log
+    Allowlist_key time
+    Allowlist_key response_flags
+    Allowlist_key connection_termination_details
+    Allowlist_key downstream_peer_uri_san
 [FILTER]
-    Name   modify
-    Match  *
-    Rename connection_termination_details termination_details
-    Rename downstream_peer_uri_san        source_san
+    Name          lua
+    Match         *
+    Time_As_Table On
+    Call          exact
+    Code          {exact}
 [OUTPUT]
-    Name                   loki
-    Match                  *
-    Host                   {host}
-    Port                   {port}
-    Labels                 job={job}
-    Label_Keys             $namespace,$app,$pod,$response_flags,$termination_details,$source_san
-    Drop_Single_Key        raw
-    Remove_Keys            {removed}
-    Line_Format            json
+    Name            loki
+    Match           *
+    Host            {host}
+    Port            {port}
+    Labels          {labels}
+    Remove_Keys     time
+    Drop_Single_Key raw
+    Line_Format     json
 """
-# Of the record only the line shall be left, and be sent as it is.
-FIELDS = (
-    "authority",
-    "bytes_received",
-    "bytes_sent",
-    "downstream_local_address",
-    "downstream_local_uri_san",
-    "downstream_peer_subject",
-    "downstream_remote_address",
-    "downstream_tls_cipher",
-    "downstream_tls_version",
-    "duration",
-    "method",
-    "path",
-    "request_id",
-    "requested_server_name",
-    "response_code",
-    "upstream_host",
-    "user_agent",
-    "stream",
-    "logtag",
-    "file",
+LABELS = (
+    f"job={JOB},namespace=$TAG[1],app=$TAG[2],service_name=$TAG[2],pod=$TAG[3],response_flags=$response_flags,"
+    "termination_details=$connection_termination_details,source_san=$downstream_peer_uri_san"
 )
-PARSE_FIRST = "    Parser           cri"
+EXACT = (
+    "function exact(tag, at, record) "
+    'local digits = string.match(record.time, "%.(%d+)") or "0"; '
+    'at.nsec = tonumber(string.sub(digits .. "00000000", 1, 9)); '
+    "return 1, at, record end"
+)
+PARSE_FIRST = "    multiline.parser  cri"
 GREP_FIRST = """\
 [FILTER]
     Name  grep
@@ -103,37 +96,31 @@ GREP_FIRST = """\
     Name         parser
     Match        *
     Key_Name     log
-    Parser       cri
-    Reserve_Data true"""
+    Parser       cri"""
 
 
 def shippers(binary: str) -> list[Shipper]:
-    """Both variants. The labels of null values differ: it writes `null`."""
-    unlike = frozenset({"service_name", "termination_details", "source_san"})
+    """Both variants."""
     return [
-        Shipper("Fluent Bit, parse first", partial(_command, binary, PARSE_FIRST, ""), unlike=unlike),
-        Shipper(
-            "Fluent Bit, grep first",
-            partial(_command, binary, "    Buffer_Chunk_Size 1M", GREP_FIRST.format(needle=NEEDLE)),
-            unlike=unlike,
-        ),
+        Shipper("Fluent Bit, parse first", partial(_command, binary, PARSE_FIRST)),
+        Shipper("Fluent Bit, grep first", partial(_command, binary, GREP_FIRST.format(needle=NEEDLE))),
     ]
 
 
-def _command(binary: str, read: str, first: str, job: Job) -> list[str]:
+def _command(binary: str, first: str, job: Job) -> list[str]:
     url = urlsplit(job.url)
-    (job.state / "parsers.conf").write_text(PARSERS.format(pod=POD.replace("(?P<", "(?<")), encoding="utf-8")
+    (job.state / "parsers.conf").write_text(PARSERS, encoding="utf-8")
     path = job.state / "fluent-bit.conf"
     config = CONFIG.format(
         state=job.state,
         root=job.root,
         logs=CONTAINER_LOGS,
-        input=read,
+        pod=POD.replace("(?P<", "(?<"),
         first=first,
+        exact=EXACT,
         host=url.hostname,
         port=url.port,
-        job=JOB,
-        removed=",".join(FIELDS),
+        labels=LABELS,
     )
     path.write_text(config, encoding="utf-8")
     return [binary, "-c", str(path)]

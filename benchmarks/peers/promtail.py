@@ -28,7 +28,7 @@ scrape_configs:
       - match: {{selector: '{{response_flags!="UT"}}', action: drop}}
       - labels: {{termination_details: , source_san: }}
       - regex: {{source: filename, expression: '{pod}'}}
-      - labels: {{namespace: , pod: , app: }}
+      - labels: {{namespace: , pod: , app: , service_name: app}}
       - labeldrop: [filename, stream]
 """
 FILTER = "      - match: {{selector: '{{job=\"{job}\"}} != {needle}', action: drop}}"
@@ -36,10 +36,9 @@ FILTER = "      - match: {{selector: '{{job=\"{job}\"}} != {needle}', action: dr
 
 def shippers(binary: str) -> list[Shipper]:
     """Both variants."""
-    unlike = frozenset({"service_name"})
     return [
-        Shipper("Promtail, parse first", partial(_command, binary, ""), unlike=unlike),
-        Shipper("Promtail, line filter first", partial(_command, binary, FILTER), unlike=unlike),
+        Shipper("Promtail, parse first", partial(_command, binary, "")),
+        Shipper("Promtail, line filter first", partial(_command, binary, FILTER)),
     ]
 
 

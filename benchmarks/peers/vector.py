@@ -25,14 +25,16 @@ transforms:
     drop_on_abort: true
     drop_on_error: true
     source: |
-      cri = parse_regex!(.message, r'^(?P<time>\\S+) (?:stdout|stderr) \\S+ (?P<log>.*)$')
-      record = object!(parse_json!(cri.log))
+      parts = split(string!(.message), " ", limit: 4)
+      record = object!(parse_json!(parts[3]))
       if record.response_flags != "UT" {{ abort }}
       .pod = parse_regex!(.file, r'{pod}')
-      .source_san = record.downstream_peer_uri_san
-      .termination_details = record.connection_termination_details
-      .message = cri.log
-      .timestamp = parse_timestamp!(cri.time, "%+")
+      .labels = compact({{
+        "source_san": record.downstream_peer_uri_san,
+        "termination_details": record.connection_termination_details,
+      }})
+      .message = parts[3]
+      .timestamp = parse_timestamp!(parts[0], "%+")
 sinks:
   loki:
     type: loki
@@ -46,15 +48,15 @@ sinks:
       response_flags: UT
       namespace: "{{{{ pod.namespace }}}}"
       app: "{{{{ pod.app }}}}"
+      service_name: "{{{{ pod.app }}}}"
       pod: "{{{{ pod.pod }}}}"
-      source_san: "{{{{ source_san }}}}"
+      "*": "{{{{ labels }}}}"
 """
 
 
 def shippers(binary: str) -> list[Shipper]:
     """One: the search first costs nothing where much is kept."""
-    unlike = frozenset({"service_name", "source_san"})
-    return [Shipper("Vector, filter first", partial(_command, binary), unlike=unlike)]
+    return [Shipper("Vector, filter first", partial(_command, binary))]
 
 
 def _command(binary: str, job: Job) -> list[str]:
