@@ -65,7 +65,8 @@ class Reader:
         self._buffer = memoryview(pages)  # takes memory as it is used, and short turns use little
         self.pending_memory = 0
         self.wake = Wake(self._roster.watcher, self._roster.writes)
-        self._is_busy = False  # something was written since it slept
+        self._is_busy = False  # something was written since it slept,
+        self._has_kept = False  # and something was kept
         self._stopping = False
         self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
         self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
@@ -128,7 +129,7 @@ class Reader:
                 self._tick()
                 next_tick = now + TICK
             self.wake.clear()
-            self._is_busy = self._roster.note_changes()
+            self._is_busy, self._has_kept = self._roster.note_changes(), False
             await self._turns(once)
             if once and not self._ready and not self.paused and not self._is_awaited:
                 self.on_behind(False)
@@ -139,7 +140,7 @@ class Reader:
                 else:
                     self.on_behind(False)
                 until = next_tick if self._waiting or self._roster.has_unwatched else next_scan
-                await self.wake.sleep(until, is_busy=self._is_busy)
+                await self.wake.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
 
     @property
     def _is_awaited(self) -> bool:
@@ -256,6 +257,7 @@ class Reader:
             entries.ticket.state = self._roster.state
             self.pending_memory += entries.memory
             self._put(entries)
+        self._has_kept |= bool(portion.entries)
         if not portion.entries:
             self.on_progress(False)
 

@@ -1,7 +1,8 @@
 """When the reader looks at what has happened: at once when something came or went, but not for each line.
 
 Waking up costs more than reading a line. So a write waits for others to come; and as long as each look finds some, the
-looks come at a pace of their own, and no write wakes anyone.
+looks come at a pace of their own, and no write wakes anyone; a quicker one where something is kept, which shall not
+be late.
 """
 
 import asyncio
@@ -12,7 +13,8 @@ from typing import Final
 from shipper.source.watch import Watcher
 
 GATHER: Final = 0.15  # seconds from a first write to the look at it, in which others come
-PACE: Final = 0.3  # seconds between looks while each finds something
+PACE: Final = 0.3  # seconds between looks while each finds something to keep
+LEISURE: Final = 0.45  # seconds between looks while each finds something, and nothing of it is kept
 
 
 class Wake:
@@ -20,14 +22,14 @@ class Wake:
 
     def __init__(self, changes: Watcher, writes: Watcher) -> None:
         self._changes, self._writes = changes, writes
-        self._gather, self._pace = GATHER, PACE
+        self._gather, self._pace, self._leisure = GATHER, PACE, LEISURE
         self._event = asyncio.Event()
         self._only_wrote = False  # nothing else has happened since it slept
         self._listened: set[int] = set()  # descriptors
 
     def wait_at_most(self, seconds: float) -> None:
         """Let no write wait longer than this to be looked at."""
-        self._gather, self._pace = min(GATHER, seconds), min(PACE, seconds)
+        self._gather, self._pace, self._leisure = (min(one, seconds) for one in (GATHER, PACE, LEISURE))
 
     def rouse(self) -> None:
         """There is something that cannot wait."""
@@ -38,12 +40,13 @@ class Wake:
         """What has happened so far is about to be looked at."""
         self._event.clear()
 
-    async def sleep(self, until: float, *, is_busy: bool) -> None:
+    async def sleep(self, until: float, *, is_busy: bool, has_kept: bool = False) -> None:
         """Until it is time, or something has happened; `is_busy`: the last look has found something written."""
         self._listen(self._changes, self._noticed)
         if is_busy and self._pace:
             self._ignore(self._writes)
-            await self._wait(min(until, time.monotonic() + self._pace))
+            pace = self._pace if has_kept else self._leisure
+            await self._wait(min(until, time.monotonic() + pace))
             return
         self._only_wrote = False
         self._listen(self._writes, self._noticed_write)

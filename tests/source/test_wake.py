@@ -16,6 +16,7 @@ def forever(monkeypatch):
     """What has to be waited for never comes."""
     monkeypatch.setattr(wake_module, "GATHER", FOR_EVER)
     monkeypatch.setattr(wake_module, "PACE", FOR_EVER)
+    monkeypatch.setattr(wake_module, "LEISURE", FOR_EVER)
 
 
 @pytest.fixture
@@ -37,9 +38,9 @@ async def make(tmp_path):
         watcher.close()
 
 
-def asleep(wake, *, is_busy=False, until=math.inf):
+def asleep(wake, *, is_busy=False, has_kept=False, until=math.inf):
     until = min(until, time.monotonic() + FOR_EVER)
-    return asyncio.create_task(wake.sleep(until, is_busy=is_busy))
+    return asyncio.create_task(wake.sleep(until, is_busy=is_busy, has_kept=has_kept))
 
 
 async def still_sleeps(task):
@@ -93,9 +94,11 @@ async def test_while_each_look_finds_something_no_write_wakes_anyone(make, tmp_p
     await wakes(task)
 
 
-async def test_the_next_look_comes_by_itself(make, monkeypatch):
-    monkeypatch.setattr(wake_module, "PACE", 0.01)
-    await wakes(asleep(make(), is_busy=True))
+@pytest.mark.parametrize(("pace", "other", "has_kept"), [("PACE", "LEISURE", True), ("LEISURE", "PACE", False)])
+async def test_the_next_look_comes_by_itself(make, monkeypatch, pace, other, has_kept):
+    monkeypatch.setattr(wake_module, pace, 0.01)
+    monkeypatch.setattr(wake_module, other, 1000.0)
+    await wakes(asleep(make(), is_busy=True, has_kept=has_kept))
 
 
 async def test_where_no_write_may_wait_each_wakes_at_once(make, tmp_path, forever):
