@@ -97,17 +97,36 @@ def _entry(nanos: int, line: bytes, metadata: Metadata = ()) -> tuple[bytes, ...
 
 # -- many entries at once: their nanoseconds become varints together, in the lanes of one large number each
 
-_FEW = 8  # entries: fewer are dearer together than one by one
-_GROUP = 256  # entries
-_ONES = int.from_bytes(b"\1\0\0\0\0\0\0\0" * _GROUP, "little")  # one in each lane of 64 bits
-_SEVENS = tuple((_ONES * (127 << 7 * place), place) for place in range(5))  # seven bits, and how far they move
-_FIVE = _ONES * 0x80808080  # in all bytes of a varint but the last: more to follow
-_FOUR = _ONES * 0x808080
+_FEW = 4  # entries: fewer are dearer together than one by one
+_GROUP = 256  # entries at most
 _FIVE_FROM, _FOUR_FROM = 1 << 28, 1 << 21  # the smallest numbers of five and of four bytes
 
 
+class _Lanes:
+    """So many numbers, each in eight bytes of one large number."""
+
+    def __init__(self, many: int) -> None:
+        ones = int.from_bytes(b"\1\0\0\0\0\0\0\0" * many, "little")  # one in each lane
+        self._sevens = [(ones * (127 << 7 * place), place) for place in range(5)]  # seven bits; how far they move
+        self._five, self._four = ones * 0x80808080, ones * 0x808080  # in all bytes but the last: more to follow
+        self._bytes = 8 * many
+
+    def varints(self, numbers: Sequence[int]) -> tuple[bytes, bytes]:
+        """As varints of five bytes, and of four, each at the beginning of its lane."""
+        lanes = int.from_bytes(pack(f"<{len(numbers)}Q", *numbers), "little")
+        spread = 0
+        for mask, place in self._sevens:
+            spread |= (lanes & mask) << place
+        return (spread | self._five).to_bytes(self._bytes, "little"), (spread | self._four).to_bytes(
+            self._bytes, "little"
+        )
+
+
+_SOME, _MANY = _Lanes(32), _Lanes(_GROUP)
+
+
 def _add_group(times: Sequence[int], lines: Sequence[bytes], add: Callable[[tuple[bytes, ...]], None]) -> None:
-    fives, fours = _varints([nanos % SECOND for nanos in times])
+    fives, fours = (_SOME if len(times) <= 32 else _MANY).varints([nanos % SECOND for nanos in times])
     first = last = five_from = four_from = 0  # of a second, in nanoseconds; what it has less than in four bytes is rare
     heads: tuple[_Heads, _Heads] = _Heads(0, 5), _Heads(0, 4)
     for nanos, line, at in zip(times, lines, range(0, 8 * _GROUP, 8), strict=False):
@@ -124,15 +143,6 @@ def _add_group(times: Sequence[int], lines: Sequence[bytes], add: Callable[[tupl
             add((head, fours[at : at + 4], prefix, line))
         else:
             add(_entry(nanos, line))
-
-
-def _varints(numbers: Sequence[int]) -> tuple[bytes, bytes]:
-    """So many numbers, a group at most, each at the beginning of eight bytes: as five bytes, and as four."""
-    lanes = int.from_bytes(pack(f"<{len(numbers)}Q", *numbers), "little")
-    spread = 0
-    for mask, place in _SEVENS:
-        spread |= (lanes & mask) << place
-    return (spread | _FIVE).to_bytes(8 * _GROUP, "little"), (spread | _FOUR).to_bytes(8 * _GROUP, "little")
 
 
 class _Heads(dict[int, tuple[bytes, bytes]]):

@@ -16,8 +16,10 @@ from stringzilla import count, find, rfind
 
 NEWLINE: Final = b"\n"
 PIECES: Final = (b" stdout P", b" stderr P")  # stand in every line that comes in pieces, but for its last one
-CROWD: Final = 32  # hits after which it is decided how to go on
-CLOSE: Final = 4096  # bytes between hits
+CROWD: Final = 32  # hits in a row after which it is decided how to go on
+CLOSE: Final = 4096  # bytes between hits, in which they are worth the question
+MOST: Final = 0.75  # of the lines at both ends of a block: then to take each of them costs less than to find those
+END: Final = 32 << 10  # bytes that are looked at there
 
 
 class Hits(NamedTuple):
@@ -34,21 +36,32 @@ class Scanner:
         signs = [Pattern(pattern, Flag.DOTALL, tag=False) for pattern in patterns]
         pieces = [Pattern(piece, tag=True) for piece in PIECES]
         self._ends: list[int] = []
-        self._pieces = False
+        self._pieces = self._stops = False
         self._block = BlockDatabase(*signs, *pieces).build(None, self._note)
         self._line = BlockDatabase(*signs).build(None, lambda *_: Scan.Terminate)
 
     def scan(self, data: memoryview) -> Hits:
         """Where in these bytes a pattern matches."""
-        self._ends, self._pieces = [], False
-        is_whole = self._block.scan(data) is not Scan.Terminate
-        if self._pieces or is_whole:
-            return Hits(sorted(self._ends), self._pieces)
-        return Hits(None, any(find(data, piece) >= 0 for piece in PIECES))  # the rest has not been looked at
+        is_whole = self._search(data, stops=True)
+        if not is_whole and not self._pieces:  # a crowd, at the beginning at least
+            begin, end = data[: self._ends[-1]], data[-END:]
+            if self._is_crowded(begin) and self._search(end, stops=False) and self._is_crowded(end):
+                return Hits(None, any(find(data, piece) >= 0 for piece in PIECES))
+            self._search(data, stops=False)
+        return Hits(sorted(self._ends), self._pieces)
 
     def matches(self, line: bytes) -> bool:
         """Whether a pattern matches in this line."""
         return self._line.scan(line) is Scan.Terminate
+
+    def _search(self, data: memoryview, *, stops: bool) -> bool:
+        """Look for all hits, or with `stops` for as many as make a crowd; whether all has been looked at."""
+        self._ends, self._pieces, self._stops = [], False, stops
+        return self._block.scan(data) is not Scan.Terminate
+
+    def _is_crowded(self, data: memoryview) -> bool:
+        """Whether most lines have a hit of the last search, which was in these bytes."""
+        return len(self._ends) >= MOST * count_lines(data)
 
     def _note(self, _: None, is_piece: bool, __: int, end: int) -> Scan:
         if is_piece:
@@ -56,7 +69,7 @@ class Scanner:
             return Scan.Terminate  # every line is looked at then
         ends = self._ends
         ends.append(end)
-        return Scan.Terminate if len(ends) == CROWD and end < CROWD * CLOSE else Scan.Continue
+        return Scan.Terminate if self._stops and len(ends) == CROWD and end < CROWD * CLOSE else Scan.Continue
 
 
 def lines_at(data: memoryview, ends: Sequence[int] | None) -> list[bytes]:

@@ -14,7 +14,7 @@ from shipper.source.watch import Watcher
 
 GATHER: Final = 0.15  # seconds from a first write to the look at it, in which others come
 PACE: Final = 0.3  # seconds between looks while each finds something to keep
-LEISURE: Final = 0.45  # seconds between looks while each finds something, and nothing of it is kept
+LEISURE: Final = 0.48  # seconds between looks while each finds something, and nothing of it is kept
 
 
 class Wake:

@@ -53,6 +53,19 @@ def test_where_hits_lie_close_every_line_is_to_be_looked_at(before: int, behind:
         assert none in lines
 
 
+@pytest.mark.parametrize(("share", "is_crowd"), [(0.4, False), (0.6, False), (0.9, True), (1.0, True)])
+def test_a_crowd_is_where_most_lines_match_at_both_ends_of_a_block(share: float, is_crowd: bool) -> None:
+    lines = [b"x" * 100 + (b"UT" if at * share % 1 < share else b"") for at in range(1000)]
+    assert (Scanner([b"UT"]).scan(block(lines)).ends is None) == is_crowd
+    hits = [line for line in lines if line.endswith(b"UT")]
+    assert found(block(lines), b"UT") == (lines if is_crowd else hits)
+
+
+def test_a_burst_makes_no_crowd_of_what_comes_after() -> None:
+    data = block([b"x" * 100 + b"UT"] * 2 * CROWD + [b"x" * 100] * 1000)
+    assert found(data, b"UT") == [b"x" * 100 + b"UT"] * 2 * CROWD
+
+
 @given(LINES, st.lists(PIECES, max_size=3), st.sampled_from([0, CROWD]))
 def test_lines_in_pieces_are_noticed_wherever_they_stand(lines: list[bytes], pieces: list[bytes], crowd: int) -> None:
     data = block([*[b"UT"] * crowd, *lines, *pieces])
