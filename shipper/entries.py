@@ -7,6 +7,7 @@ refuses some of them, or takes less at once.
 
 Facts: a snappy block is its length and then elements, each a literal or a copy of bytes that lie a distance back
 (google/snappy, format_description.txt); so the elements of two blocks behind each other are those of both together.
+Loki's own decoder (golang/snappy, and its push request's) has read such a body back, entry by entry.
 """
 
 from collections.abc import Sequence
