@@ -19,7 +19,7 @@ LIBRARIES = ("aiohttp", "orjson", "pyperscan", "stringzilla", "python-snappy", "
 NOTHING_KEPT = 1e-4  # where a share of nothing stands on a logarithmic axis
 
 # Goals of the project. A ratio is to the floor of the same run.
-GOALS = {0.001: ("read", 2.5), 0.01: ("read", 3.0), 1.0: ("parse", 2.5)}
+GOALS = {0.001: ("read", 3.0), 0.01: ("read", 3.5), 1.0: ("parse", 2.5)}  # failures that are not kept are counted
 STARTUP = 0.5  # CPU s
 PUSH = 1.5  # times bare
 IDLE = {200: 0.0025, 2000: 0.005}  # of a core, by files

@@ -7,7 +7,7 @@ refuses some of them, or takes less at once.
 
 Facts: a snappy block is its length and then elements, each a literal or a copy of bytes that lie a distance back
 (google/snappy, format_description.txt); so the elements of two blocks behind each other are those of both together.
-Loki's own decoder (golang/snappy, and its push request's) has read such a body back, entry by entry.
+Loki 3.6.15's own decoders (golang/snappy, and its push request's) read such a body back entry by entry, 2026-11-27.
 """
 
 from collections.abc import Sequence
@@ -43,8 +43,7 @@ class Entries:
     def __len__(self) -> int:
         return self.count
 
-    @property
-    def kept(self) -> Kept:
+    def unpacked(self) -> Kept:
         """The same, taken apart."""
         data = self._data
         return decode_entries(snappy.uncompress(varint(self._wire_size) + data) if self._is_compressed else data)

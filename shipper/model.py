@@ -99,7 +99,7 @@ class Kept:
 
 def metadata_size(metadata: Metadata) -> int:
     """Bytes as Loki counts them."""
-    return sum(len(name) + len(value) for name, value in metadata)
+    return sum(len(name.encode()) + len(value.encode(errors="replace")) for name, value in metadata)
 
 
 @dataclass(slots=True, eq=False)

@@ -34,7 +34,7 @@ def entries(block: list[Entry]) -> Entries:
 @given(BLOCK)
 def test_packed_they_are_what_they_were(block: list[Entry]) -> None:
     packed = entries(block)
-    assert list(packed.kept) == block
+    assert list(packed.unpacked()) == block
     assert len(packed) == len(block)
     assert packed.size == sum(entry.size for entry in block)
     assert (packed.oldest, packed.newest) == (min(block).nanos, max(block).nanos)
@@ -60,7 +60,7 @@ def test_parts_are_the_whole_and_hold_its_memory(block: list[Entry], data: st.Da
     at = sorted(data.draw(st.lists(st.integers(0, len(block)), max_size=3, unique=True)))
     places = list(dict.fromkeys([0, *at, len(block)]))
     parts = [whole.part(kept, begin, end) for begin, end in itertools.pairwise(places)]
-    assert [entry for part in parts for entry in part.kept] == block
+    assert [entry for part in parts for entry in part.unpacked()] == block
     assert sum(part.memory for part in parts) == whole.memory
     assert all((part.labels, part.ticket) == (LABELS, TICKET) for part in parts)
 

@@ -9,6 +9,7 @@ beside a literal costs nothing, as long as it is so wide that the literal is not
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pyperscan import BlockDatabase, Flag, Pattern, Scan
@@ -18,8 +19,8 @@ NEWLINE: Final = b"\n"
 PIECES: Final = (b" stdout P", b" stderr P")  # stand in every line that comes in pieces, but for its last one
 CROWD: Final = 32  # hits in a row after which it is decided how to go on
 CLOSE: Final = 4096  # bytes between hits, in which they are worth the question
-MOST: Final = 0.75  # of the lines at both ends of a block: then to take each of them costs less than to find those
-END: Final = 32 << 10  # bytes that are looked at there
+CROWDED: Final = 0.75  # hits by lines at both ends of a block: then to take every line costs less than to find some
+END_BYTES: Final = 32 << 10  # that are looked at there
 
 
 class Hits(NamedTuple):
@@ -33,18 +34,17 @@ class Scanner:
     """Searches blocks for some patterns: regular expressions, each of a literal and little else."""
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
-        signs = [Pattern(pattern, Flag.DOTALL, tag=False) for pattern in patterns]
-        pieces = [Pattern(piece, tag=True) for piece in PIECES]
         self._ends: list[int] = []
         self._pieces = self._stops = False
-        self._block = BlockDatabase(*signs, *pieces).build(None, self._note)
-        self._line = BlockDatabase(*signs).build(None, lambda *_: Scan.Terminate)
+        block, line = _compiled(tuple(patterns))
+        self._block = block.build(None, self._note)
+        self._line = line.build(None, lambda *_: Scan.Terminate)
 
     def scan(self, data: memoryview) -> Hits:
         """Where in these bytes a pattern matches."""
         is_whole = self._search(data, stops=True)
         if not is_whole and not self._pieces:  # a crowd, at the beginning at least
-            begin, end = data[: self._ends[-1]], data[-END:]
+            begin, end = data[: self._ends[-1]], data[-END_BYTES:]
             if self._is_crowded(begin) and self._search(end, stops=False) and self._is_crowded(end):
                 return Hits(None, any(find(data, piece) >= 0 for piece in PIECES))
             self._search(data, stops=False)
@@ -60,8 +60,8 @@ class Scanner:
         return self._block.scan(data) is not Scan.Terminate
 
     def _is_crowded(self, data: memoryview) -> bool:
-        """Whether most lines have a hit of the last search, which was in these bytes."""
-        return len(self._ends) >= MOST * count_lines(data)
+        """Whether the last search, which was in these bytes, has nearly as many hits as there are lines."""
+        return len(self._ends) >= CROWDED * count_lines(data)
 
     def _note(self, _: None, is_piece: bool, __: int, end: int) -> Scan:
         if is_piece:
@@ -70,6 +70,13 @@ class Scanner:
         ends = self._ends
         ends.append(end)
         return Scan.Terminate if self._stops and len(ends) == CROWD and end < CROWD * CLOSE else Scan.Continue
+
+
+@lru_cache(maxsize=8)
+def _compiled(patterns: tuple[bytes, ...]) -> tuple[BlockDatabase, BlockDatabase]:
+    """What finds these patterns, and pieces of lines, in a block; and what finds the patterns alone, in a line."""
+    signs = [Pattern(pattern, Flag.DOTALL, tag=False) for pattern in patterns]
+    return BlockDatabase(*signs, *(Pattern(piece, tag=True) for piece in PIECES)), BlockDatabase(*signs)
 
 
 def lines_at(data: memoryview, ends: Sequence[int] | None) -> list[bytes]:

@@ -23,12 +23,11 @@ class Batch:
     rate_limits: int = 0  # how often a rate refused it, the tenant's or its stream's
     suspicion: "Suspicion | None" = None
 
-    @property
-    def kept(self) -> Kept:
+    def unpacked(self) -> Kept:
         """All its entries, in order, taken apart: for those whose trouble is their own."""
         kept = Kept()
         for part in self.parts:
-            kept.extend(part.kept)
+            kept.extend(part.unpacked())
         return kept
 
     @property
@@ -54,7 +53,7 @@ class Batch:
             if left >= len(part):
                 first.append(part)
             elif left > 0:
-                kept = part.kept
+                kept = part.unpacked()
                 first.append(part.part(kept, 0, left))
                 second.append(part.part(kept, left, len(part)))
             else:

@@ -22,7 +22,7 @@ class Printer:
 
     def put(self, entries: Entries) -> None:
         """Print these."""
-        for entry in entries.kept:
+        for entry in entries.unpacked():
             metadata = "".join(f" {name}={value!r}" for name, value in entry.metadata)
             line = entry.line.decode(errors="backslashreplace")
             self._out.write(f"{entries.labels}{metadata} {rfc3339(entry.nanos)} {line}\n")

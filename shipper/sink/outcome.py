@@ -88,7 +88,7 @@ class Outcome:
         """All but the refused entries are in Loki."""
         stored = [batch.newest]
         if refused:
-            stored = [nanos for at, nanos in enumerate(batch.kept.times) if at not in refused]
+            stored = [nanos for at, nanos in enumerate(batch.unpacked().times) if at not in refused]
         if stored:
             self.newest.sent(batch.labels, max(stored))
         self._destination.works(attempt, stored=bool(stored))
@@ -134,7 +134,7 @@ class Outcome:
         return halves
 
     def _refused(self, stream: Stream, batch: Batch, trouble: Trouble, attempt: Attempt) -> None:
-        verdict = read(trouble.text, list(batch.kept))
+        verdict = read(trouble.text, list(batch.unpacked()))
         if isinstance(verdict, dict):
             self._stored(stream, batch, verdict, attempt)
             self._settlement.refused(batch, verdict, trouble.text)

@@ -51,6 +51,11 @@ class Queue:
         self._pieces.append(Piece(entries, came))
         self.size += entries.size
 
+    def pack(self) -> None:
+        """Forget what was taken apart: nothing is cut off for a while, and it takes more memory than is counted."""
+        if self._pieces:
+            self._pieces[0].kept = None
+
     def cut(self, limit: int, newest_sent: int | None, now: int) -> Batch:
         """The next batch: as many entries as go into `limit` bytes, at least one.
 
@@ -107,7 +112,7 @@ class _Cut:
 
     def takes_some(self, piece: Piece) -> bool:
         """Take what fits from the piece's beginning; whether nothing of it is left."""
-        whole = piece.kept = piece.kept or piece.entries.kept
+        whole = piece.kept = piece.kept or piece.entries.unpacked()
         begin, end = piece.at, len(whole)
         for entry in whole.part(begin):
             if self._is_odd(entry.nanos, len(entry.line)) or not self._fits(entry.nanos, entry.nanos, entry.size):

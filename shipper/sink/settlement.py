@@ -53,7 +53,7 @@ class Settlement:
         """Loki will never take the entries at these places, for these reasons, and has the others."""
         reasons = Counter(refused.values())
         if self._keep is not None:
-            entries = list(batch.kept)
+            entries = list(batch.unpacked())
             self._keep([RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())])
         for reason, times in reasons.items():
             self._metrics.entries_dropped.labels(reason=reason).inc(times)

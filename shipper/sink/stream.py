@@ -92,6 +92,7 @@ class Stream:
         """Wait; longer with each time in a row. `waits` begins the row."""
         self.waits = self.waits or waits
         self.not_before = now + max(next(self.waits), at_least)
+        self.queue.pack()
 
     def went_well(self) -> None:
         """An answer came that ends its back-off."""

@@ -135,12 +135,17 @@ class Reader:
                 self.on_behind(False)
                 return
             if not self._stopping and not self._ready:
-                if self.paused:  # so there is more to read
+                if self._is_full:  # so there is more to read
                     self.on_full()
                 else:
                     self.on_behind(False)
                 until = next_tick if self._waiting or self._roster.has_unwatched else next_scan
                 await self.wake.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
+
+    @property
+    def _is_full(self) -> bool:
+        """Whether nobody may read before something is settled; one that has had its share waits alone."""
+        return bool(self.paused) and self._limits.in_flight - self.pending_memory < (SHARE + 1) * LEAST_BYTES
 
     @property
     def _is_awaited(self) -> bool:

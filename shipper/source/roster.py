@@ -121,7 +121,8 @@ class Roster:
     def note_changes(self) -> bool:
         """See what the watches tell; whether anything was written."""
         wrote = False
-        for change in chain(self.watcher.changes(), self.writes.changes()):
+        # Writes first: a directory that came back is watched anew only when it is known that the old watch is gone.
+        for change in chain(self.writes.changes(), self.watcher.changes()):
             if change is None:
                 self.scan()
                 continue
@@ -148,10 +149,10 @@ class Roster:
     # -- coming and going
 
     def _follow(self, found: Found) -> None:
+        if not self.writes.add(found.directory):  # again, where the directory went and came back meanwhile
+            self._unwatched.add(found.directory)
         if found.key in self.followers:
             return
-        if not self.writes.add(found.directory):
-            self._unwatched.add(found.directory)
         saved = self._saved.pop(found.key, SavedTarget())
         named = self._describe(found, saved)
         target = named or Target(found.key, found.fields, {})

@@ -40,8 +40,8 @@ class Wake:
         """What has happened so far is about to be looked at."""
         self._event.clear()
 
-    async def sleep(self, until: float, *, is_busy: bool, has_kept: bool = False) -> None:
-        """Until it is time, or something has happened; `is_busy`: the last look has found something written."""
+    async def sleep(self, until: float, *, is_busy: bool, has_kept: bool) -> None:
+        """Until it is time, or something has happened; the last look has found something written, or even kept it."""
         self._listen(self._changes, self._noticed)
         if is_busy and self._pace:
             self._ignore(self._writes)

@@ -20,14 +20,14 @@ def batch_of(sizes: list[int]) -> Batch:
 
 
 def tickets(*batches: Batch) -> list[Ticket]:
-    return [part.ticket for batch in batches for part in batch.parts for _ in part.kept]
+    return [part.ticket for batch in batches for part in batch.parts for _ in part.unpacked()]
 
 
 @given(SIZES)
 def test_halves_hold_the_same_in_order(sizes: list[int]) -> None:
     batch = batch_of(sizes)
     first, second = batch.halves()
-    assert [*first.kept, *second.kept] == list(batch.kept)
+    assert [*first.unpacked(), *second.unpacked()] == list(batch.unpacked())
     assert tickets(first, second) == tickets(batch)
     assert 0 <= len(second) - len(first) <= 1
     assert first.size + second.size == batch.size
@@ -41,7 +41,9 @@ def test_each_part_is_told_how_many_of_its_entries_were_refused(sizes: list[int]
     told = list(batch.shares(dict.fromkeys(refused, "why")))
     assert [part for part, _ in told] == batch.parts
     places = iter(range(len(batch)))
-    assert [dropped for _, dropped in told] == [sum(next(places) in refused for _ in part.kept) for part in batch.parts]
+    assert [dropped for _, dropped in told] == [
+        sum(next(places) in refused for _ in part.unpacked()) for part in batch.parts
+    ]
 
 
 def test_a_repetition_is_the_same_bytes() -> None:

@@ -21,7 +21,7 @@ def cut_all(queue: Queue, limit: int, newest: int | None = None) -> list[Batch]:
     batches = []
     while queue:
         batches.append(queue.cut(limit, newest, NOW))
-        times = [entry.nanos for entry in batches[-1].kept]
+        times = [entry.nanos for entry in batches[-1].unpacked()]
         newest = max(times) if newest is None else max(newest, *times)
     return batches
 
@@ -49,9 +49,9 @@ def test_every_entry_goes_once_in_order_with_its_ticket(
     for entries in put:
         queue.put(entries, 0.0)
     batches = cut_all(queue, limit, newest)
-    assert [entry for batch in batches for entry in batch.kept] == [entry for some in blocks for entry in some]
-    tickets = [part.ticket for batch in batches for part in batch.parts for _ in part.kept]
-    assert tickets == [entries.ticket for entries in put for _ in entries.kept]
+    assert [entry for batch in batches for entry in batch.unpacked()] == [entry for some in blocks for entry in some]
+    tickets = [part.ticket for batch in batches for part in batch.parts for _ in part.unpacked()]
+    assert tickets == [entries.ticket for entries in put for _ in entries.unpacked()]
     assert queue.size == 0
     assert all(batch.parts and all(len(part) for part in batch.parts) for batch in batches)
 
@@ -64,12 +64,12 @@ def test_batches_keep_the_limits_and_the_odd_go_alone(
     for entries in blocks:
         queue.put(block(*entries), 0.0)
     for batch in cut_all(queue, limit, newest):
-        times = [entry.nanos for entry in batch.kept]
-        assert batch.size == sum(entry.size for entry in batch.kept)
+        times = [entry.nanos for entry in batch.unpacked()]
+        assert batch.size == sum(entry.size for entry in batch.unpacked())
         if len(batch) > 1:
             assert batch.size <= limit
             assert max(times) - min(times) <= WINDOW
-            assert all(len(entry.line) <= LONGEST for entry in batch.kept)
+            assert all(len(entry.line) <= LONGEST for entry in batch.unpacked())
             assert min(times) >= NOW - OLDEST
             assert max(times) <= NOW + AHEAD
             assert newest is None or min(times) >= newest - WINDOW
@@ -100,3 +100,15 @@ def test_what_came_first_says_how_long_a_batch_waited() -> None:
     assert queue.since == 5.0
     assert queue.cut(1, None, NOW).since == 5.0
     assert queue.since == 6.0
+
+
+def test_what_was_taken_apart_is_forgotten_and_goes_on_where_it_was() -> None:
+    queue = Queue(LABELS)
+    entries = [Entry(NOW + number, bytes(100)) for number in range(10)]
+    queue.put(block(*entries), 0.0)
+    batches = []
+    while queue:
+        batches.append(queue.cut(250, None, NOW))
+        queue.pack()
+        assert all(piece.kept is None for piece in queue._pieces)
+    assert [entry for batch in batches for entry in batch.unpacked()] == entries

@@ -46,7 +46,7 @@ class Agent:
         self.sender.put(Entries(labels, Kept.of(entries), Ticket(object(), object(), 0)))
 
     def on_settled(self, part: Entries, dropped: int) -> None:
-        self.settled += [entry.line.decode() for entry in part.kept]
+        self.settled += [entry.line.decode() for entry in part.unpacked()]
         self.dropped += dropped
         assert self.value("shipper_entries_sent_total") + self.all_dropped + self.pending == self.put_total
 

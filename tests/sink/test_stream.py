@@ -19,7 +19,7 @@ def batch(*lines: bytes, since: float = 1.0) -> Batch:
 
 
 def following(stream: Stream, now: float = 0.0) -> bytes:
-    return b"".join(entry.line for entry in stream.next(now, 1 << 20, None, NOW).kept)
+    return b"".join(entry.line for entry in stream.next(now, 1 << 20, None, NOW).unpacked())
 
 
 def test_what_was_given_back_goes_before_what_waits() -> None:

@@ -81,7 +81,7 @@ class Following:
             if portion is not None:
                 self.unsettled += portion.entries
                 self.parts += portion.entries
-                lines += [line for part in portion.entries for line in part.kept.lines]
+                lines += [line for part in portion.entries for line in part.unpacked().lines]
             elif not self.follower.files.must_list:
                 return lines
         raise AssertionError("the follower never comes to an end")
@@ -189,7 +189,7 @@ class Reading:
 
     @property
     def lines(self) -> list[bytes]:
-        return [line for part in self.parts for line in part.kept.lines]
+        return [line for part in self.parts for line in part.unpacked().lines]
 
     @property
     def saved(self) -> dict[str, SavedTarget]:

@@ -170,7 +170,7 @@ class History:
 
 
 def lines_of(part: Entries) -> set[bytes]:
-    return set(part.kept.lines)
+    return set(part.unpacked().lines)
 
 
 async def live(steps: list[tuple], history: History) -> None:

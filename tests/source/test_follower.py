@@ -388,7 +388,7 @@ async def test_pieces_straddle_a_rotation(following, log, kept):
     log.write_raw(cri_line(log.now(), rest))
     log.write(kept(2))
     assert await following.read(LONG_AGO) == [line, kept(2)]
-    assert following.parts[0].kept.times[0] == at
+    assert following.parts[0].unpacked().times[0] == at
 
 
 async def test_an_open_piece_holds_its_position_over_a_rotation_and_a_restart(following, log, kept):

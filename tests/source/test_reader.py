@@ -222,7 +222,7 @@ async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, k
                 quiet.write(kept(-2 - number))
                 if number % 1000 == 0:
                     await running.until_read(kept(-2 - number))
-                    running.settle([part for part in running.unsettled if part.kept.lines[0].find(b":-") > 0])
+                    running.settle([part for part in running.unsettled if part.unpacked().lines[0].find(b":-") > 0])
             assert reader.followers[key_of(loud)].pending_memory < 3 * MIB
             running.settles = True
             running.settle()
@@ -369,22 +369,54 @@ async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_onc
     told = []
     running = reading(settles=False, in_flight=MIB)
     running.reader.on_behind, running.reader.on_full = told.append, lambda: told.append("full")
-    with LogWriter(tmp_path, pod="other-0") as other:
-        other.write(kept(-1))
-    log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(200)))
+    lines = [kept(number, 4000) for number in range(100)]
+    for pod in range(12):  # so many that nobody may read any more
+        with LogWriter(tmp_path, pod=f"loud-{pod}") as loud:
+            loud.write_raw(b"".join(cri_line(number, line) for number, line in enumerate(lines)))
     async with running.running():
         await running.soon(lambda: "full" in told)
         assert True in told
-        assert told[told.index(True) :].count(False) == 0, "a file that must wait for answers is no end of it"
+        assert told[told.index(True) :].count(False) == 0, "files that must wait for answers are no end of it"
         running.settles = True
         running.settle()
-        await running.until_read(*(kept(number, 4000) for number in range(200)))
+        await running.until(lambda: len(running.lines) == 12 * 100)
         await running.soon(lambda: told[-1] is False)
         told.clear()
         log.write(kept(200))
         await running.until_read(kept(200))
         await running.soon(lambda: told)
         assert set(told) == {False}, "one look is no backlog"
+
+
+async def test_one_that_is_never_answered_keeps_no_others_waiting_for_company(reading, tmp_path, kept):
+    told, full = [], []
+    running = reading(settles=False, in_flight=16 * MIB)
+    running.reader.on_behind, running.reader.on_full = told.append, lambda: full.append(1)
+    with LogWriter(tmp_path, pod="loud-0") as loud, LogWriter(tmp_path, pod="quiet-0") as quiet:
+        loud.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(1500)))
+        async with running.running():
+            await running.until(lambda: running.reader.paused)
+            for number in range(3):
+                quiet.write(kept(-number, 100))
+                await running.until_read(kept(-number, 100))
+                await running.soon(lambda: told and told[-1] is False)
+    assert not full, "there is memory for others"
+
+
+async def test_a_directory_that_went_and_came_back_is_watched_again(reading, tmp_path, kept, no_rescan):
+    running = reading(settles=False)  # so that the target stays
+    with LogWriter(tmp_path, pod="pod-0") as log:
+        log.write(kept(1))
+    async with running.running():
+        await running.until_read(kept(1))
+        (directory,) = tmp_path.glob("*_pod-0_*")
+        shutil.rmtree(directory)
+        (directory / "istio-proxy").mkdir(parents=True)
+        path = directory / "istio-proxy" / "0.log"
+        for number in (2, 3, 4):  # the first may be found with its directory, the others only by its watch
+            with path.open("ab") as file:
+                file.write(cri_line(number, kept(number)))
+            await running.until_read(kept(number))
 
 
 async def test_once_waits_for_answers_when_the_budget_is_used_up(reading, tmp_path, kept):

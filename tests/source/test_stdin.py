@@ -29,7 +29,7 @@ class Piped:
 
     @property
     def lines(self):
-        return [line for part in self.parts for line in part.kept.lines]
+        return [line for part in self.parts for line in part.unpacked().lines]
 
 
 @pytest.fixture
