@@ -5,6 +5,7 @@ Hypothesis chooses what happens. SHIPPER_EXAMPLES says how many histories are tr
 
 import os
 from collections import Counter
+from functools import cached_property
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -46,10 +47,14 @@ class Logged:
     def __init__(self, world: Cluster, number: int) -> None:
         self.world = world
         self.pod = Pod("shop", f"{FALLBACK}-7d4b9c6f5d-x2x7{'bcdfgh'[number]}", uid=f"uid-{number}")
-        self.log = LogWriter(world.root, pod=self.pod.name, uid=self.pod.uid)
         self.is_in_api = False
         self.lines = 0
         self.may_have = {(FALLBACK, "")}
+
+    @cached_property
+    def log(self) -> LogWriter:
+        """Made with its first line: from then on the agent waits for the pod, and not for ever."""
+        return LogWriter(self.world.root, pod=self.pod.name, uid=self.pod.uid)
 
     def put(self, app: str, team: str) -> None:
         self.pod = Pod("shop", self.pod.name, uid=self.pod.uid, labels={"app": app, **({"team": team} if team else {})})
