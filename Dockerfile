@@ -17,7 +17,7 @@ RUN sed -n -E '/^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)
  && tools/bin/pip --python /opt/shipper install --require-hashes --only-binary :all: --no-compile \
       --requirement requirements/run.txt \
 # Half of all that weighs: kubernetes_asyncio's classes for each kind of object and each call. The agent loads none of
-# them (shipper/source/kubernetes_client.py); that it can do without is tried below.
+# them (shipper/source/kubernetes/client.py); that it can do without is tried below.
  && rm -r /opt/shipper/lib/python3.*/site-packages/kubernetes_asyncio/client/api \
           /opt/shipper/lib/python3.*/site-packages/kubernetes_asyncio/client/models
 
@@ -47,7 +47,7 @@ COPY --from=build /opt/shipper /opt/shipper
 # Python's official images carry no bytecode of the standard library, and compiling it was more than half of a start.
 # All that the agent can load is loaded here, which also ends the build if anything is missing; bytecode is written for
 # those modules that are the base's. The last two are loaded late, at work.
-RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent, shipper.source.kubernetes; \
+RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent, shipper.source.kubernetes.pod_watch; \
       import shipper.explain.command, shipper.promtail.command, concurrent.futures.thread, encodings.idna; \
       files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]; \
       print(*(file for file in files if file.endswith('.py') and not file.startswith(sys.prefix)), sep='\n')" > /tmp/loaded \

@@ -31,15 +31,15 @@ from shipper.sink.local import Nowhere, Printer
 from shipper.sink.quarantine import Quarantine
 from shipper.sink.sender import Sender, nothing_to_save
 from shipper.source import status
-from shipper.source.books import Books
-from shipper.source.look_back import LookBack
-from shipper.source.pod_metadata import fields_from
-from shipper.source.pods import Pods
-from shipper.source.positions import Positions, SavedTarget
+from shipper.source.accounting import Accounting
+from shipper.source.discovery.targets import Found, Targets
+from shipper.source.kubernetes.metadata import fields_from
+from shipper.source.kubernetes.pods import Pods
+from shipper.source.positions.file import Positions, SavedTarget
+from shipper.source.positions.saver import Saver
 from shipper.source.reader import Reader
-from shipper.source.saver import Saver
 from shipper.source.stdin import StdinReader
-from shipper.source.targets import Found, Targets
+from shipper.source.tail.look_back import LookBack
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Agent:
             limits.max_line_size,
             Audit() if self._scrape.count_failures else None,
         )
-        self._books = Books(self.metrics, ships=self._client is not None)
+        self._accounting = Accounting(self.metrics, ships=self._client is not None)
         self._pods = Pods(fields_from(self._scrape), self.metrics)
 
     def stop(self) -> None:
@@ -121,7 +121,7 @@ class Agent:
             self._put,
             self._config.limits_config,
             LookBack(self._config.positions.look_back),
-            self._books,
+            self._accounting,
         )
         self._source, positions.snapshot = reader, reader.snapshot
         reader.restore(positions.load())
@@ -137,7 +137,7 @@ class Agent:
             async with knowing_pods, self._serving(lambda: reader.is_ready, describe):
                 if sender and self._client:
                     reader.on_full, reader.on_behind = sender.hurry, sender.expect_more
-                    reader.wake.wait_at_most(self._client.batchwait)
+                    reader.pacing.wait_at_most(self._client.batchwait)
                 gc.freeze()  # what is there now stays: no collection needs to look at it again
                 gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
                 reading = reader.run(once=self._options.once)
@@ -149,7 +149,7 @@ class Agent:
         target = self._target(Found("stdin", "", None, {}), SavedTarget(), {})
         budget = self._config.limits_config.in_flight
         async with self._sinking(nothing_to_save) as sender:
-            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self._books)
+            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self._accounting)
             self._source = source
             return await self._until_done(source.run(), _forever(), sender, ends=True)
 
@@ -248,10 +248,10 @@ class Agent:
         if not self._asks_for_pods:
             yield
             return
-        from shipper.source import kubernetes  # not for those who do not ask: it brings a client of its own
+        from shipper.source.kubernetes import pod_watch  # only where it is asked: it brings a client of its own
 
         self._pods.on_answer = ask_again
-        async with kubernetes.keeping_up(node, self._pods, self.metrics):
+        async with pod_watch.keeping_up(node, self._pods, self.metrics):
             yield
 
     @property

@@ -12,7 +12,7 @@ from msgspec import NODEFAULT, inspect
 from shipper.config.document import joined
 from shipper.config.file import FLAGS
 from shipper.config.sections import FIELDS, GIB, KIB, MIB, Bytes, LookBack, Seconds
-from shipper.config.words import WHOLE, expected
+from shipper.config.types import WHOLE, expected
 
 _INTRODUCTION: Final = """\
 # Configuration

@@ -18,7 +18,7 @@ from shipper.config.document import MAX_BYTES, Document, Path, joined, read
 from shipper.config.rules import did_you_mean, key_shown, shown
 from shipper.config.scalars import look_back, resolved, seconds, size
 from shipper.config.sections import Bytes, Config, LookBack, Seconds
-from shipper.config.words import WHOLE, expected, fields, is_heading, is_text, type_at
+from shipper.config.types import WHOLE, expected, fields, is_heading, is_text, type_at
 
 # Flags of the command line, by what they set.
 FLAGS: Final[Mapping[str, Path]] = {

@@ -12,11 +12,11 @@ from typing import Final
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.cri import parse_time
-from shipper.pipeline.extract import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Extract
 from shipper.pipeline.failure import Failure, classify
 from shipper.pipeline.keep import MTLS, TIMEOUT, Rule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
 from shipper.pipeline.record import KEYS, Record, source_ip, text
+from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.scan import Scanner
 
 FIELDS: Final = {*KEYS, "source_ip", "failure_reason", "side"}  # those of a line; others are the target's
@@ -58,7 +58,7 @@ class Assembler:
         self._own = [(name, fields[name]) for name in plan.metadata if name not in FIELDS and fields.get(name)]
         self._has_metadata = bool(plan.metadata)
 
-    def take(self, time: bytes, content: bytes, record: Record | None, found: Extract, now: int) -> str:
+    def take(self, time: bytes, content: bytes, record: Record | None, found: Result, now: int) -> str:
         """What becomes of the line: kept, and then it is among the entries, or why not."""
         if record is None:
             return MALFORMED
@@ -75,7 +75,7 @@ class Assembler:
         found.stream(self._text(verdict, record, found)).add(nanos, content, beside)
         return KEPT
 
-    def count(self, verdict: Failure | None, record: Record, found: Extract) -> None:
+    def count(self, verdict: Failure | None, record: Record, found: Result) -> None:
         """Failed handshakes, shipped or not: what the rule does not keep is seen all the same."""
         if verdict is TIMEOUT or self._audit is None:
             return
@@ -83,7 +83,7 @@ class Assembler:
         if failure is not None:
             self._audit.count(failure, record, self._target, verdict is not None, found.failures)
 
-    def _text(self, verdict: Failure, record: Record, found: Extract) -> str:
+    def _text(self, verdict: Failure, record: Record, found: Result) -> str:
         values = tuple(map(record.get, self.keys))
         raw = values if self._is_decided else (verdict, values)
         try:

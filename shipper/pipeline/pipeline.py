@@ -12,13 +12,13 @@ from stringzilla import count
 from shipper.model import Block, Target
 from shipper.pipeline.assemble import Assembler, Plan, is_json
 from shipper.pipeline.audit import Audit
+from shipper.pipeline.bulk import BulkPath
 from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line
-from shipper.pipeline.crowd import Crowd
-from shipper.pipeline.extract import MALFORMED, NOT_JSON, NOT_KEPT, TEXT_FORMAT, TOO_LONG, UNCLEAR, Extract
 from shipper.pipeline.keep import MTLS, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
 from shipper.pipeline.record import parse_record
+from shipper.pipeline.result import MALFORMED, NOT_JSON, NOT_KEPT, TEXT_FORMAT, TOO_LONG, UNCLEAR, Result
 from shipper.pipeline.scan import Scanner, count_lines, lines_at
 from shipper.pipeline.text_format import parse_text_line
 
@@ -51,12 +51,12 @@ class TargetPipeline:
     def __init__(self, plan: Plan, target: Target) -> None:
         self._scanner, self._keeps_text = plan.scanner, plan.rule is MTLS
         self._assembler = Assembler(plan, target)
-        self._crowd = Crowd(plan, self._assembler)
+        self._bulk = BulkPath(plan, self._assembler)
         self.joiner = Joiner(plan.max_line_size)
 
-    def feed(self, block: Block, now: int) -> Extract:
+    def feed(self, block: Block, now: int) -> Result:
         """The block's entries; `now` is the time in nanoseconds for a line that tells none."""
-        data, found = block.data, Extract(lines=block.too_long)
+        data, found = block.data, Result(lines=block.too_long)
         if block.too_long:
             found.dropped[TOO_LONG] += block.too_long
         if not data:
@@ -69,9 +69,9 @@ class TargetPipeline:
             self._take_candidates(data, lines_at(data, hits.ends), found, now)
         return found
 
-    def flush(self, now: int) -> Extract:
+    def flush(self, now: int) -> Result:
         """The log has ended: pieces whose rest has not come are lines now."""
-        found = Extract()
+        found = Result()
         for line in self.joiner.flush():
             found.lines += 1
             found.note(self._take(line.time, line.content, found, now))
@@ -79,7 +79,7 @@ class TargetPipeline:
 
     # -- a block of whole lines: only candidates are looked at
 
-    def _take_candidates(self, data: memoryview, candidates: Sequence[bytes], found: Extract, now: int) -> None:
+    def _take_candidates(self, data: memoryview, candidates: Sequence[bytes], found: Result, now: int) -> None:
         """Those that are worth it are kept; all others are counted for what they are, in the block as a whole."""
 
         def take_odd(line: bytes) -> str:
@@ -87,7 +87,7 @@ class TargetPipeline:
             time, content = (parts.time, parts.content) if parts else (b"", line)
             return self._take(time, content, found, now)
 
-        outcomes = self._crowd.take(candidates, found, take_odd)
+        outcomes = self._bulk.take(candidates, found, take_odd)
         kept, too_long, malformed, unclear = found.kept, *(outcomes[why] for why in (TOO_LONG, MALFORMED, UNCLEAR))
         lines, json, texts = _kinds(data)
         found.lines += lines
@@ -103,7 +103,7 @@ class TargetPipeline:
 
     # -- a block with lines in pieces: every line is looked at
 
-    def _join(self, block: Block, found: Extract) -> Iterator[LogicalLine]:
+    def _join(self, block: Block, found: Result) -> Iterator[LogicalLine]:
         at = block.start
         for raw in bytes(block.data[:-1]).split(b"\n"):
             parts = split_line(raw)
@@ -118,7 +118,7 @@ class TargetPipeline:
                 found.lines += 1
                 yield line
 
-    def _take(self, time: bytes, content: bytes | None, found: Extract, now: int) -> str:
+    def _take(self, time: bytes, content: bytes | None, found: Result, now: int) -> str:
         if content is None:
             return TOO_LONG
         if not is_json(content):
@@ -127,7 +127,7 @@ class TargetPipeline:
             return NOT_KEPT
         return self._assembler.take(time, content, parse_record(content), found, now)
 
-    def _take_text(self, time: bytes, content: bytes, found: Extract, now: int) -> str:
+    def _take_text(self, time: bytes, content: bytes, found: Result, now: int) -> str:
         if not self._keeps_text:
             return TEXT_FORMAT
         if not self._scanner.matches(content):

@@ -43,7 +43,7 @@ class Scanner:
     def scan(self, data: memoryview) -> Hits:
         """Where in these bytes a pattern matches."""
         is_whole = self._search(data, stops=True)
-        if not is_whole and not self._pieces:  # a crowd, at the beginning at least
+        if not is_whole and not self._pieces:  # a storm, at the beginning at least
             begin, end = data[: self._ends[-1]], data[-END_BYTES:]
             if self._is_crowded(begin) and self._search(end, stops=False) and self._is_crowded(end):
                 return Hits(None, any(find(data, piece) >= 0 for piece in PIECES))
@@ -55,7 +55,7 @@ class Scanner:
         return self._line.scan(line) is Scan.Terminate
 
     def _search(self, data: memoryview, *, stops: bool) -> bool:
-        """Look for all hits, or with `stops` for as many as make a crowd; whether all has been looked at."""
+        """Look for all hits, or with `stops` for as many as make a storm; whether all has been looked at."""
         self._ends, self._pieces, self._stops = [], False, stops
         return self._block.scan(data) is not Scan.Terminate
 

@@ -13,7 +13,7 @@ from shipper.config import ConfigError
 from shipper.config.document import Path, joined
 from shipper.config.file import parse
 from shipper.config.rules import key_shown
-from shipper.config.words import type_at
+from shipper.config.types import type_at
 from shipper.promtail.layout import Setting, lay_out, scalar
 from shipper.promtail.node import Node
 from shipper.promtail.notes import Kind, Note, note

@@ -11,7 +11,7 @@ from typing import Final
 
 from shipper.config.document import Path
 from shipper.config.scalars import resolved
-from shipper.config.words import is_text, type_at
+from shipper.config.types import is_text, type_at
 from shipper.promtail.node import Node
 from shipper.promtail.values import dollars, variables
 

@@ -20,10 +20,10 @@ from yarl import URL
 from shipper import __version__
 from shipper.config import ClientConfig, TlsConfig
 from shipper.metrics import Metrics
-from shipper.sink.answer import Trouble, Unavailable, judge, seconds_to_wait
+from shipper.sink.answers.refusal import TEXT_LIMIT
+from shipper.sink.answers.status import Trouble, Unavailable, judge, seconds_to_wait
+from shipper.sink.credentials import Watched
 from shipper.sink.deadlines import Deadlines
-from shipper.sink.refusal import TEXT_LIMIT
-from shipper.sink.watched import Watched
 
 
 class Client:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from shipper.backoff import waits
 from shipper.config import BackoffConfig
-from shipper.sink.answer import Trouble, Unavailable
+from shipper.sink.answers.status import Trouble, Unavailable
 from shipper.sink.throttle import Throttle
 
 log = logging.getLogger(__name__)

@@ -10,10 +10,18 @@ from collections.abc import Callable, Iterator
 from shipper.backoff import waits
 from shipper.config import BackoffConfig
 from shipper.metrics import Metrics
-from shipper.sink.answer import STREAM_RATE, Refused, StreamLimited, TenantLimited, TooLarge, Trouble, Unavailable
+from shipper.sink.answers.refusal import NoVerdict, read
+from shipper.sink.answers.status import (
+    STREAM_RATE,
+    Refused,
+    StreamLimited,
+    TenantLimited,
+    TooLarge,
+    Trouble,
+    Unavailable,
+)
 from shipper.sink.batch import Batch, Suspicion
 from shipper.sink.destination import Attempt, Destination, RequestSize
-from shipper.sink.refusal import NoVerdict, read
 from shipper.sink.settlement import Settlement
 from shipper.sink.stream import Stream
 from shipper.sink.throttle import Throttle

@@ -14,7 +14,7 @@ from shipper.config import ClientConfig
 from shipper.entries import Entries
 from shipper.metrics import Metrics
 from shipper.sink.alarm import Alarm
-from shipper.sink.answer import Trouble
+from shipper.sink.answers.status import Trouble
 from shipper.sink.batch import Batch
 from shipper.sink.company import Company
 from shipper.sink.destination import Attempt, Destination, RequestSize

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 
 from shipper.entries import Entries
 from shipper.model import Block, Target
-from shipper.pipeline.extract import Extract
 from shipper.pipeline.pipeline import TargetPipeline
-from shipper.source.books import TRUNCATED
-from shipper.source.files import Files
-from shipper.source.look_back import LookBack
-from shipper.source.positions import SavedTarget, Tickets
-from shipper.source.tailer import Replaced, Tailer
+from shipper.pipeline.result import Result
+from shipper.source.accounting import TRUNCATED
+from shipper.source.positions.file import SavedTarget, Tickets
+from shipper.source.tail.files import Files
+from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.tailer import Replaced, Tailer
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Portion:
     """What one step of reading came to."""
 
     size: int  # bytes of the file
-    extract: Extract
+    result: Result
     entries: list[Entries]
 
 
@@ -97,7 +97,7 @@ class Follower:
             if self.files.must_list:  # what has become of this file is to be seen before it is given up
                 return None
             if tailer.is_dirty:
-                return Portion(0, Extract(), [])
+                return Portion(0, Result(), [])
             if not self._is_over(tailer):
                 continue
             has_tail = tailer.is_open and tailer.has_tail
@@ -143,21 +143,21 @@ class Follower:
         assert self._last
         return self._account(self._last, 0, self._pipeline.flush(wall))
 
-    def _account(self, tailer: Tailer, size: int, extract: Extract) -> Portion:
+    def _account(self, tailer: Tailer, size: int, result: Result) -> Portion:
         """Open the tickets for what was extracted."""
         ledger = self.ledger
-        ledger.read += extract.lines
-        ledger.filtered.update(extract.filtered)
-        ledger.dropped.update(extract.dropped)
-        ticket = self.tickets.add(tailer, self._safe(tailer), extract.kept)
+        ledger.read += result.lines
+        ledger.filtered.update(result.filtered)
+        ledger.dropped.update(result.dropped)
+        ticket = self.tickets.add(tailer, self._safe(tailer), result.kept)
         for other in self.files.tailers:  # a line that began in an older file has ended, and holds it no more
             if other is not tailer and (end := self._safe(other)) > other.promised:
                 self.tickets.add(other, end, 0)
                 other.promised = end
         tailer.promised = ticket.end
-        entries = [Entries(labels, kept, ticket) for labels, kept in extract.streams.items()]
+        entries = [Entries(labels, kept, ticket) for labels, kept in result.streams.items()]
         self.pending_memory += sum(part.memory for part in entries)
-        return Portion(size, extract, entries)
+        return Portion(size, result, entries)
 
     def _safe(self, tailer: Tailer) -> int:
         """The offset from which a restart would have to read again."""

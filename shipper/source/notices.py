@@ -4,7 +4,7 @@ import logging
 import time
 from collections import Counter
 
-from shipper.pipeline.extract import TEXT_FORMAT, TOO_LONG, Extract
+from shipper.pipeline.result import TEXT_FORMAT, TOO_LONG, Result
 
 log = logging.getLogger(__name__)
 
@@ -18,28 +18,28 @@ class Notices:
         self._said: dict[str, float] = {}
         self._unshipped: Counter[str] = Counter()  # failed handshakes, by reason, since that was said
 
-    def extracted(self, extract: Extract) -> None:
+    def extracted(self, result: Result) -> None:
         """A block may hold what needs a word."""
-        if extract.filtered[TEXT_FORMAT] and self._is_due(TEXT_FORMAT, float("inf")):
+        if result.filtered[TEXT_FORMAT] and self._is_due(TEXT_FORMAT, float("inf")):
             log.warning(
                 "these access logs are Istio's text format, of which keep: ut ships nothing: set "
                 "meshConfig.accessLogEncoding: JSON, or keep: mtls, which reads both; "
                 'counted as shipper_lines_filtered_total{reason="text_format"}'
             )
-        if extract.dropped[TOO_LONG] and self._is_due(TOO_LONG, HOUR):
+        if result.dropped[TOO_LONG] and self._is_due(TOO_LONG, HOUR):
             log.error("a line is longer than limits_config.max_line_size and was dropped; counted as "
                       'shipper_entries_dropped_total{reason="line_too_long"}')  # fmt: skip
-        if extract.failures:
-            self._note_failures(extract)
-        if extract.overflowed and self._is_due("overflow", HOUR):
+        if result.failures:
+            self._note_failures(result)
+        if result.overflowed and self._is_due("overflow", HOUR):
             log.warning(
                 "too many values of the label %s: further ones become __overflow__, the lines are kept; "
                 "see limits_config.max_label_values and max_streams",
-                ", ".join(sorted(extract.overflowed)),
+                ", ".join(sorted(result.overflowed)),
             )
 
-    def _note_failures(self, extract: Extract) -> None:
-        for kind, times in extract.failures.items():
+    def _note_failures(self, result: Result) -> None:
+        for kind, times in result.failures.items():
             if not kind.shipped:
                 self._unshipped[kind.reason] += times
         if self._unshipped and self._is_due("unshipped", HOUR):

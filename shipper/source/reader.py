@@ -18,15 +18,15 @@ import msgspec
 from shipper.config import LimitsConfig
 from shipper.entries import Entries
 from shipper.pipeline.pipeline import Pipeline
-from shipper.source import handles
-from shipper.source.books import Books
+from shipper.source.accounting import Accounting
+from shipper.source.discovery.targets import Targets, is_directory
 from shipper.source.follower import Follower, Portion
-from shipper.source.look_back import LookBack
-from shipper.source.names import list_logs
-from shipper.source.positions import SavedTarget
-from shipper.source.roster import Describe, Roster
-from shipper.source.targets import Targets, is_directory
-from shipper.source.wake import Wake
+from shipper.source.pacing import Pacing
+from shipper.source.positions.file import SavedTarget
+from shipper.source.tail import handles
+from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.names import list_logs
+from shipper.source.target_set import Describe, TargetSet
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +51,11 @@ class Reader:
         put: Callable[[Entries], None],
         limits: LimitsConfig,
         look_back: LookBack,
-        books: Books,
+        accounting: Accounting,
     ) -> None:
-        self._roster = Roster(targets, pipeline, describe, look_back, books, self._is_ready_now)
+        self._target_set = TargetSet(targets, pipeline, describe, look_back, accounting, self._is_ready_now)
         self._admission, self._put = pipeline.admission, put
-        self._limits, self._books = limits, books
+        self._limits, self._accounting = limits, accounting
         self._ready: dict[Follower, None] = {}
         self._waiting: set[Follower] = set()  # for time to pass
         self.paused: set[Follower] = set()  # for Loki's answers
@@ -64,7 +64,7 @@ class Reader:
         pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._buffer = memoryview(pages)  # takes memory as it is used, and short turns use little
         self.pending_memory = 0
-        self.wake = Wake(self._roster.watcher, self._roster.writes)
+        self.pacing = Pacing(self._target_set.watcher, self._target_set.writes)
         self._is_busy = False  # something was written since it slept,
         self._has_kept = False  # and something was kept
         self._stopping = False
@@ -76,39 +76,39 @@ class Reader:
 
     def restore(self, saved: dict[str, SavedTarget]) -> None:
         """Take up what an earlier process left."""
-        self._roster.restore(saved)
+        self._target_set.restore(saved)
 
     def snapshot(self) -> Mapping[str, msgspec.Raw]:
         """What a restart needs to know, by target, encoded."""
-        return self._roster.snapshot()
+        return self._target_set.snapshot()
 
     @property
     def followers(self) -> dict[str, Follower]:
         """All logs that are followed, by key."""
-        return self._roster.followers
+        return self._target_set.followers
 
     @property
     def is_ready(self) -> bool:
         """Whether the first scan is done."""
-        return self._roster.is_scanned
+        return self._target_set.is_scanned
 
     @property
     def state(self) -> int:
         """A number that grows with all that label sets depend on, beside the line."""
-        return self._roster.state
+        return self._target_set.state
 
     async def run(self, *, once: bool = False) -> None:
         """Read until stopped; with `once` until everything there is has been read."""
         try:
             await self._run(once)
         finally:
-            self.wake.close()
-            self._roster.close()
+            self.pacing.close()
+            self._target_set.close()
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
-        self._ready.update(dict.fromkeys(self._roster.unnamed))
-        self.wake.rouse()
+        self._ready.update(dict.fromkeys(self._target_set.unnamed))
+        self.pacing.rouse()
 
     def _is_ready_now(self, follower: Follower) -> None:
         self._ready[follower] = None
@@ -116,20 +116,20 @@ class Reader:
     def stop(self) -> None:
         """Read no more."""
         self._stopping = True
-        self.wake.rouse()
+        self.pacing.rouse()
 
     async def _run(self, once: bool) -> None:
         next_scan = next_tick = 0.0
         while not self._stopping:
             now = time.monotonic()
             if now >= next_scan:
-                self._roster.scan(required=once)
+                self._target_set.scan(required=once)
                 next_scan = now + RESCAN
             if now >= next_tick:
                 self._tick()
                 next_tick = now + TICK
-            self.wake.clear()
-            self._is_busy, self._has_kept = self._roster.note_changes(), False
+            self.pacing.clear()
+            self._is_busy, self._has_kept = self._target_set.note_changes(), False
             await self._turns(once)
             if once and not self._ready and not self.paused and not self._is_awaited:
                 self.on_behind(False)
@@ -139,8 +139,8 @@ class Reader:
                     self.on_full()
                 else:
                     self.on_behind(False)
-                until = next_tick if self._waiting or self._roster.has_unwatched else next_scan
-                await self.wake.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
+                until = next_tick if self._waiting or self._target_set.has_unwatched else next_scan
+                await self.pacing.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
 
     @property
     def _is_full(self) -> bool:
@@ -150,12 +150,12 @@ class Reader:
     @property
     def _is_awaited(self) -> bool:
         """Whether time will bring something to read, though nothing more is written."""
-        return bool(self._roster.unnamed) or any(one.files.must_list for one in self._waiting)
+        return bool(self._target_set.unnamed) or any(one.files.must_list for one in self._waiting)
 
     # -- turns
 
     def _tick(self) -> None:
-        self._roster.scan_unwatched()
+        self._target_set.scan_unwatched()
         for follower in self._waiting:
             follower.files.must_list |= follower.files.is_linked
             self._ready[follower] = None
@@ -170,13 +170,13 @@ class Reader:
                     return
                 follower.is_draining = once
                 await self._turn(follower)
-                self._books.enter_troubles(follower.files.troubles)
+                self._accounting.enter_troubles(follower.files.troubles)
                 if self._ready and time.monotonic() - breathed >= BREATH:
                     await asyncio.sleep(0)
                     breathed = time.monotonic()
             if self._ready:
                 self.on_behind(True)
-                self._is_busy |= self._roster.note_changes()
+                self._is_busy |= self._target_set.note_changes()
 
     async def _turn(self, follower: Follower) -> None:
         now = time.monotonic()
@@ -190,8 +190,8 @@ class Reader:
             return
         if follower.files.must_list:
             self._list(follower, now)
-            self._roster.touch(follower)
-        if follower in self._roster.unnamed and not self._roster.name(follower):  # its files are held meanwhile
+            self._target_set.touch(follower)
+        if follower in self._target_set.unnamed and not self._target_set.name(follower):  # its files are held meanwhile
             self._ready.pop(follower, None)
             self._waiting.add(follower)
             return
@@ -202,7 +202,7 @@ class Reader:
         wall, files = time.time_ns(), follower.files
         while (room := self._room(follower)) >= LEAST_BYTES:
             portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, wall)
-            self._roster.touch(follower)  # after it: while it waited for the disk, a save may have been made
+            self._target_set.touch(follower)  # after it: while it waited for the disk, a save may have been made
             if portion is not None:
                 self._take(follower, portion)
             if not (files.has_work if portion is not None else files.must_list):
@@ -221,7 +221,7 @@ class Reader:
         if is_gone and follower.is_done:
             self._waiting.discard(follower)
             self._idle.pop(follower, None)
-            self._roster.drop(follower)
+            self._target_set.drop(follower)
             self.on_progress(False)
             return
         if is_gone or follower.is_waiting or follower.files.is_linked:
@@ -235,7 +235,7 @@ class Reader:
         try:
             listing = list_logs(follower.directory)
         except OSError as error:
-            self._books.notices.unreadable_directory(follower.directory, error)
+            self._accounting.notices.unreadable_directory(follower.directory, error)
             follower.files.must_list = False
             self._waiting.add(follower)
             return
@@ -249,17 +249,17 @@ class Reader:
             if follower in self.followers.values():
                 follower.files.must_list = True
                 self._ready[follower] = None
-                self.wake.rouse()
+                self.pacing.rouse()
 
         asyncio.get_running_loop().call_later(0.05, again)
 
     def _take(self, follower: Follower, portion: Portion) -> None:
-        self._books.enter(follower.target, portion.extract, portion.size)
+        self._accounting.enter(follower.target, portion.result, portion.size)
         if self._admission.changed:
             self._admission.changed = False
-            self._roster.state += 1
+            self._target_set.state += 1
         for entries in portion.entries:
-            entries.ticket.state = self._roster.state
+            entries.ticket.state = self._target_set.state
             self.pending_memory += entries.memory
             self._put(entries)
         self._has_kept |= bool(portion.entries)
@@ -300,9 +300,9 @@ class Reader:
         assert isinstance(follower, Follower)
         self.pending_memory -= part.memory
         if follower.settle(part, dropped):
-            self._roster.touch(follower)
+            self._target_set.touch(follower)
             self.on_progress(True)
         if self.paused:
             self._ready.update(dict.fromkeys(self.paused))
             self.paused.clear()
-            self.wake.rouse()
+            self.pacing.rouse()

@@ -9,11 +9,11 @@ from prometheus_client.registry import Collector
 
 from shipper.source.follower import Follower
 from shipper.source.reader import Reader
-from shipper.source.tailer import BEYOND, Tailer
+from shipper.source.tail.tailer import BEYOND, Tailer
 
 
 def targets(reader: Reader) -> list[dict[str, Any]]:
-    """Every target with its files and its books, for people."""
+    """Every target with its files and its accounting, for people."""
     return [
         {
             "target": follower.target.key,

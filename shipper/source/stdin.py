@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from shipper.entries import Entries
 from shipper.model import Block, Target, Ticket
-from shipper.pipeline.extract import Extract
 from shipper.pipeline.pipeline import Pipeline
-from shipper.source.books import Books
+from shipper.pipeline.result import Result
+from shipper.source.accounting import Accounting
 from shipper.source.reader import BLOCK_BYTES
-from shipper.source.tailer import Tailer
+from shipper.source.tail.tailer import Tailer
 
 
 class StdinReader:
@@ -26,10 +26,10 @@ class StdinReader:
         pipeline: Pipeline,
         put: Callable[[Entries], None],
         budget: int,
-        books: Books,
+        accounting: Accounting,
     ) -> None:
         self._tailer = Tailer.of_pipe(fd)
-        self._pipeline, self._put, self._budget, self._books = pipeline.open(target), put, budget, books
+        self._pipeline, self._put, self._budget, self._accounting = pipeline.open(target), put, budget, accounting
         self._target, self._pending_memory = target, 0
         self._settled = asyncio.Event()
 
@@ -53,9 +53,9 @@ class StdinReader:
         if block is not None:
             self._take(self._pipeline.feed(block, time.time_ns()), len(block.data))
 
-    def _take(self, extract: Extract, size: int) -> None:
-        self._books.enter(self._target, extract, size)
-        for labels, kept in extract.streams.items():
+    def _take(self, result: Result, size: int) -> None:
+        self._accounting.enter(self._target, result, size)
+        for labels, kept in result.streams.items():
             part = Entries(labels, kept, Ticket(self, self, 0, len(kept)))
             self._pending_memory += part.memory
             self._put(part)

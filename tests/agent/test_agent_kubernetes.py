@@ -14,7 +14,8 @@ from lab import faults
 from lab.kubernetes import ApiServer
 from lab.lines import timed_out
 from lab.pods import Pod
-from shipper.source import kubernetes, kubernetes_client, pods, reader
+from shipper.source import reader
+from shipper.source.kubernetes import client, pod_watch, pods
 
 NODE = "node-1"
 SCRAPE = ", kubernetes: true, pod_labels: {team: team}"
@@ -32,7 +33,7 @@ def hurried(monkeypatch):
         "LONGEST_WAIT": 0.05,
         "LONGEST_SEARCH": 0.05,
     }.items():
-        monkeypatch.setattr(kubernetes, name, value)
+        monkeypatch.setattr(pod_watch, name, value)
     monkeypatch.setattr(reader, "TICK", 0.05)
 
 
@@ -45,7 +46,7 @@ async def api(tmp_path: Path, monkeypatch) -> AsyncIterator[ApiServer]:
     (tmp_path / "ca.crt").write_bytes(authority.cert_pem.bytes())
     async with ApiServer(context=context, tokens={"secret"}) as server:
         host, port = server.address
-        where = kubernetes_client._config.incluster_config
+        where = client._config.incluster_config
         monkeypatch.setattr(where, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
         monkeypatch.setattr(where, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
         monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
@@ -242,7 +243,7 @@ async def test_without_the_name_of_the_node_nothing_is_asked(node, logged, api, 
 async def test_the_client_is_not_imported_where_it_is_not_used():
     program = (
         "import sys, shipper.agent; assert not any('kubernetes_asyncio' in name for name in sys.modules);"
-        "import shipper.source.kubernetes, shipper.source.kubernetes_client as client;"
+        "import shipper.source.kubernetes.pod_watch, shipper.source.kubernetes.client as client;"
         "assert client._client.ApiClient and client._config.load_incluster_config;"
         "assert not hasattr(client._client, 'CoreV1Api'), 'all of it was imported';"
         "assert 'kubernetes_asyncio.client' not in sys.modules;"

@@ -22,7 +22,7 @@ from shipper.agent import Agent, Options
 from shipper.config.file import parse
 from shipper.metrics import Metrics
 from shipper.pipeline.labels import label_text
-from shipper.source.positions import Positions
+from shipper.source.positions.file import Positions
 
 STEPS = st.one_of(
     st.tuples(st.just("write"), st.integers(0, 5), st.lists(st.integers(0, 5), min_size=1, max_size=4)),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from shipper.config import ALL, MIB, MTLS_LABELS, ClientConfig, Config, ConfigError
 from shipper.config.file import FLAGS, load, missing_files, parse
-from shipper.config.words import type_at
+from shipper.config.types import type_at
 
 # A busy machine is no failure.
 patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from known import DEPLOY
+
+from tests.deploy.known import DEPLOY
 
 Manifest = dict[str, Any]
 

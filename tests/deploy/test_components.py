@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from known import DEPLOY
-from rendered import CHOICES, COMPONENTS, Manifest, build, choose, containers, of_kind, render
+
+from tests.deploy.known import DEPLOY
+from tests.deploy.rendered import CHOICES, COMPONENTS, Manifest, build, choose, containers, of_kind, render
 
 README = (DEPLOY / "README.md").read_text()
 FILE = list(yaml.safe_load_all((DEPLOY / "daemonset.yaml").read_text()))

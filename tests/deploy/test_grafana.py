@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 import yaml
-from known import DEPLOY, FAILURES, TARGET, agent_metrics, metrics, stream_labels
-from queries import logql, promql, tokens
 
 from shipper.config.sections import LABELS, MTLS_LABELS
+from tests.deploy.known import DEPLOY, FAILURES, TARGET, agent_metrics, metrics, stream_labels
+from tests.deploy.queries import logql, promql, tokens
 
 FILES = ("mtls-failures.json", "agent-health.json")
 # The access log's keys that a dashboard may pick: those of the corpus, which real Envoys wrote.

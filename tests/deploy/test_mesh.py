@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from audited import Audited, audit
 
 from lab import envoyfilter
 from lab.envoy import NEWEST, OLDEST
 from lab.trial import Trial
 from lab.trials import TRIALS
 from shipper.pipeline.failure import REASONS
+from tests.deploy.audited import Audited, audit
 
 MESH = Path(__file__).parent.parent.parent / "deploy" / "mesh"
 VERSIONS = [OLDEST, NEWEST]

@@ -3,9 +3,10 @@
 import re
 
 import pytest
-from known import DEPLOY, agent_metrics
-from rendered import of_kind, render
-from test_rules import ALERTS
+
+from tests.deploy.known import DEPLOY, agent_metrics
+from tests.deploy.rendered import of_kind, render
+from tests.deploy.test_rules import ALERTS
 
 ROOT = DEPLOY.parent
 PAGE = (ROOT / "docs" / "operations.md").read_text()

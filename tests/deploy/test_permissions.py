@@ -4,8 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from known import DEPLOY
-from rendered import Manifest, containers, of_kind, render
+
+from tests.deploy.known import DEPLOY
+from tests.deploy.rendered import Manifest, containers, of_kind, render
 
 README = (DEPLOY / "README.md").read_text()
 CHAPTER = README.split("## What each permission is for")[1].split("\n## ")[0]

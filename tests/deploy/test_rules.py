@@ -15,14 +15,14 @@ from typing import Any
 
 import pytest
 import yaml
-from known import DEPLOY, TARGET, metrics, stream_labels
-from queries import Query, logql, promql
 
 from shipper.config import Config
-from shipper.pipeline.extract import TEXT_FORMAT
 from shipper.pipeline.failure import REASONS
-from shipper.sink.answer import judge
+from shipper.pipeline.result import TEXT_FORMAT
+from shipper.sink.answers.status import judge
 from shipper.sink.local import Nowhere
+from tests.deploy.known import DEPLOY, TARGET, metrics, stream_labels
+from tests.deploy.queries import Query, logql, promql
 
 Document = dict[str, Any]
 

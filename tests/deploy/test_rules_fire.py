@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
-from known import DEPLOY
-from queries import promql
+
+from tests.deploy.known import DEPLOY
+from tests.deploy.queries import promql
 
 SPEC: dict[str, Any] = yaml.safe_load((DEPLOY / "prometheus" / "rules.yaml").read_text())["spec"]
 RULES = {rule["alert"]: rule for group in SPEC["groups"] for rule in group["rules"] if "alert" in rule}

@@ -10,9 +10,10 @@ import re
 import kubernetes_validate
 import pytest
 import yaml
-from known import DEPLOY
 from kubernetes_validate.utils import all_versions
-from rendered import CHOICES, Manifest, of_kind, render
+
+from tests.deploy.known import DEPLOY
+from tests.deploy.rendered import CHOICES, Manifest, of_kind, render
 
 README = (DEPLOY / "README.md").read_text()
 

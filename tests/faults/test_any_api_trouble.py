@@ -16,13 +16,13 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from whole_agent import try_histories
-from whole_cluster import Cluster
 
 from lab import faults
 from lab.containerd import LogWriter
 from lab.lines import healthy, timed_out
 from lab.pods import Pod
+from tests.faults.whole_agent import try_histories
+from tests.faults.whole_cluster import Cluster
 
 EXAMPLES = max(1, int(os.environ.get("SHIPPER_EXAMPLES", "50")) // 3)
 FALLBACK = "checkout"

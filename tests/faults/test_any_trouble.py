@@ -14,11 +14,11 @@ from hypothesis.stateful import (
     precondition,
     rule,
 )
-from whole_agent import World, try_histories
 
 from lab import faults
 from lab.containerd import LogWriter, cri_line
 from lab.lines import healthy, timed_out
+from tests.faults.whole_agent import World, try_histories
 
 EXAMPLES = int(os.environ.get("SHIPPER_EXAMPLES", "50"))
 FOREVER = 1000  # rotated files that are kept

@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from whole_agent import World
 
 from lab import faults
 from lab.containerd import LogWriter
 from lab.lines import timed_out
+from tests.faults.whole_agent import World
 
 
 @pytest.fixture

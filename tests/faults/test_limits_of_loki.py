@@ -1,11 +1,11 @@
 """A tenant or a stream with small limits at Loki: everything arrives, in smaller requests."""
 
 import pytest
-from whole_agent import World
 
 from lab.containerd import LogWriter
 from lab.limits import Limits
 from lab.lines import timed_out
+from tests.faults.whole_agent import World
 
 LINES = 40
 SIZE = 1000  # bytes of a line

@@ -1,9 +1,8 @@
 """A file ends without a newline, and the next one begins with a piece: neither is taken for a part of the other."""
 
-from whole_agent import World
-
 from lab.containerd import LogWriter, cri_line
 from lab.lines import timed_out
+from tests.faults.whole_agent import World
 
 
 def test_an_unfinished_end_is_not_joined_to_the_first_piece_of_the_next_file():

@@ -21,7 +21,8 @@ from lab.loki import LokiReceiver
 from shipper.agent import FINE, Agent, Options
 from shipper.config.file import parse
 from shipper.metrics import Metrics
-from shipper.source import follower, reader, saver, status
+from shipper.source import follower, reader, status
+from shipper.source.positions import saver
 from soak.book import Book, Verdict
 
 PATIENCE = 30.0  # seconds, on the busiest of machines
@@ -183,19 +184,19 @@ class World:
         return self._agent.metrics
 
     def ledger(self) -> dict[str, int]:
-        """The agent's own books."""
+        """The agent's own accounting."""
         assert self._agent
         return {name: int(value) for name, value in (pair.split("=") for pair in self._agent.ledger().split())}
 
     def settle(self) -> None:
-        """All that was written must arrive, once; then the books must close, and the agent must end well."""
+        """All that was written must arrive, once; then the ledger must close, and the agent must end well."""
         if not self.is_up:
             self.start()
         assert self.until(self.is_delivered), f"lost: {self.book.missing(self.stored)}"
         assert self.until(lambda: self.ledger()["pending"] == 0), self.ledger()
-        books = self.ledger()
-        assert books["read"] == books["filtered"] + books["sent"] + books["dropped"], books
-        assert books["dropped"] == 0, books
+        ledger = self.ledger()
+        assert ledger["read"] == ledger["filtered"] + ledger["sent"] + ledger["dropped"], ledger
+        assert ledger["dropped"] == 0, ledger
         self.stop()
         verdict = self.judge()
         assert verdict.is_fine, verdict

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from unittest import mock
 
 import trustme
-from whole_agent import World
 
 from lab.kubernetes import ApiServer
 from lab.pods import Pod
-from shipper.source import kubernetes, kubernetes_client, pods, saver
+from shipper.source.kubernetes import client, pod_watch, pods
+from shipper.source.positions import saver
+from tests.faults.whole_agent import World
 
 NODE = "node-1"
 SCRAPE = ", kubernetes: true, pod_labels: {team: team}"
@@ -23,16 +24,16 @@ def hurried() -> Iterator[None]:
     """The waits for the API in small: what matters is their order. Positions are saved only when they must be."""
     with contextlib.ExitStack() as stack:
         for module, name, seconds in (
-            (kubernetes, "START", 0.0),
-            (kubernetes, "AGAIN", (0.0, 0.01)),
-            (kubernetes, "FIRST_WAIT", 0.005),
-            (kubernetes, "LONGEST_WAIT", 0.02),
-            (kubernetes, "LONGEST_SEARCH", 0.02),
-            (kubernetes, "ANSWER", 0.2),
-            (kubernetes, "LIST_SILENCE", 0.1),
-            (kubernetes, "LIST", 0.3),
-            (kubernetes, "WATCH_SILENCE", 0.3),
-            (kubernetes, "GATHER", 0.002),
+            (pod_watch, "START", 0.0),
+            (pod_watch, "AGAIN", (0.0, 0.01)),
+            (pod_watch, "FIRST_WAIT", 0.005),
+            (pod_watch, "LONGEST_WAIT", 0.02),
+            (pod_watch, "LONGEST_SEARCH", 0.02),
+            (pod_watch, "ANSWER", 0.2),
+            (pod_watch, "LIST_SILENCE", 0.1),
+            (pod_watch, "LIST", 0.3),
+            (pod_watch, "WATCH_SILENCE", 0.3),
+            (pod_watch, "GATHER", 0.002),
             (pods, "WAIT", 0.2),
             (saver, "AFTER_ACK", 10.0),
             (saver, "AFTER_READING", 10.0),
@@ -54,7 +55,7 @@ class Cluster(World):
         host, port = self.api.address
         environment = {"NODE_NAME": NODE, "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": str(port)}
         self._stack.enter_context(mock.patch.dict(os.environ, environment))
-        mounted = kubernetes_client._config.incluster_config
+        mounted = client._config.incluster_config
         for name, path in (
             ("SERVICE_TOKEN_FILENAME", self._directory / "token"),
             ("SERVICE_CERT_FILENAME", self._directory / "ca.crt"),

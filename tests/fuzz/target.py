@@ -16,10 +16,10 @@ from lab import label_text
 from shipper.model import Block, Target
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.cri import parse_time, split_line
-from shipper.pipeline.extract import Extract
 from shipper.pipeline.keep import RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
+from shipper.pipeline.result import Result
 from shipper.pipeline.text_format import parse_text_line
 
 NOW: Final = 1_795_429_800 * 10**9
@@ -61,7 +61,7 @@ def run(rule: str, blocks: list[bytes]) -> tuple[Kept, int]:
     return sorted(kept), lines
 
 
-def checked(found: Extract, kept: Kept) -> int:
+def checked(found: Result, kept: Kept) -> int:
     """The lines of an extract, whose ledger closes; its entries are added to `kept`."""
     assert found.lines == found.kept + found.filtered.total() + found.dropped.total(), found
     assert all(times >= 0 for times in (*found.filtered.values(), *found.dropped.values())), found

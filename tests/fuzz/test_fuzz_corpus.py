@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from target import check
+
+from tests.fuzz.target import check
 
 CORPUS = sorted((Path(__file__).parent / "corpus").iterdir())
 

@@ -14,11 +14,11 @@ from datetime import datetime, timedelta
 
 from lab.label_text import parse
 from shipper.model import Block, Target
-from shipper.pipeline.extract import KEPT, TOO_LONG, Extract
 from shipper.pipeline.failure import classify
 from shipper.pipeline.keep import MTLS, UT, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline
+from shipper.pipeline.result import KEPT, TOO_LONG, Result
 from shipper.pipeline.text_format import parse_text_line
 
 NAMES = {
@@ -65,13 +65,13 @@ class Sum:
     lines: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, extract: Extract) -> None:
-        assert extract.lines == extract.kept + extract.filtered.total() + extract.dropped.total()
-        assert all(count >= 0 for counts in (extract.filtered, extract.dropped) for count in counts.values())
-        assert set(extract.dropped) <= {TOO_LONG}
-        self.lines += extract.lines
-        self.reasons += extract.filtered + extract.dropped
-        for labels, entries in extract.streams.items():
+    def add(self, result: Result) -> None:
+        assert result.lines == result.kept + result.filtered.total() + result.dropped.total()
+        assert all(count >= 0 for counts in (result.filtered, result.dropped) for count in counts.values())
+        assert set(result.dropped) <= {TOO_LONG}
+        self.lines += result.lines
+        self.reasons += result.filtered + result.dropped
+        for labels, entries in result.streams.items():
             into = self.stored.setdefault(frozenset(parse(labels).items()), [])
             into.extend((entry.nanos, entry.line) for entry in entries)
 

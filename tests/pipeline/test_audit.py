@@ -7,10 +7,10 @@ import pytest
 
 from shipper.model import Block, Target
 from shipper.pipeline.audit import REMEMBERED, Audit, FailureKind
-from shipper.pipeline.extract import Extract
 from shipper.pipeline.keep import MTLS, UT, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline
+from shipper.pipeline.result import Result
 
 EXPIRED = (
     "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:verify_cert_failed:"
@@ -30,7 +30,7 @@ def opened(rule: Rule = UT, audit: Audit | None = None, key: str = "a") -> Targe
     return Pipeline(rule, Admission((), 10, 10), (), 1 << 20, audit or Audit()).open(Target(key, {}, {"app": "a"}))
 
 
-def feed(pipe: TargetPipeline, *records: dict[str, object]) -> Extract:
+def feed(pipe: TargetPipeline, *records: dict[str, object]) -> Result:
     lines = [b"2026-11-23T10:30:00Z stdout F " + json.dumps(one).encode() + b"\n" for one in records]
     return pipe.feed(Block(None, 0, memoryview(b"".join(lines))), 0)
 

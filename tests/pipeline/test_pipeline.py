@@ -5,16 +5,16 @@ import random
 from collections import Counter
 
 import pytest
-from logs import TLS, Writer
-from reading import FILE, MAX_LINE, NAMES, NANOS, NOW, TARGET, block, cri, fed, pipeline, text
 
 from lab.label_text import parse
 from shipper.model import Block, Kept, Target
-from shipper.pipeline.extract import TOO_LONG, Extract
 from shipper.pipeline.failure import UPSTREAM, Failure
 from shipper.pipeline.keep import MTLS, UT
 from shipper.pipeline.labels import OVERFLOW, Admission
 from shipper.pipeline.pipeline import Pipeline
+from shipper.pipeline.result import TOO_LONG, Result
+from tests.pipeline.logs import TLS, Writer
+from tests.pipeline.reading import FILE, MAX_LINE, NAMES, NANOS, NOW, TARGET, block, cri, fed, pipeline, text
 
 # The flag, exactly
 
@@ -142,8 +142,8 @@ def test_lines_that_fit_no_buffer_are_counted_as_dropped() -> None:
 
 
 def test_an_empty_block_comes_to_nothing() -> None:
-    assert pipeline().feed(block(b""), NOW) == Extract()
-    assert pipeline().flush(NOW) == Extract()
+    assert pipeline().feed(block(b""), NOW) == Result()
+    assert pipeline().flush(NOW) == Result()
 
 
 def test_an_open_line_holds_its_place_in_the_file() -> None:
@@ -157,11 +157,11 @@ def test_an_open_line_holds_its_place_in_the_file() -> None:
 def test_a_log_that_ends_within_a_line_gives_what_there_is() -> None:
     pipe = pipeline()
     lines = text(cri(b'{"response_flags":"UT"}', b"P"), cri(b'{"response_flags":"UT"', b"P", b"stderr"))
-    assert pipe.feed(block(lines), NOW) == Extract()
+    assert pipe.feed(block(lines), NOW) == Result()
     found = pipe.flush(NOW)
     assert list(found.streams.values()) == [Kept([NANOS], [b'{"response_flags":"UT"}'])]
     assert (found.lines, found.filtered) == (2, Counter(malformed=1))
-    assert pipe.flush(NOW) == Extract()
+    assert pipe.flush(NOW) == Result()
 
 
 # Labels and metadata

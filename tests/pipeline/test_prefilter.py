@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from logs import ANY_LOG, CHANCE, FRAMINGS, RECORDS, WANTED, Written, put_to_paper, written
-from reading import NOW, TARGET, Reading, block, cri, cut, fed, pipeline, text, without_cause
 
 from lab.label_text import parse
 from shipper.pipeline.keep import MTLS, UT, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
+from tests.pipeline.logs import ANY_LOG, CHANCE, FRAMINGS, RECORDS, WANTED, Written, put_to_paper, written
+from tests.pipeline.reading import NOW, TARGET, Reading, block, cri, cut, fed, pipeline, text, without_cause
 
 
 @pytest.mark.parametrize("rule", [UT, MTLS], ids=lambda rule: rule.name)

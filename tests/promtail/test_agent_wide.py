@@ -1,9 +1,9 @@
 """Server, positions, limits, and what only Promtail has."""
 
 import pytest
-from imported import imported
 
 from shipper.promtail.notes import Kind
+from tests.promtail.imported import imported
 
 
 def test_an_empty_file_becomes_a_configuration() -> None:

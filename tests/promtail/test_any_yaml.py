@@ -5,12 +5,12 @@ from typing import Any
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from imported import SAMPLES, imported
 
 from shipper.config import ConfigError
 from shipper.config.file import parse
 from shipper.promtail.convert import convert
 from shipper.promtail.notes import report
+from tests.promtail.imported import SAMPLES, imported
 
 WHOLE: list[Any] = [yaml.safe_load((SAMPLES / name).read_text()) for name in ("chart.yaml", "static.yaml")]
 WHOLE.append(yaml.safe_load(yaml.safe_load((SAMPLES / "original.yaml").read_text())["data"]["promtail.yaml"]))

@@ -1,9 +1,9 @@
 """Clients, and that no secret of theirs is shown."""
 
 import pytest
-from imported import imported
 
 from shipper.promtail.notes import Kind
+from tests.promtail.imported import imported
 
 SECRET = "hunter2"
 

@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-from imported import SAMPLES, imported
 
 from shipper.config import FIELDS
 from shipper.pipeline.record import KEYS
 from shipper.promtail import agent_wide, clients, stages
 from shipper.promtail.job import ACCESS_LOG
 from shipper.promtail.table import Table
+from tests.promtail.imported import SAMPLES, imported
 
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "promtail-migration.md").read_text()

@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from imported import SAMPLES
 
 from shipper.cli import main
+from tests.promtail.imported import SAMPLES
 
 ORIGINAL = SAMPLES / "original.yaml"
 

@@ -1,9 +1,9 @@
 """Relabelling: which containers and namespaces are read, and which labels come of it."""
 
 import pytest
-from imported import relabelled
 
 from shipper.promtail.notes import Kind
+from tests.promtail.imported import relabelled
 
 CONTAINER = "source_labels: [__meta_kubernetes_pod_container_name]"
 NAMESPACE = "source_labels: [__meta_kubernetes_namespace]"

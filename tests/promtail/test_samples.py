@@ -1,9 +1,8 @@
 """Whole files, as people have them: what they become, and what is said of them."""
 
-from imported import sample
-
 from shipper.config import LABELS
 from shipper.promtail.notes import Kind
+from tests.promtail.imported import sample
 
 
 def test_the_original_becomes_a_configuration_that_does_what_was_meant() -> None:

@@ -1,9 +1,9 @@
 """Stages in their order: what is set of them, and what is said."""
 
 import pytest
-from imported import staged
 
 from shipper.promtail.notes import Kind
+from tests.promtail.imported import staged
 
 JSON = "json: {expressions: {response_flags: , san: downstream_peer_uri_san}}"
 LABELS = "labels: {response_flags: }"

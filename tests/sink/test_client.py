@@ -18,9 +18,9 @@ from shipper import __version__
 from shipper.config import BasicAuth, ClientConfig, Seconds, TlsConfig
 from shipper.metrics import Metrics
 from shipper.model import Kept
-from shipper.sink.answer import TenantLimited, Unavailable
+from shipper.sink.answers.refusal import TEXT_LIMIT
+from shipper.sink.answers.status import TenantLimited, Unavailable
 from shipper.sink.client import Client
-from shipper.sink.refusal import TEXT_LIMIT
 from shipper.wire import encode
 
 BODY = snappy.compress(encode('{app="a"}', Kept([1], [b"line"])))

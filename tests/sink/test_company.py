@@ -13,7 +13,7 @@ from shipper.config import BackoffConfig, ClientConfig, Seconds
 from shipper.entries import Entries
 from shipper.metrics import Metrics
 from shipper.model import Kept, Ticket
-from shipper.sink.answer import Refused, StreamLimited, Trouble
+from shipper.sink.answers.status import Refused, StreamLimited, Trouble
 from shipper.sink.sender import Sender
 
 WALL = 10**18

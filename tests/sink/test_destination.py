@@ -9,7 +9,7 @@ import pytest
 
 from shipper.config import BackoffConfig
 from shipper.sink import destination as module
-from shipper.sink.answer import Refused, Unavailable
+from shipper.sink.answers.status import Refused, Unavailable
 from shipper.sink.destination import Destination, RequestSize
 
 BUSY = Unavailable("http_503", "busy")

@@ -21,13 +21,13 @@ from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source import follower as follower_module
 from shipper.source import reader as reader_module
-from shipper.source.books import Books
+from shipper.source.accounting import Accounting
+from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import Follower
-from shipper.source.look_back import LookBack
-from shipper.source.names import list_logs
-from shipper.source.positions import SavedTarget
+from shipper.source.positions.file import SavedTarget
 from shipper.source.reader import Reader
-from shipper.source.targets import Found, Targets
+from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.names import list_logs
 
 MIB = 1 << 20
 
@@ -162,7 +162,7 @@ class Reading:
             self._put,
             limits,
             LookBack(math.inf),
-            Books(self.metrics),
+            Accounting(self.metrics),
         )
         self._turn, self.reader._turn = self.reader._turn, self._observed_turn
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lab.containerd import LogWriter, cri_line
 from shipper.entries import Entries
-from shipper.source.positions import SavedTarget
+from shipper.source.positions.file import SavedTarget
 
 WAITS = st.sampled_from([0.0, 1.0, 3.0, 60.0])  # seconds
 SIZES = st.sampled_from([0, 0, 300, 5000, 300_000])  # bytes of a line

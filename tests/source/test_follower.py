@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from lab.containerd import cri_line
-from shipper.source import files as files_module
 from shipper.source.follower import PIECE_QUIET, QUIET
-from shipper.source.look_back import LookBack
+from shipper.source.tail import files as files_module
+from shipper.source.tail.look_back import LookBack
 
 LONG_AGO = 60.0  # seconds: longer than anything waits
 BIG = 3 << 18  # more than is unpacked of a .gz at a time

@@ -7,11 +7,12 @@ import shutil
 import pytest
 
 from lab.containerd import LogWriter, cri_line
-from shipper.source import files as files_module
-from shipper.source import handles, watch
 from shipper.source import reader as reader_module
-from shipper.source.positions import SavedTarget
+from shipper.source.discovery import inotify
+from shipper.source.positions.file import SavedTarget
 from shipper.source.reader import SHARE
+from shipper.source.tail import files as files_module
+from shipper.source.tail import handles
 
 MIB = 1 << 20
 
@@ -21,7 +22,7 @@ def no_inotify(monkeypatch):
     def refuses(**_):
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(watch, "INotify", refuses)
+    monkeypatch.setattr(inotify, "INotify", refuses)
 
 
 @pytest.fixture
@@ -197,7 +198,7 @@ async def test_when_too_much_has_happened_everything_is_looked_at(reading, log, 
     log.write(kept(0))
     async with reading().running() as running:
         await running.until_read(kept(0))
-        running.reader._roster.watcher.changes = lambda: iter([None])
+        running.reader._target_set.watcher.changes = lambda: iter([None])
         with LogWriter(tmp_path, pod="new-0") as new:
             new.write(kept(1))
             log.write(kept(2))

@@ -9,7 +9,7 @@ from shipper.model import Target
 from shipper.pipeline.keep import UT
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
-from shipper.source.books import Books
+from shipper.source.accounting import Accounting
 from shipper.source.stdin import StdinReader
 
 
@@ -21,7 +21,7 @@ class Piped:
         self.parts = []
         self.came = asyncio.Event()
         pipeline = Pipeline(UT, Admission([], 200, 500), [], 1 << 20)
-        self.reader = StdinReader(fd, Target("stdin", {}, {}), pipeline, self._put, budget, Books(self.metrics))
+        self.reader = StdinReader(fd, Target("stdin", {}, {}), pipeline, self._put, budget, Accounting(self.metrics))
 
     def _put(self, part):
         self.parts.append(part)

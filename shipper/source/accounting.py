@@ -1,0 +1,88 @@
+"""Enters what was read into the agent's accounting, in the same step in which it is handed on: so the ledger closes.
+
+And says what an operator must hear of it.
+"""
+
+from collections import Counter
+from typing import Final
+
+from prometheus_client import Counter as CounterMetric
+
+from shipper.metrics import Metrics
+from shipper.model import Target
+from shipper.pipeline.labels import OVERFLOW
+from shipper.pipeline.result import Result
+from shipper.source.notices import Notices
+
+TRUNCATED = "truncated"  # among troubles, which else are errors by name
+LOST_FILES, LOST_BYTES = "lost_files", "lost_bytes"
+MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a node may see more
+
+
+class _ByReason(dict[str, CounterMetric]):
+    """A counter's children: to look one up by its label costs more than to count."""
+
+    def __init__(self, parent: CounterMetric) -> None:
+        self._parent = parent
+
+    def __missing__(self, reason: str) -> CounterMetric:
+        found = self[reason] = self._parent.labels(reason=reason)
+        return found
+
+
+class Accounting:
+    """The counters of what is read; `ships` says whether there is a Loki that kept lines go to."""
+
+    def __init__(self, metrics: Metrics, *, ships: bool = True) -> None:
+        self._metrics, self._ships = metrics, ships
+        self._filtered, self._dropped = _ByReason(metrics.lines_filtered), _ByReason(metrics.entries_dropped)
+        self.notices = Notices()
+        self._apps: set[tuple[str, str]] = set()
+
+    def enter(self, target: Target, result: Result, size: int) -> None:
+        """A block of `size` bytes of this target has come to this."""
+        metrics = self._metrics
+        metrics.bytes_read.inc(size)
+        metrics.lines_read.inc(result.lines)
+        for reason, lines in result.filtered.items():
+            if lines:
+                self._filtered[reason].inc(lines)
+        for reason, lines in result.dropped.items():
+            if lines:
+                self._dropped[reason].inc(lines)
+        for label, lines in result.overflowed.items():
+            metrics.label_overflows.labels(label=label).inc(lines)
+        if result.failures:
+            self._enter_failures(target, result)
+        self.notices.extracted(result)
+
+    def enter_troubles(self, troubles: Counter[str]) -> None:
+        """What stood in the way of reading; forgotten once it is entered."""
+        if not troubles:
+            return
+        for trouble, times in troubles.items():
+            if trouble == TRUNCATED:
+                self._metrics.files_truncated.inc(times)
+            elif trouble == LOST_FILES:
+                self._metrics.files_lost.inc(times)
+            elif trouble == LOST_BYTES:
+                self._metrics.bytes_lost.inc(times)
+            else:
+                self._metrics.read_errors.labels(error=trouble).inc(times)
+        troubles.clear()
+
+    def enter_gone(self, target: str, unread: int) -> None:
+        """A target that an earlier process knew is gone, with so many bytes that were not shipped."""
+        if unread:
+            self.enter_troubles(Counter({LOST_FILES: 1, LOST_BYTES: unread}))
+            self.notices.gone(target, unread)
+
+    def _enter_failures(self, target: Target, result: Result) -> None:
+        fields = target.fields
+        app = (fields.get("namespace") or target.labels.get("namespace", ""), fields.get("app", ""))
+        if app not in self._apps and len(self._apps) >= MOST_APPS:
+            app = (OVERFLOW, OVERFLOW)
+        self._apps.add(app)
+        for kind, times in result.failures.items():
+            shipped = "true" if kind.shipped and self._ships else "false"
+            self._metrics.handshake_failures.labels(*app, kind.reason, kind.side, shipped).inc(times)

@@ -1,0 +1,1 @@
+"""How far each file is safely shipped, and the file that outlives the process."""

@@ -1,0 +1,55 @@
+"""Where to begin in a file of which nothing is known: at its start, or at the lines of the last hour.
+
+A new agent on an old node would send all that the kubelet has kept; `positions.look_back` bounds that. The lines of a
+container's log stand in the order of their times, so the first recent one is found by halving.
+"""
+
+import math
+import time
+from collections.abc import Callable
+
+from shipper.pipeline.cri import SECOND, parse_time
+from shipper.source.tail.handles import Handle, PlainFile
+from shipper.source.tail.names import Listed
+from shipper.source.tail.tailer import BEYOND
+
+_NEAR = 1 << 16  # bytes: near enough, a line is seldom longer
+
+
+class LookBack:
+    """How far back to read in a file without a position; infinite `seconds`: all of it."""
+
+    def __init__(self, seconds: float, wall: Callable[[], int] = time.time_ns) -> None:
+        self._seconds, self._wall = seconds, wall
+
+    def start(self, listed: Listed, handle: Handle) -> int:
+        """The offset of a line start before which nothing is young enough."""
+        if math.isinf(self._seconds):
+            return 0
+        oldest = self._wall() - int(self._seconds * SECOND)
+        if listed.modified < oldest:
+            return BEYOND if listed.log.gzipped else listed.size
+        return first_since(handle, oldest) if isinstance(handle, PlainFile) else 0
+
+
+def first_since(file: PlainFile, oldest: int) -> int:
+    """The offset of a line start before which all lines are older than this time; at most 64 KiB too early."""
+    low, high = 0, file.size()
+    while high - low > _NEAR:
+        middle = (low + high) // 2
+        start, nanos = _line_after(file, middle)
+        if nanos is None:  # no time there: an endless line, or no container's log
+            return low
+        if nanos < oldest:
+            low = start
+        else:
+            high = middle
+    return low
+
+
+def _line_after(file: PlainFile, offset: int) -> tuple[int, int | None]:
+    """Where the next line begins, and its time."""
+    text = file.peek(offset, _NEAR)
+    begin = text.find(b"\n") + 1
+    line = text[begin : begin + 64].split(b" ", 1)[0] if begin else b""
+    return offset + begin, parse_time(line)

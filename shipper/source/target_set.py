@@ -1,0 +1,190 @@
+"""Which logs are followed: found in the directories, watched, named, and let go when they are gone.
+
+Decides that something has happened to a log, not what is done about it: whoever reads is told by a callable.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import chain
+
+import msgspec
+
+from shipper.model import Target
+from shipper.pipeline.pipeline import Pipeline
+from shipper.source.accounting import Accounting
+from shipper.source.discovery.inotify import CHANGES, WRITES, Change, Watcher
+from shipper.source.discovery.targets import Found, Targets, is_directory
+from shipper.source.follower import Follower
+from shipper.source.positions.file import SavedTarget
+from shipper.source.tail.look_back import LookBack
+
+Describe = Callable[[Found, SavedTarget], Target | None]
+"""What a log is known by, and its labels; None: not known yet, ask again."""
+
+
+class TargetSet:
+    """All logs that are followed."""
+
+    def __init__(
+        self,
+        targets: Callable[[Callable[[str], bool]], Targets],
+        pipeline: Pipeline,
+        describe: Describe,
+        look_back: LookBack,
+        accounting: Accounting,
+        on_change: Callable[[Follower], None],
+    ) -> None:
+        self.watcher, self.writes = Watcher(CHANGES), Watcher(WRITES)  # apart, for only writes can wait
+        self._targets = targets(self._watch)
+        self._pipeline, self._describe, self._look_back = pipeline, describe, look_back
+        self._accounting, self._on_change = accounting, on_change
+        self._saved: dict[str, SavedTarget] = {}
+        self._encoded: dict[str, msgspec.Raw] = {}  # what a restart needs to know, by target
+        self._touched: set[Follower] = set()  # since they were encoded
+        self._in: dict[str, list[Follower]] = {}
+        self._unwatched: set[str] = set()
+        self.followers: dict[str, Follower] = {}
+        self.unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
+        self.is_scanned = False  # once at least
+        self.state = 0  # a number that grows with all that label sets depend on, beside the line
+
+    def restore(self, saved: dict[str, SavedTarget]) -> None:
+        """Take up what an earlier process left."""
+        self._saved = dict(saved)
+        for key, target in saved.items():
+            self._encoded[key] = target.encoded()
+            self._pipeline.admission.restore(key, target.streams)
+
+    def touch(self, follower: Follower) -> None:
+        """What a restart needs to know of it may have changed."""
+        if follower not in self.unnamed:
+            self._touched.add(follower)
+
+    def snapshot(self) -> Mapping[str, msgspec.Raw]:
+        """What a restart needs to know, encoded; made anew where something was touched, else as it was."""
+        admission = self._pipeline.admission
+        for follower in self._touched:
+            key = follower.target.key
+            self._encoded[key] = follower.saved(admission.state(key)).encoded()
+        self._touched.clear()
+        return self._encoded
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        self.watcher.close()
+        self.writes.close()
+        for follower in self.followers.values():
+            follower.files.close()
+
+    # -- looking
+
+    def scan(self, *, required: bool = False) -> None:
+        """Look at everything. Raises OSError when the root cannot be listed and that is required."""
+        try:
+            for found in self._targets.scan():
+                self._follow(found)
+        except OSError as error:
+            if required:
+                raise
+            self._accounting.notices.unreadable_root(self._targets.root, error)
+            return
+        for follower in list(self.followers.values()):
+            self._look_at(follower)
+        for key, target in self._saved.items():
+            if key not in self.followers:
+                self._pipeline.admission.release(key)
+                del self._encoded[key]
+                self._accounting.enter_gone(key, sum(file.unread for file in target.files))
+        self._saved.clear()  # what is left are targets that are gone
+        self.is_scanned = True
+
+    @property
+    def has_unwatched(self) -> bool:
+        """Whether there are directories that no watch is to be had for."""
+        return bool(self._unwatched)
+
+    def scan_unwatched(self) -> None:
+        """Look at what no watch tells of."""
+        if any(directory not in self._in for directory in self._unwatched):
+            self.scan()
+        for directory in list(self._unwatched):
+            followed = directory in self._in
+            watched = self.watcher.add(directory) and (not followed or self.writes.add(directory))
+            if watched or not is_directory(directory):
+                self._unwatched.discard(directory)
+            for follower in self._in.get(directory, ()):
+                self._look_at(follower)
+
+    def _look_at(self, follower: Follower) -> None:
+        follower.files.must_list = True
+        self._on_change(follower)
+
+    def note_changes(self) -> bool:
+        """See what the watches tell; whether anything was written."""
+        wrote = False
+        # Writes first: a directory that came back is watched anew only when it is known that the old watch is gone.
+        for change in chain(self.writes.changes(), self.watcher.changes()):
+            if change is None:
+                self.scan()
+                continue
+            wrote |= change.wrote
+            for follower in self._in.get(change.directory, ()):
+                if follower.stem is None or change.name.startswith(f"{follower.stem}.log"):
+                    follower.note(change.name, wrote=change.wrote)
+                    self._on_change(follower)
+            if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
+                self._look_for_targets(change)
+        return wrote
+
+    def _look_for_targets(self, change: Change) -> None:
+        name = change.name if change.directory == self._targets.root else change.directory.rpartition("/")[2]
+        for found in self._targets.scan_name(name):
+            self._follow(found)
+
+    def _watch(self, directory: str) -> bool:
+        watched = self.watcher.add(directory)
+        if not watched:
+            self._unwatched.add(directory)
+        return watched
+
+    # -- coming and going
+
+    def _follow(self, found: Found) -> None:
+        if not self.writes.add(found.directory):  # again, where the directory went and came back meanwhile
+            self._unwatched.add(found.directory)
+        if found.key in self.followers:
+            return
+        saved = self._saved.pop(found.key, SavedTarget())
+        named = self._describe(found, saved)
+        target = named or Target(found.key, found.fields, {})
+        pipeline = self._pipeline.open(target)
+        follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
+        if named is None:
+            self.unnamed[follower] = found
+            self._encoded.pop(found.key, None)
+        self.touch(follower)
+        self.followers[found.key] = follower
+        self._in.setdefault(found.directory, []).append(follower)
+        self.state += 1
+        self._on_change(follower)
+
+    def name(self, follower: Follower) -> bool:
+        """Ask again what an unnamed one is; whether it has a name now."""
+        target = self._describe(self.unnamed[follower], SavedTarget())
+        if target is None:
+            return False
+        follower.rename(target, self._pipeline.open(target))
+        del self.unnamed[follower]
+        self.touch(follower)
+        self.state += 1
+        return True
+
+    def drop(self, follower: Follower) -> None:
+        """The log is gone, and all of it is settled."""
+        del self.followers[follower.target.key]
+        self._touched.discard(follower)
+        self._encoded.pop(follower.target.key, None)
+        self._in[follower.directory].remove(follower)
+        if not self._in[follower.directory]:
+            del self._in[follower.directory]
+            self._unwatched.discard(follower.directory)
+        self._pipeline.admission.release(follower.target.key)

@@ -1,0 +1,114 @@
+"""Who asks for a pod, how long that waits, and when a pod is forgotten."""
+
+import pytest
+
+from shipper.metrics import Metrics
+from shipper.source.kubernetes.metadata import Metadata
+from shipper.source.kubernetes.pods import KEEP, WAIT, Pods
+
+
+class Time:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def time():
+    return Time()
+
+
+@pytest.fixture
+def metrics():
+    return Metrics()
+
+
+@pytest.fixture
+def pods(metrics, time):
+    return Pods(lambda pod: dict(pod.labels or {}), metrics, time)
+
+
+def made(name: str, **labels: str) -> Metadata:
+    return Metadata(name=name, namespace="shop", uid="u", labels=labels)
+
+
+def asked(metrics: Metrics, metadata: str) -> float:
+    return metrics.kubernetes_targets.labels(metadata=metadata)._value.get()
+
+
+def test_a_known_pod_is_told_at_once(pods, metrics):
+    pods.put(made("a", app="checkout"))
+    assert pods.ask("shop_a_u/istio-proxy") == {"app": "checkout"}
+    assert asked(metrics, "found") == 1
+
+
+def test_an_unknown_pod_is_waited_for_and_then_done_without(pods, metrics, time):
+    assert pods.ask("shop_a_u/istio-proxy") is None
+    time.now += WAIT - 0.1
+    assert pods.ask("shop_a_u/istio-proxy") is None
+    time.now += 0.1
+    assert pods.ask("shop_a_u/istio-proxy") == {}
+    assert asked(metrics, "none") == 1
+
+
+def test_another_target_waits_a_time_of_its_own(pods, time):
+    assert pods.ask("shop_a_u/istio-proxy") is None
+    time.now += WAIT
+    assert pods.ask("shop_b_u/istio-proxy") is None
+    assert pods.ask("shop_a_u/istio-proxy") == {}
+
+
+def test_whoever_waits_is_called_when_something_has_come(pods):
+    calls = []
+    pods.on_answer = lambda: calls.append(pods.ask("shop_a_u/istio-proxy"))
+    pods.answer()
+    assert calls == []  # nobody waits
+    assert pods.ask("shop_a_u/istio-proxy") is None
+    pods.put(made("a", app="checkout"))
+    pods.answer()
+    pods.answer()
+    assert calls == [{"app": "checkout"}]
+
+
+def test_a_pod_that_is_gone_is_remembered_for_its_last_lines(pods, time):
+    pods.put(made("a", app="checkout"))
+    pods.remove(made("a", app="checkout"))
+    time.now += KEEP - 1
+    pods.remove(made("b"))
+    assert pods.ask("shop_a_u/istio-proxy") == {"app": "checkout"}
+    time.now += 1
+    pods.remove(made("c"))
+    assert pods.ask("shop_a_u/istio-proxy") is None
+    assert len(pods) == 2
+
+
+def test_a_pod_of_which_only_the_end_was_seen_is_known(pods):
+    pods.remove(made("a", app="checkout"))
+    assert pods.ask("shop_a_u/istio-proxy") == {"app": "checkout"}
+
+
+def test_what_a_list_does_not_name_is_gone(pods, time):
+    for name in "abc":
+        pods.put(made(name, app=name))
+    missing = pods.begin_list()
+    missing.difference_update(pods.put(made("a", app="a")))
+    pods.end_list(missing)
+    assert len(pods) == 3
+    time.now += KEEP
+    pods.end_list(set())
+    assert len(pods) == 1
+
+
+def test_a_pod_that_is_listed_again_is_not_forgotten(pods, time):
+    pods.put(made("a", app="a"))
+    pods.end_list(pods.begin_list())
+    pods.put(made("a", app="a"))
+    time.now += KEEP
+    pods.end_list(set())
+    assert len(pods) == 1
+
+
+def test_the_count_is_a_metric(pods, metrics):
+    pods.put(made("a"))
+    assert metrics.registry.get_sample_value("shipper_kubernetes_pods") == 1

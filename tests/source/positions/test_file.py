@@ -1,0 +1,243 @@
+import asyncio
+import errno
+import logging
+import os
+import threading
+from dataclasses import dataclass
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipper.metrics import Metrics
+from shipper.source.positions.file import VERSION, Positions, SavedFile, SavedTarget, Tickets
+
+STATE = {
+    "shop_pay-0_u1/istio-proxy": SavedTarget(
+        {"app": "pay", "pod": "pay-0"},
+        [{"termination_details": "é\n"}],
+        [SavedFile("0.log", 2049, 77, 1024, "ab" * 16, 1 << 62), SavedFile("1.log", 2049, 78, 0, "", 0)],
+    )
+}
+OTHER = {"app": SavedTarget()}
+
+
+def encoded(state):
+    return {key: target.encoded() for key, target in state.items()}
+
+
+@dataclass
+class File:
+    committed: int = 0
+
+
+# -- tickets
+
+
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=20), st.data())
+def test_only_the_settled_prefix_is_committed_whatever_the_order_of_answers(blocks, data):
+    files, tickets = [File(), File(), File()], Tickets(None)
+    end, opened = 0, []
+    for at, entries in sorted(blocks):
+        end += 10
+        opened.append((files[at], end, entries, tickets.add(files[at], end, entries)))
+    answers = data.draw(st.permutations([ticket for _, _, entries, ticket in opened for _ in range(entries)]))
+    open_entries = [entries for _, _, entries, _ in opened]
+    for answer in answers[: data.draw(st.integers(0, len(answers)))]:
+        tickets.settle(answer, 1)
+        open_entries[next(at for at, (_, _, _, ticket) in enumerate(opened) if ticket is answer)] -= 1
+        expected = dict.fromkeys(map(id, files), 0)
+        for (file, end, _, _), still_open in zip(opened, open_entries, strict=True):
+            if still_open:
+                break
+            expected[id(file)] = end
+        assert [file.committed for file in files] == list(expected.values())
+
+
+def test_a_block_without_entries_moves_its_file_at_once():
+    file, tickets = File(), Tickets(None)
+    tickets.add(file, 100, 0)
+    assert (file.committed, len(tickets)) == (100, 0)
+
+
+def test_a_block_without_entries_waits_for_those_before():
+    first, second, tickets = File(), File(), Tickets(None)
+    ticket = tickets.add(first, 100, 1)
+    assert tickets.add(first, 200, 0) is ticket
+    tickets.add(second, 10, 0)
+    assert (first.committed, second.committed) == (0, 0)
+    assert tickets.settle(ticket, 1)
+    assert (first.committed, second.committed) == (200, 10)
+
+
+def test_a_ticket_is_settled_with_its_last_entry():
+    file, tickets = File(), Tickets(None)
+    ticket = tickets.add(file, 100, 3)
+    assert not tickets.settle(ticket, 2)
+    assert file.committed == 0
+    assert tickets.settle(ticket, 1)
+    assert file.committed == 100
+
+
+# -- the file
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "positions.json"
+
+
+@pytest.fixture
+def metrics():
+    return Metrics()
+
+
+@pytest.fixture
+def positions(path, metrics):
+    positions = Positions(path, metrics)
+    positions.snapshot = lambda: encoded(STATE)
+    return positions
+
+
+def saves(metrics, outcome):
+    return metrics.registry.get_sample_value("shipper_positions_saves_total", {"outcome": outcome})
+
+
+async def test_what_was_saved_is_loaded(path, positions, metrics):
+    assert positions.load() == {}
+    assert await positions.save()
+    assert Positions(path, metrics).load() == STATE
+    assert saves(metrics, "saved") == 1
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("crash", ["open", "fsync", "replace"])
+@pytest.mark.parametrize("before", [{}, OTHER])
+async def test_a_crash_leaves_the_old_file_or_the_new(path, positions, metrics, monkeypatch, crash, before):
+    if before:
+        earlier = Positions(path, metrics)
+        earlier.snapshot = lambda: encoded(before)
+        await earlier.save()
+
+    class Crash(BaseException):
+        pass
+
+    def crashes(*_args, **_more):
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        owner = {"open": type(path), "fsync": os, "replace": type(path)}[crash]
+        patch.setattr(owner, crash, crashes)
+        with pytest.raises(Crash):
+            positions._write(b"half")
+    assert Positions(path, metrics).load() == before
+    assert await positions.save()
+    assert Positions(path, metrics).load() == STATE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b"null",
+        b"\xff\xfe\x00",
+        b"positions:\n  /var/log/pods/x.log: '1'\n",
+        b'{"x":' + b"[" * 200_000,
+        orjson.dumps({"version": VERSION, "targets": {"a": {"files": [{"name": "0.log"}]}}}),
+        orjson.dumps({"version": VERSION, "targets": {}})[:-1],
+        orjson.dumps({"version": VERSION, "targets": {}}) + b"}",
+        orjson.dumps({"version": VERSION + 1, "targets": {}}),
+        orjson.dumps({"version": VERSION + 1, "files": [], "targets": {"a": 1}}),
+    ],
+)
+async def test_a_file_that_cannot_be_used_is_set_aside_and_done_without(path, positions, metrics, caplog, content):
+    path.write_bytes(content)
+    assert positions.load() == {}
+    (aside,) = path.parent.iterdir()
+    assert aside.name.startswith("positions.json.unreadable-")
+    assert aside.read_bytes() == content
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    await positions.save()
+    assert Positions(path, metrics).load() == STATE
+
+
+def test_an_offset_before_the_beginning_is_not_believed(path, positions):
+    bad = {"name": "0.log", "device": 1, "inode": 1, "head": 0, "digest": "", "offset": -1}
+    path.write_bytes(orjson.dumps({"version": VERSION, "targets": {"a": {"files": [bad]}}}))
+    assert positions.load() == {}
+
+
+@given(st.binary(max_size=60))
+def test_no_content_is_too_strange(tmp_path_factory, content):
+    path = tmp_path_factory.mktemp("positions") / "positions.json"
+    path.write_bytes(content)
+    assert Positions(path, Metrics()).load() == {}
+
+
+def test_a_dry_run_leaves_a_broken_file_where_it_is(path, metrics):
+    path.write_bytes(b"broken")
+    assert Positions(path, metrics, read_only=True).load() == {}
+    assert path.read_bytes() == b"broken"
+
+
+async def test_a_dry_run_saves_nothing(path, metrics):
+    positions = Positions(path, metrics, read_only=True)
+    positions.snapshot = lambda: encoded(STATE)
+    assert await positions.save()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+async def test_a_full_or_read_only_disk_is_said_once_and_survived(
+    path, positions, metrics, monkeypatch, caplog, number
+):
+    caplog.set_level(logging.INFO)
+    await positions.save()
+    positions.snapshot = lambda: encoded(OTHER)
+
+    def fails(*_):
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        assert not await positions.save()
+        assert not await positions.save()
+    assert Positions(path, metrics).load() == STATE
+    assert await positions.save()
+    assert Positions(path, metrics).load() == OTHER
+    assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.INFO]
+    assert (saves(metrics, "saved"), saves(metrics, "failed")) == (2, 2)
+
+
+async def test_a_directory_that_is_not_there_is_survived(tmp_path, metrics):
+    positions = Positions(tmp_path / "gone" / "positions.json", metrics)
+    assert positions.load() == {}
+    assert not await positions.save()
+
+
+async def test_a_save_that_was_cancelled_does_not_disturb_the_last_one(path, positions, metrics, monkeypatch):
+    reached, go_on = threading.Event(), threading.Event()
+    real = type(path).open
+
+    def slow(self, mode):
+        file = real(self, mode)
+        monkeypatch.setattr(type(path), "open", real)
+        reached.set()
+        go_on.wait(20)
+        return file
+
+    monkeypatch.setattr(type(path), "open", slow)
+    first = asyncio.create_task(positions.save())
+    await asyncio.to_thread(reached.wait, 20)
+    first.cancel()
+    await asyncio.wait({first})
+    positions.snapshot = lambda: encoded(OTHER)
+    last = asyncio.create_task(positions.save())
+    await asyncio.wait({last}, timeout=0.1)  # long enough for one that does not wait for the other to be done
+    go_on.set()
+    assert await last
+    await asyncio.get_running_loop().shutdown_default_executor()  # both have written what they had
+    assert Positions(path, metrics).load() == OTHER

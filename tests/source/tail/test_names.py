@@ -1,0 +1,67 @@
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipper.source.tail.names import LogName, list_logs
+
+LOGS = {
+    "0.log": LogName("0.log", "0", "", gzipped=False),
+    "0.log.20261123-103000": LogName("0.log.20261123-103000", "0", "20261123-103000", gzipped=False),
+    "0.log.20261123-103000.gz": LogName("0.log.20261123-103000.gz", "0", "20261123-103000", gzipped=True),
+    "mesh.edge.log.2": LogName("mesh.edge.log.2", "mesh.edge", "2", gzipped=False),
+    "app.log.gz": LogName("app.log.gz", "app", "", gzipped=True),
+}
+
+
+@pytest.mark.parametrize(("name", "log"), LOGS.items())
+def test_a_name_is_taken_apart(name, log):
+    assert LogName.parse(name) == log
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", ".log", "0.log.", "0.txt", ".0.log", "0.log.tmp", "0.log.20261123-103000.gz.tmp", ".0.log.swp", "\udcff.log"],
+)
+def test_other_files_are_no_logs(name):
+    assert LogName.parse(name) is None
+
+
+@given(st.text())
+def test_no_name_is_too_strange(name):
+    assert (log := LogName.parse(name)) is None or log.name == name
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["9.log", "10.log.20261122-103000.gz", "10.log.20261123-103000", "10.log"],
+        ["app.log.10.gz", "app.log.9", "app.log.1", "app.log"],
+        ["app.log.20251231-235959", "app.log.20260101-000000", "app.log"],
+    ],
+)
+def test_the_oldest_stands_first_whatever_the_time_of_its_inode(tmp_path, names):
+    for name in reversed(names):
+        (tmp_path / name).touch()
+    assert [listed.log.name for listed in list_logs(tmp_path)] == names
+
+
+def test_rotated_names_without_an_order_are_ordered_by_their_time(tmp_path):
+    for age, name in enumerate(["app.log.b", "app.log.c", "app.log.a"]):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 - age, 1000 - age))
+    assert [listed.log.name for listed in list_logs(tmp_path)] == ["app.log.a", "app.log.c", "app.log.b"]
+
+
+def test_only_files_count(tmp_path):
+    (tmp_path / "0.log").mkdir()
+    (tmp_path / "1.log").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "2.log")
+    (tmp_path / "3.log").write_bytes(b"data")
+    (tmp_path / "4.log").symlink_to(tmp_path / "3.log")
+    assert [(listed.log.name, listed.size) for listed in list_logs(tmp_path)] == [("3.log", 4), ("4.log", 4)]
+
+
+def test_a_directory_that_is_gone_holds_nothing(tmp_path):
+    assert list_logs(tmp_path / "gone") == []

@@ -1,0 +1,89 @@
+"""What is told of what was read: counters, and words for the operator."""
+
+import logging
+from collections import Counter
+
+import pytest
+
+from shipper.metrics import Metrics
+from shipper.model import Target
+from shipper.pipeline.audit import FailureKind
+from shipper.pipeline.labels import OVERFLOW
+from shipper.pipeline.result import TEXT_FORMAT, TOO_LONG, Result
+from shipper.source import notices
+from shipper.source.accounting import MOST_APPS, Accounting
+
+
+def target(app: str = "pay", namespace: str = "shop") -> Target:
+    return Target(f"{namespace}_{app}-0_uid/istio-proxy", {"namespace": namespace, "app": app}, {})
+
+
+def seen(times: int, *, shipped: bool, reason: str = "cert_expired") -> Result:
+    return Result(lines=times, failures=Counter({FailureKind(reason, "downstream", shipped): times}))
+
+
+def value(metrics: Metrics, name: str, **labels: str) -> float | None:
+    return metrics.registry.get_sample_value(name, labels)
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+FAILURE = {"namespace": "shop", "app": "pay", "failure_reason": "cert_expired", "side": "downstream"}
+
+
+@pytest.mark.parametrize(
+    ("ships", "kept", "shipped"), [(True, True, "true"), (True, False, "false"), (False, True, "false")]
+)
+def test_failures_are_counted_shipped_or_not(ships, kept, shipped):
+    metrics = Metrics()
+    Accounting(metrics, ships=ships).enter(target(), seen(3, shipped=kept), 100)
+    assert value(metrics, "mtls_handshake_failures_total", **FAILURE, shipped=shipped) == 3
+
+
+def test_apps_without_end_become_one():
+    metrics = Metrics()
+    accounting = Accounting(metrics)
+    for number in range(MOST_APPS + 5):
+        accounting.enter(target(f"app-{number}"), seen(1, shipped=True), 0)
+    labels = FAILURE | {"namespace": OVERFLOW, "app": OVERFLOW}
+    assert value(metrics, "mtls_handshake_failures_total", **labels, shipped="true") == 5
+
+
+def test_unshipped_failures_are_said_once_an_hour_with_what_to_set(said, monkeypatch):
+    now = 1000.0
+    monkeypatch.setattr(notices.time, "monotonic", lambda: now)
+    accounting = Accounting(Metrics())
+    accounting.enter(target(), seen(2, shipped=False), 0)
+    accounting.enter(target(), seen(5, shipped=False, reason="plaintext"), 0)
+    assert len(said()) == 1
+    now += notices.HOUR
+    accounting.enter(target(), seen(1, shipped=False), 0)
+    first, second = said()
+    assert "2 failed mTLS handshakes" in first
+    assert "set keep: mtls" in first
+    assert "6 failed mTLS handshakes were seen and not shipped (plaintext 5, cert_expired 1)" in second
+
+
+def test_shipped_failures_need_no_word(said):
+    Accounting(Metrics()).enter(target(), seen(2, shipped=True), 0)
+    assert not said()
+
+
+@pytest.mark.parametrize(
+    ("result", "word"),
+    [
+        (Result(filtered=Counter({TEXT_FORMAT: 1})), "accessLogEncoding: JSON"),
+        (Result(dropped=Counter({TOO_LONG: 1})), "limits_config.max_line_size"),
+        (Result(overflowed=Counter({"source_san": 1})), "source_san"),
+    ],
+)
+def test_what_an_operator_must_know_is_said_once(result, word, said):
+    accounting = Accounting(Metrics())
+    for _ in range(3):
+        accounting.enter(target(), result, 0)
+    (line,) = said()
+    assert word in line
