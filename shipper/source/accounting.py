@@ -3,7 +3,6 @@
 And says what an operator must hear of it.
 """
 
-from collections import Counter
 from typing import Final
 
 from prometheus_client import Counter as CounterMetric
@@ -13,9 +12,8 @@ from shipper.model import Target
 from shipper.pipeline.labels import OVERFLOW
 from shipper.pipeline.result import Result
 from shipper.source.notices import Notices
+from shipper.source.tail.losses import Losses
 
-TRUNCATED = "truncated"  # among troubles, which else are errors by name
-LOST_FILES, LOST_BYTES = "lost_files", "lost_bytes"
 MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a node may see more
 
 
@@ -56,25 +54,19 @@ class Accounting:
             self._enter_failures(target, result)
         self.notices.extracted(result)
 
-    def enter_troubles(self, troubles: Counter[str]) -> None:
-        """What stood in the way of reading; forgotten once it is entered."""
-        if not troubles:
-            return
-        for trouble, times in troubles.items():
-            if trouble == TRUNCATED:
-                self._metrics.files_truncated.inc(times)
-            elif trouble == LOST_FILES:
-                self._metrics.files_lost.inc(times)
-            elif trouble == LOST_BYTES:
-                self._metrics.bytes_lost.inc(times)
-            else:
-                self._metrics.read_errors.labels(error=trouble).inc(times)
-        troubles.clear()
+    def enter_losses(self, losses: Losses) -> None:
+        """Count what went wrong while files were read."""
+        metrics = self._metrics
+        metrics.files_truncated.inc(losses.truncated)
+        metrics.files_lost.inc(losses.files)
+        metrics.bytes_lost.inc(losses.bytes)
+        for error, times in losses.read_errors.items():
+            metrics.read_errors.labels(error=error).inc(times)
 
     def enter_gone(self, target: str, unread: int) -> None:
         """A target that an earlier process knew is gone, with so many bytes that were not shipped."""
         if unread:
-            self.enter_troubles(Counter({LOST_FILES: 1, LOST_BYTES: unread}))
+            self.enter_losses(Losses(files=1, bytes=unread))
             self.notices.gone(target, unread)
 
     def _enter_failures(self, target: Target, result: Result) -> None:

@@ -12,7 +12,6 @@ from shipper.entries import Entries
 from shipper.model import Block, Target
 from shipper.pipeline.pipeline import TargetPipeline
 from shipper.pipeline.result import Result
-from shipper.source.accounting import TRUNCATED
 from shipper.source.positions.file import SavedTarget, Tickets
 from shipper.source.tail.files import Files
 from shipper.source.tail.look_back import LookBack
@@ -119,7 +118,7 @@ class Follower:
             return await tailer.read(buffer, limit, now)
         except Replaced:
             log.info("%s/%s was truncated or written anew: read from its beginning", self.directory, tailer.log.name)
-            self.files.troubles[TRUNCATED] += tailer.is_open
+            self.files.losses.truncated += tailer.is_open
             tailer.close()
             tailer.is_replaced, tailer.is_dirty = True, False
             self.files.must_list = True

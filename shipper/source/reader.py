@@ -170,7 +170,8 @@ class Reader:
                     return
                 follower.is_draining = once
                 await self._turn(follower)
-                self._accounting.enter_troubles(follower.files.troubles)
+                if losses := follower.files.take_losses():
+                    self._accounting.enter_losses(losses)
                 if self._ready and time.monotonic() - breathed >= BREATH:
                     await asyncio.sleep(0)
                     breathed = time.monotonic()

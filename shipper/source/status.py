@@ -9,7 +9,8 @@ from prometheus_client.registry import Collector
 
 from shipper.source.follower import Follower
 from shipper.source.reader import Reader
-from shipper.source.tail.tailer import BEYOND, Tailer
+from shipper.source.tail.handles import BEYOND
+from shipper.source.tail.tailer import Tailer
 
 
 def targets(reader: Reader) -> list[dict[str, Any]]:

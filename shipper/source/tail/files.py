@@ -7,13 +7,12 @@ by device, inode and fingerprint. Knows nothing of lines or tickets.
 import contextlib
 import errno
 import logging
-from collections import Counter
 from collections.abc import Sequence
 
-from shipper.source.accounting import LOST_BYTES, LOST_FILES
 from shipper.source.positions.file import SavedFile
 from shipper.source.tail.fingerprint import Fingerprint
 from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.losses import Losses
 from shipper.source.tail.names import Listed, LogName
 from shipper.source.tail.tailer import Tailer, handle_identity, open_log
 
@@ -28,7 +27,7 @@ class Files:
         self.tailers: list[Tailer] = [_remembered(file) for file in saved]
         self.must_list = True  # the directory must be listed before more is read
         self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
-        self.troubles: Counter[str] = Counter()  # since they were last entered into the books
+        self.losses = Losses()
         self._look_back = look_back
         self._unreadable: frozenset[tuple[int, int]] = frozenset()  # those that were complained of
 
@@ -107,7 +106,8 @@ class Files:
         unread = max(0, tailer.known_size - tailer.read_offset)
         if not unread and not (tailer.was_written_unseen and is_followed):
             return
-        self.troubles.update({LOST_FILES: 1, LOST_BYTES: unread})
+        self.losses.files += 1
+        self.losses.bytes += unread
         log.error("%s/%s is gone before it was read to its end: lines lost, %s; usual after long downtime, else "
                   "raise the kubelet's containerLogMaxSize", self.directory, tailer.log.name,
                   _how_many(unread))  # fmt: skip
@@ -117,7 +117,7 @@ class Files:
             self.must_list = True
         elif listed.identity not in self._unreadable:
             self._unreadable |= {listed.identity}
-            self.troubles[error_name(error)] += 1
+            self.losses.read_errors[error_name(error)] += 1
             log.warning("cannot read %s/%s: %s; tried again", self.directory, listed.log.name, error.strerror or error)
 
     def fail(self, tailer: Tailer, error: OSError) -> None:
@@ -128,13 +128,20 @@ class Files:
             self.must_list = True
         if error.errno != errno.ENOENT:
             log.warning("cannot read %s/%s: %s; tried again", self.directory, tailer.log.name, error)
-            self.troubles[error_name(error)] += 1
+            self.losses.read_errors[error_name(error)] += 1
 
     def finish(self, tailer: Tailer) -> None:
         """Give the descriptor of a finished file back, and forget it when no name leads to it."""
         tailer.close()
         if not tailer.is_listed:
             self.tailers.remove(tailer)
+
+    def take_losses(self) -> Losses | None:
+        """What went wrong since this was last asked, to be counted by the caller; None when nothing did."""
+        if not self.losses:
+            return None
+        losses, self.losses = self.losses, Losses()
+        return losses
 
     @property
     def has_work(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from shipper.source.tail.fingerprint import HEAD_BYTES
 
+BEYOND = 1 << 62  # an offset after the end of any file
 _PIECE = 1 << 18
 
 _open: set[int] = set()  # descriptors of this process's logs

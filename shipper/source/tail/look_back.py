@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable
 
 from shipper.pipeline.cri import SECOND, parse_time
-from shipper.source.tail.handles import Handle, PlainFile
+from shipper.source.tail.handles import BEYOND, Handle, PlainFile
 from shipper.source.tail.names import Listed
-from shipper.source.tail.tailer import BEYOND
 
 _NEAR = 1 << 16  # bytes: near enough, a line is seldom longer
 

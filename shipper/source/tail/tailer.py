@@ -8,11 +8,10 @@ from stringzilla import find, rfind
 
 from shipper.model import Block
 from shipper.source.tail.fingerprint import HEAD_BYTES, Fingerprint
-from shipper.source.tail.handles import GzipFile, Handle, Pipe, PlainFile
+from shipper.source.tail.handles import BEYOND, GzipFile, Handle, Pipe, PlainFile
 from shipper.source.tail.names import Listed, LogName
 
 NEWLINE = b"\n"
-BEYOND = 1 << 62  # an offset after the end of any file
 
 
 class Replaced(Exception):

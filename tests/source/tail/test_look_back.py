@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.containerd import SECOND, cri_line
-from shipper.source.tail.handles import GzipFile, PlainFile
+from shipper.source.tail.handles import BEYOND, GzipFile, PlainFile
 from shipper.source.tail.look_back import LookBack, first_since
 from shipper.source.tail.names import list_logs
-from shipper.source.tail.tailer import BEYOND
 
 NOW = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp()) * SECOND
 HOUR = 3600 * SECOND
