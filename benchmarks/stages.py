@@ -12,13 +12,15 @@ from dataclasses import dataclass
 import snappy
 
 from benchmarks.corpus import Lines, Pod, cri_line
+from shipper.fields import KEYS
 from shipper.model import Block, Kept, Target
-from shipper.pipeline.cri import parse_time, split_line
+from shipper.pipeline.cri import split_line
 from shipper.pipeline.keep import MTLS, UT
 from shipper.pipeline.labels import Admission, LabelSets
 from shipper.pipeline.pipeline import Pipeline
-from shipper.pipeline.record import KEYS, parse_record, text
+from shipper.pipeline.record import parse_record, text
 from shipper.pipeline.scan import Scanner, count_lines, lines_at
+from shipper.times import parse_time
 from shipper.wire import encode
 
 BLOCK = 1 << 20

@@ -9,8 +9,7 @@ from functools import lru_cache
 from struct import pack
 
 from shipper.model import Kept, Metadata
-
-SECOND = 1_000_000_000  # nanoseconds
+from shipper.times import SECOND
 
 # A field's key: its number, shifted by three, and 2 for what has a length, 0 for a varint.
 _STREAM = b"\x0a"  # PushRequest.streams

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from proto.push_pb2 import PushRequest
 from shipper.model import Entry, Kept
-from shipper.wire import SECOND, decode_entries, encode, encode_entries, varint
+from shipper.times import SECOND
+from shipper.wire import decode_entries, encode, encode_entries, varint
 
 LAST_SECOND = 253_402_300_799  # of the year 9999: the end of protobuf's time
 LATE = 1_790_000_000 * SECOND

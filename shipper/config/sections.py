@@ -14,31 +14,12 @@ from shipper.config.checks import GIB as GIB
 from shipper.config.checks import KIB as KIB
 from shipper.config.checks import MIB as MIB
 from shipper.config.checks import ConfigError as ConfigError
+from shipper.fields import FIELDS as FIELDS
+from shipper.fields import LINE_FIELDS as LINE_FIELDS
+from shipper.fields import TARGET_FIELDS as TARGET_FIELDS
 
 LABELS: Final = ("namespace", "app", "pod", "response_flags", "termination_details", "source_san")
 MTLS_LABELS: Final = ("failure_reason", "side")  # with `keep: mtls`, beside those
-
-TARGET_FIELDS: Final = ("namespace", "app", "pod", "container", "node", "uid")
-LINE_FIELDS: Final = (
-    "response_flags",
-    "termination_details",
-    "source_san",
-    "failure_reason",
-    "side",
-    "source_ip",
-    "source_address",
-    "local_address",
-    "upstream_host",
-    "requested_server_name",
-    "tls_version",
-    "tls_cipher",
-    "local_san",
-    "peer_subject",
-    "request_id",
-    "log_type",
-    "connection_id",
-)
-FIELDS: Final = TARGET_FIELDS + LINE_FIELDS  # what labels and structured_metadata may name
 
 
 class Seconds(float):

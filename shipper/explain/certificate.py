@@ -4,10 +4,10 @@ Envoy logs those of the leaf, also when it refused it; of the CAs above it logs 
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM, Failure
 from shipper.pipeline.record import Record, text
+from shipper.times import SECOND, parse_iso_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,36 +27,27 @@ def peer_certificate(record: Record, failure: Failure | None) -> Certificate | N
     start, end = (text(record, f"{side}_peer_cert_v_{edge}") for edge in ("start", "end"))
     if not start and not end:
         return None
-    state, words = _judged(_time(start), _time(end), _time(text(record, "start_time")))
+    state, words = _judged(parse_iso_time(start), parse_iso_time(end), parse_iso_time(text(record, "start_time")))
     if state == "valid" and failure and failure.reason in ("cert_expired", "cert_not_yet_valid"):
         words += "; so it is one of the CAs above it that was not in date"
     return Certificate(side, start or None, end or None, state, words)
 
 
-def _judged(start: datetime | None, end: datetime | None, now: datetime | None) -> tuple[str | None, str]:
+def _judged(start: int | None, end: int | None, now: int | None) -> tuple[str | None, str]:
     if now is None:
         return None, "the line does not say when the connection was made"
-    if end and end < now:
+    if end is not None and end < now:
         return "expired", f"it had expired {_span(now - end)} before the connection"
-    if start and start > now:
+    if start is not None and start > now:
         return "not_yet_valid", f"it became valid {_span(start - now)} after the connection"
-    if start and end:
+    if start is not None and end is not None:
         return "valid", "it was in date at the time of the connection"
     return None, "one of its dates is not known"
 
 
-def _span(span: timedelta) -> str:
+def _span(nanos: int) -> str:
     """Roughly how long: `2 days`, `3 hours`, `40 seconds`."""
     for unit, name in ((86400, "day"), (3600, "hour"), (60, "minute")):
-        if count := int(span.total_seconds() // unit):
+        if count := nanos // (unit * SECOND):
             return f"{count} {name}{'s' if count > 1 else ''}"
-    return f"{span.total_seconds():.0f} seconds"
-
-
-def _time(value: str) -> datetime | None:
-    """An ISO 8601 time, UTC where it names no zone, as the rule reads it."""
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return f"{nanos / SECOND:.0f} seconds"

@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from shipper.fields import KEYS
 from shipper.pipeline.cri import TEXT_CONTENT, split_line
 from shipper.pipeline.partial import Joiner
-from shipper.pipeline.record import KEYS, Record, parse_record
+from shipper.pipeline.record import Record, parse_record
 from shipper.pipeline.text_format import parse_text_line
 
 MAX_LINE: Final = 16 * 1024 * 1024  # bytes of a joined line; more is not an access log

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+from shipper.fields import KEYS, LINE_FIELDS
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
-from shipper.pipeline.cri import parse_time
 from shipper.pipeline.failure import Failure, classify
 from shipper.pipeline.keep import MTLS, TIMEOUT, Rule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
-from shipper.pipeline.record import KEYS, Record, source_ip, text
+from shipper.pipeline.record import Record, source_ip, text
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.scan import Scanner
-
-FIELDS: Final = {*KEYS, "source_ip", "failure_reason", "side"}  # those of a line; others are the target's
+from shipper.times import parse_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +46,15 @@ class Assembler:
         self._labels = LabelSets(target.key, target.labels, plan.admission)
         self._values = [getter(name) for name in plan.admission.names]
         keys = dict.fromkeys(plan.rule.decided_by)
-        keys |= dict.fromkeys(KEYS.get(name, "downstream_remote_address") for name in plan.admission.names)
+        keys |= dict.fromkeys(KEYS[name] for name in plan.admission.names if name in KEYS)
         self.keys = (
             *keys,
             *("response_flags",) * (2 - len(keys)),
         )  # two at least: what takes them out gives a tuple then
         self.texts: dict[tuple[object, ...], str] = {}  # label texts by the values of the keys, after the verdict
-        self._metadata = [(name, getter(name)) for name in plan.metadata if name in FIELDS]
+        self._metadata = [(name, getter(name)) for name in plan.metadata if name in LINE_FIELDS]
         fields = target.fields
-        self._own = [(name, fields[name]) for name in plan.metadata if name not in FIELDS and fields.get(name)]
+        self._own = [(name, fields[name]) for name in plan.metadata if name not in LINE_FIELDS and fields.get(name)]
         self._has_metadata = bool(plan.metadata)
 
     def take(self, time: bytes, content: bytes, record: Record | None, found: Result, now: int) -> str:
@@ -121,11 +120,13 @@ def own_time(record: Record, now: int) -> int:
 
 @cache  # all targets share them
 def getter(field: str) -> Callable[[Record, Failure], str]:
-    """How a field's value is had from a record and the verdict on it."""
-    if field in KEYS:
-        return lambda record, _, key=KEYS[field]: text(record, key)  # type: ignore[misc]
+    """How to get a line's field from a record and the verdict on it. Raises ValueError for any other field."""
     if field == "source_ip":
         return lambda record, _: source_ip(record)
     if field == "failure_reason":
         return lambda _, verdict: verdict.reason
-    return lambda _, verdict: verdict.side
+    if field == "side":
+        return lambda _, verdict: verdict.side
+    if field not in KEYS:
+        raise ValueError(f"{field} is no field of a line")
+    return lambda record, _, key=KEYS[field]: text(record, key)  # type: ignore[misc]

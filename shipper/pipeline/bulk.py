@@ -14,10 +14,11 @@ from typing import Final, NamedTuple
 import orjson
 
 from shipper.pipeline.assemble import Assembler, Plan
-from shipper.pipeline.cri import PLAIN, parse_times
+from shipper.pipeline.cri import PLAIN
 from shipper.pipeline.failure import Failure
 from shipper.pipeline.record import Record
 from shipper.pipeline.result import Result
+from shipper.times import parse_times
 
 TOGETHER: Final = 128  # lines: so few that what is made of them stays in the processor's cache
 

@@ -9,8 +9,9 @@ So that word is looked for before any other, and what the peer wrote after it ha
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
+
+from shipper.times import parse_iso_time
 
 DOWNSTREAM: Final = "downstream"
 UPSTREAM: Final = "upstream"
@@ -178,9 +179,9 @@ def _reason_by_dates(record: Mapping[str, object]) -> str:
     now = _time(record.get("start_time"))
     start = _time(record.get("downstream_peer_cert_v_start"))
     end = _time(record.get("downstream_peer_cert_v_end"))
-    if now and end and end < now:
+    if now is not None and end is not None and end < now:
         return "cert_expired"
-    if now and start and start > now:
+    if now is not None and start is not None and start > now:
         return "cert_not_yet_valid"
     return "cert_verify_failed"
 
@@ -191,15 +192,8 @@ def _text(record: Mapping[str, object], key: str) -> str:
     return value.replace("_", " ") if type(value) is str and value != "-" else ""
 
 
-def _time(value: object) -> datetime | None:
-    """An ISO 8601 time, UTC where it names no zone; None for anything else."""
-    if type(value) is not str:
-        return None
-    try:
-        time = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+def _time(value: object) -> int | None:
+    return parse_iso_time(value) if type(value) is str else None
 
 
 def _carried_data(record: Mapping[str, object]) -> bool:

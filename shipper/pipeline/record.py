@@ -1,32 +1,13 @@
 """Access-log JSON to the fields we use.
 
-Tolerant of Envoy's versions: null, missing, `-` and the empty string are one; a number stands for its digits. Field
-names on the left are ours, those of labels and structured metadata; on the right are the keys of the access log.
+Tolerant of Envoy's versions: null, missing, `-` and the empty string are one; a number stands for its digits.
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 import orjson
 
 Record = Mapping[str, object]
-
-KEYS: Final[dict[str, str]] = {
-    "response_flags": "response_flags",
-    "termination_details": "connection_termination_details",
-    "source_san": "downstream_peer_uri_san",
-    "source_address": "downstream_remote_address",
-    "local_address": "downstream_local_address",
-    "upstream_host": "upstream_host",
-    "requested_server_name": "requested_server_name",
-    "tls_version": "downstream_tls_version",
-    "tls_cipher": "downstream_tls_cipher",
-    "local_san": "downstream_local_uri_san",
-    "peer_subject": "downstream_peer_subject",
-    "request_id": "request_id",
-    "log_type": "log_type",
-    "connection_id": "connection_id",
-}
 
 
 def parse_record(content: bytes) -> Record | None:

@@ -5,30 +5,11 @@ empty where there is none.
 """
 
 from dataclasses import dataclass, field
-from typing import Final
 
-from shipper.config import FIELDS, TARGET_FIELDS
+from shipper.fields import FIELDS, TARGET_FIELDS
 from shipper.promtail import values
 from shipper.promtail.draft import JOB, Draft
 from shipper.promtail.node import Node
-
-# The keys of the access log, as Envoy's JSON format of the mission names them, and our fields.
-ACCESS_LOG: Final = {
-    "response_flags": "response_flags",
-    "connection_termination_details": "termination_details",
-    "downstream_peer_uri_san": "source_san",
-    "downstream_remote_address": "source_address",
-    "downstream_local_address": "local_address",
-    "upstream_host": "upstream_host",
-    "requested_server_name": "requested_server_name",
-    "downstream_tls_version": "tls_version",
-    "downstream_tls_cipher": "tls_cipher",
-    "downstream_local_uri_san": "local_san",
-    "downstream_peer_subject": "peer_subject",
-    "request_id": "request_id",
-    "log_type": "log_type",
-    "connection_id": "connection_id",
-}
 
 
 @dataclass(slots=True)

@@ -6,9 +6,10 @@ Here lines go one way: runtime prefix, access log, keep rule, labels. A stage is
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from shipper.fields import FIELD_OF
 from shipper.promtail import values
 from shipper.promtail.draft import CLIENT, JOB, Draft
-from shipper.promtail.job import ACCESS_LOG, Job, forget, promote
+from shipper.promtail.job import Job, forget, promote
 from shipper.promtail.match import Selector, parse_selector
 from shipper.promtail.node import Node
 from shipper.promtail.relabel import exclude
@@ -61,7 +62,7 @@ def _json(draft: Draft, job: Job, node: Node) -> None:
     if node.at("source").text:
         draft.lost(node.at("source"), "only the line itself is read as JSON")
     for name, expression in node.at("expressions").items():
-        job.extracted[name] = ACCESS_LOG.get(expression.text.strip('"') or name, "")
+        job.extracted[name] = FIELD_OF.get(expression.text.strip('"') or name, "")
 
 
 def _other_format(draft: Draft, job: Job, node: Node) -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from shipper.entries import Entries
 from shipper.model import Kept
 from shipper.sink.batch import Batch
+from shipper.times import SECOND
 
-SECOND = 1_000_000_000
 HARD_LIMIT = 3 << 20  # bytes of a request: Loki passes messages of up to 4 MiB
 
 # Loki's defaults. An entry beyond one is sent all the same, alone: then the answer is about it and nothing else.

@@ -6,7 +6,8 @@ import pytest
 
 from benchmarks.corpus import SECOND, Corpus, Pod, Spec, cri_line, write
 from benchmarks.tally import Tally
-from shipper.pipeline.cri import parse_time, split_line
+from shipper.pipeline.cri import split_line
+from shipper.times import parse_time
 
 SPEC = Spec(size=300_000, pods=3, share=0.05, began=1_790_000_000, decoys=0.05)
 

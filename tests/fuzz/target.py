@@ -15,12 +15,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from lab import label_text
 from shipper.model import Block, Target
 from shipper.pipeline.audit import Audit
-from shipper.pipeline.cri import parse_time, split_line
+from shipper.pipeline.cri import split_line
 from shipper.pipeline.keep import RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.result import Result
 from shipper.pipeline.text_format import parse_text_line
+from shipper.times import parse_time
 
 NOW: Final = 1_795_429_800 * 10**9
 LONGEST: Final = 2000  # bytes of a joined line

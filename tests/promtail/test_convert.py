@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shipper.config import FIELDS
-from shipper.pipeline.record import KEYS
+from shipper.fields import FIELD_OF
 from shipper.promtail import agent_wide, clients, stages
-from shipper.promtail.job import ACCESS_LOG
 from shipper.promtail.table import Table
 from tests.promtail.imported import SAMPLES, imported
 
@@ -22,11 +20,6 @@ TABLES = [
     clients._BACKOFF,
     dict.fromkeys(stages._STAGES, None),
 ]
-
-
-def test_the_access_logs_keys_are_those_that_are_read() -> None:
-    assert {field: key for key, field in ACCESS_LOG.items()} == KEYS
-    assert set(ACCESS_LOG.values()) <= set(FIELDS)
 
 
 def test_the_same_file_becomes_the_same_configuration() -> None:
@@ -48,5 +41,5 @@ def test_the_metrics_of_the_documentation_exist() -> None:
 
 def test_the_fields_of_the_documentation_exist() -> None:
     assert [
-        field for key, field in ACCESS_LOG.items() if f"`{key}`" not in DOCUMENT or f"`{field}`" not in DOCUMENT
+        field for key, field in FIELD_OF.items() if f"`{key}`" not in DOCUMENT or f"`{field}`" not in DOCUMENT
     ] == []

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from enum import Enum
 
 from shipper.model import Entry
-from shipper.sink.answers.rules import RULES, Refused, Told, nanos_of
+from shipper.sink.answers.rules import RULES, Refused, Told
+from shipper.times import parse_go_time
 
 TEXT_LIMIT = 64 << 10  # bytes of an answer that are read; a list that fills them is not complete
 
@@ -127,7 +128,7 @@ class _Answer:
         if _BEHIND.search(listed["why"]):
             reason = "too_far_behind"
             cutoff = _CUTOFF.search(listed["why"])
-            self._cutoffs.add((nanos_of(cutoff[1]) if cutoff else None) or 0)
+            self._cutoffs.add((parse_go_time(cutoff[1]) if cutoff else None) or 0)
         elif _DISORDER.search(listed["why"]):
             reason = "out_of_order"
         else:
@@ -165,7 +166,7 @@ class _Answer:
         """All ignored entries are listed by their exact time."""
         listed: dict[int, list[str]] = {}
         for time, reason in self._listed:
-            nanos = nanos_of(time)
+            nanos = parse_go_time(time)
             if nanos is None:
                 return None
             listed.setdefault(nanos, []).append(reason)
@@ -184,7 +185,7 @@ class _Answer:
         places = [place for place in candidates if entries[place].nanos < cutoff]
         if len(places) != self._total[0]:
             return None
-        listed = Counter(nanos_of(time) for time, _ in self._listed)
+        listed = Counter(parse_go_time(time) for time, _ in self._listed)
         if listed - Counter(entries[place].nanos for place in places):
             return None
         return refused | dict.fromkeys(places, "too_far_behind")

@@ -8,9 +8,9 @@ import math
 import time
 from collections.abc import Callable
 
-from shipper.pipeline.cri import SECOND, parse_time
 from shipper.source.tail.handles import BEYOND, Handle, PlainFile
 from shipper.source.tail.names import Listed
+from shipper.times import SECOND, parse_time
 
 _NEAR = 1 << 16  # bytes: near enough, a line is seldom longer
 
