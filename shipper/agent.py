@@ -107,7 +107,7 @@ class Agent:
             code = await self._run_stdin()
         else:
             code = await self._run_logs()
-        log.info("ledger: %s", self.ledger())
+        log.info("ledger: %s", " ".join(f"{name}={amount}" for name, amount in self.metrics.ledger().items()))
         return code
 
     # -- the two ways to read
@@ -194,7 +194,7 @@ class Agent:
                 sender.flush()
             await asyncio.sleep(0.02)
         reading.result()
-        return UNDELIVERED if self._client and _total(self.metrics.entries_dropped) else FINE
+        return UNDELIVERED if self._client and self.metrics.ledger()["dropped"] else FINE
 
     # -- parts
 
@@ -285,24 +285,6 @@ class Agent:
 
     def _loki(self, sender: Sender | None) -> dict[str, Any]:
         return {"url": self._client.url if self._client else None, "failing": sender.failing if sender else ""}
-
-    def ledger(self) -> str:
-        """The books: read = filtered + sent + dropped + pending."""
-        metrics = self.metrics
-        amounts = {
-            "read": _total(metrics.lines_read),
-            "filtered": _total(metrics.lines_filtered),
-            "sent": _total(metrics.entries_sent),
-            "dropped": _total(metrics.entries_dropped),
-            "pending": _total(metrics.entries_pending),
-        }
-        return " ".join(f"{name}={amount:.0f}" for name, amount in amounts.items())
-
-
-def _total(metric: Any) -> float:
-    """A counter's or gauge's sum over its labels."""
-    samples = (sample for family in metric.collect() for sample in family.samples)
-    return sum((sample.value for sample in samples if not sample.name.endswith("_created")), 0.0)
 
 
 async def _forever() -> None:

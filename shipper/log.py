@@ -1,10 +1,16 @@
-"""The agent's own log, on stderr: text for people, or JSON for what collects it."""
+"""The agent's own log, on stderr: text for people or JSON for a collector. What repeats is logged seldom."""
 
 import logging
+import math
 import sys
 import time
+from collections.abc import Callable
+from typing import Final
 
 import orjson
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
 
@@ -37,3 +43,39 @@ def set_up(level: str, form: str) -> None:
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
     logging.basicConfig(level=_LEVELS[level], handlers=[handler], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class Seldom:
+    """Decides which repeated message is logged: the first at once, then at most one each period.
+
+    Messages are told apart by a key: a reason, or the name of what has failed.
+    """
+
+    MOST_KEYS: Final = 1000  # then all are forgotten, so that memory stays bounded
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._logged: dict[str, float] = {}  # when, by key
+        self._counts: dict[str, int] = {}  # since then
+        self._any_since_over = False
+
+    def due(self, key: str, every: float = MINUTE, times: int = 1) -> int:
+        """How many times it has happened since it was logged, these included; 0 while it is not to be logged again.
+
+        `every` is in seconds; infinite: only once.
+        """
+        now, count = self._clock(), self._counts.pop(key, 0) + times
+        if now < self._logged.get(key, -math.inf) + every:
+            self._counts[key] = count
+            return 0
+        if len(self._logged) >= self.MOST_KEYS:
+            self._logged.clear()
+            self._counts.clear()
+        self._logged[key] = now
+        self._any_since_over = True
+        return count
+
+    def over(self) -> bool:
+        """The trouble has ended: whether any was logged since the last call, so that its end is worth a line too."""
+        was, self._any_since_over = self._any_since_over, False
+        return was

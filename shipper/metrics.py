@@ -6,6 +6,7 @@ No label holds a path, and no series outlives what it speaks of.
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
 
 
 class Metrics:
@@ -92,3 +93,20 @@ class Metrics:
             "Dropped entries that could not be written to the quarantine file",
             registry=on,
         )
+
+    def ledger(self) -> dict[str, int]:
+        """Lines and entries so far: read = filtered + sent + dropped + pending."""
+        parts = {
+            "read": self.lines_read,
+            "filtered": self.lines_filtered,
+            "sent": self.entries_sent,
+            "dropped": self.entries_dropped,
+            "pending": self.entries_pending,
+        }
+        return {name: _total(metric) for name, metric in parts.items()}
+
+
+def _total(metric: MetricWrapperBase) -> int:
+    """The sum over all labels."""
+    samples = (sample for family in metric.collect() for sample in family.samples)
+    return int(sum(sample.value for sample in samples if not sample.name.endswith("_created")))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 from shipper.backoff import waits
 from shipper.config import BackoffConfig
+from shipper.log import Seldom
 from shipper.sink.answers.status import Trouble, Unavailable
-from shipper.sink.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,7 @@ class Destination:
         self._not_before = 0.0
         self._waits: Iterator[float] | None = None
         self._doubted: set[str] = set()
-        self._reports = Throttle(clock)
-        self._told = False  # of this failure
+        self._reports = Seldom(clock)
         self.last_success = -math.inf
 
     @property
@@ -78,7 +77,7 @@ class Destination:
         now = self._clock()
         if attempt.epoch == self._epoch:
             if not self._trouble:
-                self._failing_since, self._told = now, False
+                self._failing_since = now
             self._epoch += 1
             self._waits = self._waits or waits(self._config.min_period, self._config.max_period)
             self._not_before = max(self._not_before, now + next(self._waits))
@@ -103,15 +102,14 @@ class Destination:
             self._probing = False
 
     def _recover(self) -> None:
-        if self._told:
+        if self._reports.over():
             log.info("Loki takes pushes again, after %.1f s", self._clock() - self._failing_since)
         self._epoch += 1
         self._ordinary = Attempt(self._epoch, probes=False)
         self._trouble, self._waits, self._not_before = None, None, 0.0
 
     def _tell(self, trouble: Trouble) -> None:
-        if self._reports.to_say(trouble.cause):
-            self._told = True
+        if self._reports.due(trouble.cause):
             log.warning("Loki takes no pushes, nothing is lost, they are repeated until it does: %s", trouble)
 
 

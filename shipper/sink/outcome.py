@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 
 from shipper.backoff import waits
 from shipper.config import BackoffConfig
+from shipper.log import Seldom
 from shipper.metrics import Metrics
 from shipper.sink.answers.refusal import NoVerdict, read
 from shipper.sink.answers.status import (
@@ -24,7 +25,6 @@ from shipper.sink.batch import Batch, Suspicion
 from shipper.sink.destination import Attempt, Destination, RequestSize
 from shipper.sink.settlement import Settlement
 from shipper.sink.stream import Stream
-from shipper.sink.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ class Outcome:
         self._size = size
         self._clock = clock
         self._patience = patience
-        self._reports = Throttle(clock)
+        self._reports = Seldom(clock)
         self.newest = Newest()
         self.held: tuple[float, str] = (0.0, "")  # the last refusal nobody understood: when, what
 
@@ -182,7 +182,7 @@ class Outcome:
     def _tell(self, batch: Batch, trouble: Trouble, now: float) -> None:
         self._repeats(trouble.cause)
         self.held = now, str(trouble)
-        if self._reports.to_say(trouble.cause):
+        if self._reports.due(trouble.cause):
             log.warning(
                 "A push was refused with words that are not Loki's; %d entries of %.200s are held and sent again: "
                 "is the URL right, and what stands before Loki? %s",

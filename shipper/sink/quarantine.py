@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import orjson
 
+from shipper.log import Seldom
 from shipper.metrics import Metrics
 from shipper.model import Entry
-from shipper.sink.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Quarantine:
         self._metrics = metrics
         self._limit = limit
         self._wall = wall
-        self._reports = Throttle(time.monotonic)
+        self._reports = Seldom()
 
     def write(self, refused: Iterable[RefusedEntry]) -> None:
         """Append these, all or none. Never raises for what a disk can do."""
@@ -51,7 +51,7 @@ class Quarantine:
             self._append(b"".join(lines))
         except OSError as error:
             self._metrics.quarantine_errors.inc(len(lines))
-            if times := self._reports.to_say("write", len(lines)):
+            if times := self._reports.due("write", times=len(lines)):
                 log.error("%d refused entries are not in the quarantine file: %s", times, error)
             return
         self._metrics.quarantined.inc(len(lines))

@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 from shipper.entries import Entries
+from shipper.log import Seldom
 from shipper.metrics import Metrics
 from shipper.sink.batch import Batch
 from shipper.sink.quarantine import RefusedEntry
-from shipper.sink.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Settlement:
         self._on_settled = on_settled
         self._keep = keep
         self._clock = clock
-        self._reports = Throttle(clock)
+        self._reports = Seldom(clock)
         self._moved_at = 0.0  # when something was settled last, or the first entry came
         self._drained = asyncio.Event()
         self._drained.set()
@@ -57,7 +57,7 @@ class Settlement:
             self._keep([RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())])
         for reason, times in reasons.items():
             self._metrics.entries_dropped.labels(reason=reason).inc(times)
-            if total := self._reports.to_say(reason, times):
+            if total := self._reports.due(reason, times=times):
                 log.error("Loki refused %d entries for good (%s): %.300s", total, reason, answer)
         self._settle(batch, refused)
 

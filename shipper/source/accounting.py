@@ -31,10 +31,10 @@ class _ByReason(dict[str, CounterMetric]):
 class Accounting:
     """The counters of what is read; `ships` says whether there is a Loki that kept lines go to."""
 
-    def __init__(self, metrics: Metrics, *, ships: bool = True) -> None:
+    def __init__(self, metrics: Metrics, notices: Notices | None = None, *, ships: bool = True) -> None:
         self._metrics, self._ships = metrics, ships
         self._filtered, self._dropped = _ByReason(metrics.lines_filtered), _ByReason(metrics.entries_dropped)
-        self.notices = Notices()
+        self.notices = notices or Notices()
         self._apps: set[tuple[str, str]] = set()
 
     def enter(self, target: Target, result: Result, size: int) -> None:

@@ -13,10 +13,6 @@ from shipper.agent import FINE, UNDELIVERED, Agent, Options
 from shipper.sink import company
 
 
-def ledger(agent) -> dict[str, int]:
-    return {name: int(value) for name, value in (pair.split("=") for pair in agent.ledger().split())}
-
-
 async def test_kept_lines_arrive_byte_for_byte_with_their_time_and_labels(node, pod):
     log = pod("search-api-5f6d8b7c9-zzq4d", namespace="shop")
     line = b'{ "response_flags" : "DC,UT",\t"downstream_peer_uri_san":"spiffe://a/b","upstream_host":"-"}'
@@ -96,7 +92,7 @@ async def test_the_ledger_closes(node, pod):
     log.write(timed_out(0), nanos=log.now() - 8 * 86_400 * 10**9)
     code, agent = await node.once()
     assert code == UNDELIVERED
-    assert ledger(agent) == {"read": 43, "filtered": 22, "sent": 20, "dropped": 1, "pending": 0}
+    assert agent.metrics.ledger() == {"read": 43, "filtered": 22, "sent": 20, "dropped": 1, "pending": 0}
     refused = [json.loads(line) for line in node.positions.with_name("quarantine.jsonl").read_text().splitlines()]
     assert [(one["reason"], json.loads(one["line"])["request_id"]) for one in refused] == [
         ("greater_than_max_sample_age", "0")
@@ -107,7 +103,7 @@ async def test_once_gives_up_on_a_loki_that_is_away_and_the_next_run_delivers(no
     pod().write(timed_out(1))
     await node.loki.refuse()
     code, agent = await node.once(patience=0.3)
-    assert (code, ledger(agent)["pending"]) == (UNDELIVERED, 1)
+    assert (code, agent.metrics.ledger()["pending"]) == (UNDELIVERED, 1)
     await node.loki.listen()
     code, _ = await node.once()
     assert code == FINE
@@ -179,7 +175,7 @@ async def test_without_a_client_entries_are_only_counted(node, pod):
     pod().write(timed_out(1))
     code, agent = await node.once(node.config(clients="[]"))
     assert code == FINE
-    assert ledger(agent) == {"read": 1, "filtered": 0, "sent": 0, "dropped": 1, "pending": 0}
+    assert agent.metrics.ledger() == {"read": 1, "filtered": 0, "sent": 0, "dropped": 1, "pending": 0}
 
 
 async def test_a_dry_run_prints_and_touches_nothing(node, pod, capsys):

@@ -186,7 +186,7 @@ class World:
     def ledger(self) -> dict[str, int]:
         """The agent's own accounting."""
         assert self._agent
-        return {name: int(value) for name, value in (pair.split("=") for pair in self._agent.ledger().split())}
+        return self._agent.metrics.ledger()
 
     def settle(self) -> None:
         """All that was written must arrive, once; then the ledger must close, and the agent must end well."""

@@ -5,13 +5,14 @@ from collections import Counter
 
 import pytest
 
+from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
 from shipper.model import Target
 from shipper.pipeline.audit import FailureKind
 from shipper.pipeline.labels import OVERFLOW
 from shipper.pipeline.result import TEXT_FORMAT, TOO_LONG, Result
-from shipper.source import notices
 from shipper.source.accounting import MOST_APPS, Accounting
+from shipper.source.notices import Notices
 
 
 def target(app: str = "pay", namespace: str = "shop") -> Target:
@@ -53,14 +54,13 @@ def test_apps_without_end_become_one():
     assert value(metrics, "mtls_handshake_failures_total", **labels, shipped="true") == 5
 
 
-def test_unshipped_failures_are_said_once_an_hour_with_what_to_set(said, monkeypatch):
+def test_unshipped_failures_are_said_once_an_hour_with_what_to_set(said):
     now = 1000.0
-    monkeypatch.setattr(notices.time, "monotonic", lambda: now)
-    accounting = Accounting(Metrics())
+    accounting = Accounting(Metrics(), Notices(Seldom(lambda: now)))
     accounting.enter(target(), seen(2, shipped=False), 0)
     accounting.enter(target(), seen(5, shipped=False, reason="plaintext"), 0)
     assert len(said()) == 1
-    now += notices.HOUR
+    now += HOUR
     accounting.enter(target(), seen(1, shipped=False), 0)
     first, second = said()
     assert "2 failed mTLS handshakes" in first
