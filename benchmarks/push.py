@@ -17,9 +17,9 @@ from benchmarks.corpus import Lines
 from benchmarks.sink import PROTOBUF, Sink
 from shipper.config import ClientConfig
 from shipper.config.sections import Seconds
-from shipper.entries import Entries
+from shipper.entries import Entries, Ticket
 from shipper.metrics import Metrics
-from shipper.model import Kept, Ticket
+from shipper.model import Kept
 from shipper.sink.client import Client
 from shipper.sink.sender import Sender
 from shipper.wire import encode
@@ -74,16 +74,21 @@ def _kept(lines: Sequence[bytes]) -> Kept:
     return Kept(list(range(now, now + len(lines))), list(lines))
 
 
+class _Owner:
+    def settled(self, entries: Entries, dropped: int) -> None:
+        pass
+
+
 @asynccontextmanager
 async def _sending(
     config: ClientConfig, client: Client, metrics: Metrics, lines: Sequence[bytes]
 ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """A running sender; what is given puts one push and waits until it is settled."""
-    sender = Sender(config, client.push, metrics, on_settled=lambda _part, _dropped: None)
+    sender = Sender(config, client.push, metrics)
     running = asyncio.create_task(sender.run())
 
     async def push() -> None:
-        sender.put(Entries(LABELS, _kept(lines), Ticket(None, None, 0)))
+        sender.put(Entries(LABELS, _kept(lines), Ticket(_Owner(), None, 0)))
         await sender.drained()
 
     try:

@@ -14,7 +14,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from shipper import __version__
 from shipper.config import LINE_FIELDS, Config
@@ -33,13 +33,17 @@ from shipper.sink.sender import Sender, nothing_to_save
 from shipper.source import status
 from shipper.source.accounting import Accounting
 from shipper.source.discovery.targets import Found, Targets
+from shipper.source.follower import OnSettled
 from shipper.source.kubernetes.metadata import fields_from
 from shipper.source.kubernetes.pods import Pods
 from shipper.source.positions.file import Positions, SavedTarget
 from shipper.source.positions.saver import Saver
-from shipper.source.reader import Reader
+from shipper.source.positions.snapshot import Snapshot
+from shipper.source.reader import Reader, Sink
 from shipper.source.stdin import StdinReader
 from shipper.source.tail.look_back import LookBack
+from shipper.source.target_set import OnChange, TargetSet
+from shipper.source.timing import Timing
 
 log = logging.getLogger(__name__)
 
@@ -57,20 +61,6 @@ class Options:
     patience: float = 25.0  # seconds without an answer after which --once gives up
 
 
-class Sink(Protocol):
-    """Where entries go."""
-
-    def put(self, entries: Entries) -> None:
-        """Take these; they are settled later, or at once."""
-
-
-class Source(Protocol):
-    """Where entries come from."""
-
-    def settle(self, part: Entries, dropped: int) -> None:
-        """These entries need no more care."""
-
-
 class Agent:
     """One run of the agent."""
 
@@ -80,8 +70,7 @@ class Agent:
         self._client = config.clients[0] if config.clients and not options.dry_run else None
         self.metrics = metrics or Metrics()
         self._stopping = asyncio.Event()
-        self._source: Source | None = None
-        self._sink: Sink | None = None
+        self.reader: Reader | None = None  # while logs are read
         names = [name for name in self._scrape.labels if name in LINE_FIELDS]
         limits = config.limits_config
         self._pipeline = Pipeline(
@@ -114,43 +103,48 @@ class Agent:
 
     async def _run_logs(self) -> int:
         positions = Positions(Path(self._config.positions.filename), self.metrics, read_only=self._options.dry_run)
-        reader = Reader(
-            lambda watch: Targets(Path(self._scrape.pod_logs.root), self._scrape.pod_logs, watch),
-            self._pipeline,
-            self._describe,
-            self._put,
-            self._config.limits_config,
-            LookBack(self._config.positions.look_back),
-            self._accounting,
-        )
-        self._source, positions.snapshot = reader, reader.snapshot
-        reader.restore(positions.load())
-        saver = Saver(positions, reader)
-        reader.on_progress = saver.moved
-        self.metrics.registry.register(status.StatusCollector(reader))
-        async with self._sinking(saver.before_push) as sender:
+        saved, admission, scrape = positions.load(), self._pipeline.admission, self._scrape
+        snapshot = Snapshot(admission, saved)
+        saver = Saver(positions, snapshot)
+
+        def target_set(on_change: OnChange, on_settled: OnSettled) -> TargetSet:
+            return TargetSet(
+                lambda watch: Targets(Path(scrape.pod_logs.root), scrape.pod_logs, watch),
+                self._pipeline,
+                self._describe,
+                LookBack(self._config.positions.look_back),
+                self._accounting,
+                snapshot,
+                saved,
+                Timing(),
+                on_change,
+                on_settled,
+            )
+
+        async with self._sinking(saver.before_push) as (sink, sender):
+            limits = self._config.limits_config
+            self.reader = reader = Reader(target_set, sink, saver, snapshot, admission, limits, self._accounting)
+            self.metrics.registry.register(status.StatusCollector(reader))
 
             def describe() -> dict[str, Any]:
                 return {"loki": self._loki(sender), "targets": status.targets(reader)}
 
             knowing_pods = self._knowing_pods(reader.ask_again)
             async with knowing_pods, self._serving(lambda: reader.is_ready, describe):
-                if sender and self._client:
-                    reader.on_full, reader.on_behind = sender.hurry, sender.expect_more
+                if self._client:
                     reader.pacing.wait_at_most(self._client.batchwait)
                 gc.freeze()  # what is there now stays: no collection needs to look at it again
                 gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
                 reading = reader.run(once=self._options.once)
                 code = await self._until_done(reading, saver.run(), sender, ends=self._options.once)
-        await positions.save()
+        await saver.save()
         return code
 
     async def _run_stdin(self) -> int:
         target = self._target(Found("stdin", "", None, {}), SavedTarget(), {})
         budget = self._config.limits_config.in_flight
-        async with self._sinking(nothing_to_save) as sender:
-            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, self._put, budget, self._accounting)
-            self._source = source
+        async with self._sinking(nothing_to_save) as (sink, sender):
+            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, sink, budget, self._accounting)
             return await self._until_done(source.run(), _forever(), sender, ends=True)
 
     async def _until_done(
@@ -201,27 +195,18 @@ class Agent:
     @contextlib.asynccontextmanager
     async def _sinking(
         self, before_push: Callable[[Sequence[Entries]], Awaitable[None]]
-    ) -> AsyncIterator[Sender | None]:
-        """The sink, as configured."""
+    ) -> AsyncIterator[tuple[Sink, Sender | None]]:
+        """The sink, as configured, and the sender if it is one."""
         if self._client is None:
-            out = sys.stdout
-            self._sink = (
-                Printer(out, self._settle, self.metrics)
-                if self._options.dry_run
-                else Nowhere(self._settle, self.metrics)
-            )
-            yield None
+            yield Printer(sys.stdout, self.metrics) if self._options.dry_run else Nowhere(self.metrics), None
             return
         keep = None
         if self._client.on_reject == "quarantine":
             path = self._client.quarantine_file or Path(self._config.positions.filename).with_name("quarantine.jsonl")
             keep = Quarantine(Path(path), self.metrics).write
         async with Client(self._client, self.metrics) as client:
-            sender = Sender(
-                self._client, client.push, self.metrics, on_settled=self._settle, before_push=before_push, keep=keep
-            )
-            self._sink = sender
-            yield sender
+            sender = Sender(self._client, client.push, self.metrics, before_push=before_push, keep=keep)
+            yield sender, sender
 
     @contextlib.asynccontextmanager
     async def _serving(self, is_ready: Callable[[], bool], describe: Callable[[], Any]) -> AsyncIterator[None]:
@@ -230,14 +215,6 @@ class Agent:
             return
         async with serving(self._config.server, self.metrics.registry, is_ready, describe):
             yield
-
-    def _put(self, entries: Entries) -> None:
-        assert self._sink
-        self._sink.put(entries)
-
-    def _settle(self, part: Entries, dropped: int) -> None:
-        assert self._source
-        self._source.settle(part, dropped)
 
     @contextlib.asynccontextmanager
     async def _knowing_pods(self, ask_again: Callable[[], None]) -> AsyncIterator[None]:
@@ -250,8 +227,7 @@ class Agent:
             return
         from shipper.source.kubernetes import pod_watch  # only where it is asked: it brings a client of its own
 
-        self._pods.on_answer = ask_again
-        async with pod_watch.keeping_up(node, self._pods, self.metrics):
+        async with pod_watch.keeping_up(node, self._pods, self.metrics, ask_again):
             yield
 
     @property

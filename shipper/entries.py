@@ -11,14 +11,37 @@ Loki 3.6.15's own decoders (golang/snappy, and its push request's) read such a b
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 import snappy
 
-from shipper.model import Kept, Ticket
+from shipper.model import Kept
 from shipper.wire import decode_entries, encode_entries, stream_head, varint
 
 COMPRESSED_FROM = 16 << 10  # bytes: fewer are compressed better together with others, in the request
 OVERHEAD = 512  # bytes of memory beside the lines: this object, its ticket, their places in lists
+
+
+class Owner(Protocol):
+    """Where entries come from; it is told what has become of them."""
+
+    def settled(self, entries: "Entries", dropped: int) -> None:
+        """Nothing more happens to these entries: `dropped` of them were given up for good, the others are stored.
+
+        Called once for each `Entries` object.
+        """
+
+
+@dataclass(slots=True, eq=False)
+class Ticket:
+    """One block's claim on its file: the file is safe up to `end` once this ticket and all before it are settled."""
+
+    owner: Owner
+    file: object  # whose offset `end` is: only the source knows more
+    end: int
+    unsettled: int = 0  # entries not settled yet
+    label_generation: int = 0  # of the label state when the block was read: to be saved before the entries are pushed
 
 
 class Entries:

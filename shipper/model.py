@@ -100,14 +100,3 @@ class Kept:
 def metadata_size(metadata: Metadata) -> int:
     """Bytes as Loki counts them."""
     return sum(len(name.encode()) + len(value.encode(errors="replace")) for name, value in metadata)
-
-
-@dataclass(slots=True, eq=False)
-class Ticket:
-    """One block's claim on its file: safe up to `end`, once this ticket and all before it are settled."""
-
-    log: object  # whose files these are, and
-    file: object  # whose offset it is: only the source knows more
-    end: int
-    unsettled: int = 0  # entries on their way
-    state: int = 0  # of all that labels depend on, when it was read: to be saved before it is pushed

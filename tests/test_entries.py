@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from proto.push_pb2 import PushRequest
 from shipper.entries import COMPRESSED_FROM, Entries, push_body
-from shipper.model import Entry, Kept, Ticket
+from shipper.model import Entry, Kept
 from shipper.wire import encode
+from tests.tickets import ticket
 
 LABELS = '{app="a"}'
-TICKET = Ticket(object(), object(), 0)
+TICKET = ticket()
 NOW = 1_790_000_000_123_456_789
 
 # small ones stay as they are, large ones are compressed; some bytes can be compressed and some not

@@ -17,10 +17,11 @@ from stringzilla import count, find
 
 from shipper.config import LABELS, LINE_FIELDS
 from shipper.entries import Entries, push_body
-from shipper.model import Block, Target, Ticket
+from shipper.model import Block, Target
 from shipper.pipeline.keep import MTLS, UT, Rule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline
+from tests.tickets import ticket
 
 SIZE = 1 << 20
 ROUNDS = 15
@@ -105,12 +106,11 @@ def test_a_sparse_block_costs_little_more_than_searching_it() -> None:
 
 def test_a_dense_block_costs_little_more_than_its_json() -> None:
     dense, feeder = block(0, 1200, path=700), pipeline()
-    ticket = Ticket(object(), object(), 0)
     assert feeder.feed(dense, NOW).kept == 1200
 
     def whole_way() -> None:
         ((labels, kept),) = feeder.feed(dense, NOW).streams.items()
-        push_body(labels, [Entries(labels, kept, ticket)])
+        push_body(labels, [Entries(labels, kept, ticket())])
 
     def split_and_load() -> None:
         for line in bytes(dense.data[:-1]).split(b"\n"):

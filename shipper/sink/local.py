@@ -3,7 +3,6 @@
 They settle at once what is put, and so stand where the sender does.
 """
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -11,14 +10,23 @@ from shipper.entries import Entries
 from shipper.metrics import Metrics
 
 SECOND = 1_000_000_000
-Settle = Callable[[Entries, int], None]
 
 
-class Printer:
+class _Immediate:
+    """Settles what is put at once, so nothing is ever waiting to be pushed."""
+
+    def push_fullest(self) -> None:
+        """Nothing is queued."""
+
+    def backlog(self, more: bool) -> None:
+        """Nothing waits for more entries."""
+
+
+class Printer(_Immediate):
     """`--dry-run`: what would be sent, a line each: labels, time, the line."""
 
-    def __init__(self, out: TextIO, on_settled: Settle, metrics: Metrics) -> None:
-        self._out, self._settle, self._metrics = out, on_settled, metrics
+    def __init__(self, out: TextIO, metrics: Metrics) -> None:
+        self._out, self._metrics = out, metrics
 
     def put(self, entries: Entries) -> None:
         """Print these."""
@@ -28,21 +36,21 @@ class Printer:
             self._out.write(f"{entries.labels}{metadata} {rfc3339(entry.nanos)} {line}\n")
         self._out.flush()
         self._metrics.entries_sent.inc(len(entries))
-        self._settle(entries, 0)
+        entries.ticket.owner.settled(entries, 0)
 
 
-class Nowhere:
+class Nowhere(_Immediate):
     """`clients: []`: entries are counted, and that is all that is wanted of them."""
 
     REASON = "no_client"
 
-    def __init__(self, on_settled: Settle, metrics: Metrics) -> None:
-        self._settle, self._metrics = on_settled, metrics
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
 
     def put(self, entries: Entries) -> None:
         """Count these."""
         self._metrics.entries_dropped.labels(reason=self.REASON).inc(len(entries))
-        self._settle(entries, len(entries))
+        entries.ticket.owner.settled(entries, len(entries))
 
 
 def rfc3339(nanos: int) -> str:

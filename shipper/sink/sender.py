@@ -1,7 +1,7 @@
 """Sends entries to Loki: several streams at once, each in order, one stream per request.
 
 Owns the streams and the requests under way; what an answer means stands in outcome. Knows nothing of files:
-settled entries go back through a callable.
+each part's ticket names the owner that is told when it is settled.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from shipper.sink.destination import Attempt, Destination, RequestSize
 from shipper.sink.outcome import PATIENCE, Outcome
 from shipper.sink.queue import HARD_LIMIT
 from shipper.sink.schedule import Schedule
-from shipper.sink.settlement import Keep, OnSettled, Settlement
+from shipper.sink.settlement import Keep, Settlement
 from shipper.sink.stream import Stream
 from shipper.sink.workers import Workers
 
@@ -42,7 +42,6 @@ class Sender:
         push: Push,
         metrics: Metrics,
         *,
-        on_settled: OnSettled,
         before_push: Callable[[Sequence[Entries]], Awaitable[None]] = nothing_to_save,
         keep: Keep | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -51,7 +50,6 @@ class Sender:
     ) -> None:
         """`keep` takes what is refused for good (None: it is dropped); `before_push` is awaited before each push.
 
-        `on_settled` is told of each part of what was put, once: the part, and how many of its entries were refused.
         `patience`: seconds a batch may be refused with unknown words, while others are stored, before it is bisected.
         """
         self._push = push
@@ -60,7 +58,7 @@ class Sender:
         self._wall = wall
         self._company = Company(float(config.batchwait))
         self._is_awaited = False  # by who cannot put more before something is settled
-        self._settlement = Settlement(metrics, on_settled, keep, clock)
+        self._settlement = Settlement(metrics, keep, clock)
         self._destination = Destination(config.backoff_config, clock)
         self._size = RequestSize(min(int(config.batchsize), HARD_LIMIT), clock)
         self._outcome = Outcome(
@@ -93,7 +91,7 @@ class Sender:
         if stream.queue.size >= self._size.limit:
             self._release(stream, now)
 
-    def expect_more(self, more: bool) -> None:
+    def backlog(self, more: bool) -> None:
         """While more is about to come than can go at once, entries wait longer for company, as they are old anyway.
 
         Then what has waited as long as usual goes at once.
@@ -101,7 +99,7 @@ class Sender:
         if self._company.expect_more(more):
             self._wait_anew()
 
-    def hurry(self) -> None:
+    def push_fullest(self) -> None:
         """Nothing more can be put before something is settled: the fullest streams go, as many as can at once.
 
         The others wait for company as long as they would have, and no longer: nobody is passed over for ever.

@@ -1,6 +1,6 @@
 """The end of an entry's way: stored, or refused for good; each exactly once.
 
-Keeps the pushing side of the ledger and tells whoever waits. Knows nothing of requests.
+Keeps the pushing side of the ledger and tells the owner of each part. Knows nothing of requests.
 """
 
 import asyncio
@@ -8,16 +8,12 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from shipper.entries import Entries
 from shipper.log import Seldom
 from shipper.metrics import Metrics
 from shipper.sink.batch import Batch
 from shipper.sink.quarantine import RefusedEntry
 
 log = logging.getLogger(__name__)
-
-OnSettled = Callable[[Entries, int], None]
-"""Told of entries that are settled, and of how many of them were refused for good."""
 
 Keep = Callable[[Sequence[RefusedEntry]], None]
 """Takes what is refused for good."""
@@ -26,9 +22,8 @@ Keep = Callable[[Sequence[RefusedEntry]], None]
 class Settlement:
     """Counts what is on its way, and closes its account."""
 
-    def __init__(self, metrics: Metrics, on_settled: OnSettled, keep: Keep | None, clock: Callable[[], float]) -> None:
+    def __init__(self, metrics: Metrics, keep: Keep | None, clock: Callable[[], float]) -> None:
         self._metrics = metrics
-        self._on_settled = on_settled
         self._keep = keep
         self._clock = clock
         self._reports = Seldom(clock)
@@ -70,10 +65,10 @@ class Settlement:
             self._drained.set()
         if not refused:
             for part in batch.parts:
-                self._on_settled(part, 0)
+                part.ticket.owner.settled(part, 0)
             return
         for part, dropped in batch.shares(refused):
-            self._on_settled(part, dropped)
+            part.ticket.owner.settled(part, dropped)
 
     @property
     def stuck_for(self) -> float:

@@ -6,6 +6,7 @@ listing and the files' identities (`files`), never by events or names. Knows tic
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shipper.entries import Entries
@@ -16,11 +17,16 @@ from shipper.source.positions.file import SavedTarget, Tickets
 from shipper.source.tail.files import Files
 from shipper.source.tail.look_back import LookBack
 from shipper.source.tail.tailer import Replaced, Tailer
+from shipper.source.timing import Timing
 
 log = logging.getLogger(__name__)
 
 QUIET = 5.0  # seconds without growth after which a file that has a successor, or no name, is finished
 PIECE_QUIET = 2.0  # the same for a dead container's last line, which is in pieces
+
+
+OnSettled = Callable[["Follower", int, bool], None]
+"""Told of a follower's entries that are settled: how many bytes of memory are free, whether a position has moved."""
 
 
 @dataclass(slots=True)
@@ -58,7 +64,10 @@ class Follower:
         pipeline: TargetPipeline,
         saved: SavedTarget,
         look_back: LookBack,
+        on_settled: OnSettled,
+        timing: Timing,
     ) -> None:
+        self._on_settled, self._timing = on_settled, timing
         self.target, self.directory, self.stem = target, directory, stem
         self.files = Files(directory, saved.files, look_back)
         self.tickets = Tickets(self)
@@ -194,15 +203,15 @@ class Follower:
 
     # -- settlement
 
-    def settle(self, part: Entries, dropped: int) -> bool:
-        """These entries need no more care; whether a position has moved."""
-        self.pending_memory -= part.memory
-        self.ledger.sent += len(part) - dropped
+    def settled(self, entries: Entries, dropped: int) -> None:
+        """These entries are stored or, `dropped` of them, given up for good."""
+        self.pending_memory -= entries.memory
+        self.ledger.sent += len(entries) - dropped
         if dropped:
             self.ledger.dropped["refused"] += dropped
-        moved = self.tickets.settle(part.ticket, len(part))
+        moved = self.tickets.settle(entries.ticket, len(entries))
         self.note_caught_up()
-        return moved
+        self._on_settled(self, entries.memory, moved)
 
     def note_caught_up(self) -> None:
         """See whether there is anything left to do."""

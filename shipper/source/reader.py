@@ -10,23 +10,21 @@ import logging
 import mmap
 import resource
 import time
-from collections.abc import Callable, Mapping
-from typing import Final
-
-import msgspec
+from collections.abc import Callable
+from typing import Final, Protocol
 
 from shipper.config import LimitsConfig
 from shipper.entries import Entries
-from shipper.pipeline.pipeline import Pipeline
+from shipper.pipeline.labels import Admission
 from shipper.source.accounting import Accounting
-from shipper.source.discovery.targets import Targets, is_directory
-from shipper.source.follower import Follower, Portion
+from shipper.source.discovery.targets import is_directory
+from shipper.source.follower import Follower, OnSettled, Portion
 from shipper.source.pacing import Pacing
-from shipper.source.positions.file import SavedTarget
+from shipper.source.positions.saver import Saver
+from shipper.source.positions.snapshot import Snapshot
 from shipper.source.tail import handles
-from shipper.source.tail.look_back import LookBack
 from shipper.source.tail.names import list_logs
-from shipper.source.target_set import Describe, TargetSet
+from shipper.source.target_set import OnChange, TargetSet
 
 log = logging.getLogger(__name__)
 
@@ -40,21 +38,36 @@ TICK: Final = 1.0  # seconds between looks at what waits for time to pass, or ha
 SPARE_FILES: Final = 64  # descriptors for everything that is no log
 
 
+class Sink(Protocol):
+    """Where entries go."""
+
+    def put(self, entries: Entries) -> None:
+        """Take these, without waiting; their ticket's owner is told when they are settled, which may be at once."""
+
+    def push_fullest(self) -> None:
+        """Nothing more can be read before something is settled."""
+
+    def backlog(self, more: bool) -> None:
+        """There is, or is not, more to read at once."""
+
+
 class Reader:
     """Everything that is read."""
 
     def __init__(
         self,
-        targets: Callable[[Callable[[str], bool]], Targets],
-        pipeline: Pipeline,
-        describe: Describe,
-        put: Callable[[Entries], None],
+        target_set: Callable[[OnChange, OnSettled], TargetSet],
+        sink: Sink,
+        saver: Saver,
+        snapshot: Snapshot,
+        admission: Admission,
         limits: LimitsConfig,
-        look_back: LookBack,
         accounting: Accounting,
     ) -> None:
-        self._target_set = TargetSet(targets, pipeline, describe, look_back, accounting, self._is_ready_now)
-        self._admission, self._put = pipeline.admission, put
+        """`target_set` makes the set of what is read, given who is told of changes and of settled entries."""
+        self._target_set = target_set(self._is_ready_now, self._settled)
+        self._sink, self._saver = sink, saver
+        self._snapshot, self._admission = snapshot, admission
         self._limits, self._accounting = limits, accounting
         self._ready: dict[Follower, None] = {}
         self._waiting: set[Follower] = set()  # for time to pass
@@ -68,19 +81,8 @@ class Reader:
         self._is_busy = False  # something was written since it slept,
         self._has_kept = False  # and something was kept
         self._stopping = False
-        self.on_progress: Callable[[bool], None] = lambda _acked: None  # a position has moved
-        self.on_full: Callable[[], None] = lambda: None  # nothing more is read before something is settled
-        self.on_behind: Callable[[bool], None] = lambda _behind: None  # there is, or is not, more to read at once
 
     # -- life
-
-    def restore(self, saved: dict[str, SavedTarget]) -> None:
-        """Take up what an earlier process left."""
-        self._target_set.restore(saved)
-
-    def snapshot(self) -> Mapping[str, msgspec.Raw]:
-        """What a restart needs to know, by target, encoded."""
-        return self._target_set.snapshot()
 
     @property
     def followers(self) -> dict[str, Follower]:
@@ -92,11 +94,6 @@ class Reader:
         """Whether the first scan is done."""
         return self._target_set.is_scanned
 
-    @property
-    def state(self) -> int:
-        """A number that grows with all that label sets depend on, beside the line."""
-        return self._target_set.state
-
     async def run(self, *, once: bool = False) -> None:
         """Read until stopped; with `once` until everything there is has been read."""
         try:
@@ -107,8 +104,9 @@ class Reader:
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
-        self._ready.update(dict.fromkeys(self._target_set.unnamed))
-        self.pacing.rouse()
+        if unnamed := self._target_set.unnamed:
+            self._ready.update(dict.fromkeys(unnamed))
+            self.pacing.rouse()
 
     def _is_ready_now(self, follower: Follower) -> None:
         self._ready[follower] = None
@@ -132,13 +130,13 @@ class Reader:
             self._is_busy, self._has_kept = self._target_set.note_changes(), False
             await self._turns(once)
             if once and not self._ready and not self.paused and not self._is_awaited:
-                self.on_behind(False)
+                self._sink.backlog(False)
                 return
             if not self._stopping and not self._ready:
                 if self._is_full:  # so there is more to read
-                    self.on_full()
+                    self._sink.push_fullest()
                 else:
-                    self.on_behind(False)
+                    self._sink.backlog(False)
                 until = next_tick if self._waiting or self._target_set.has_unwatched else next_scan
                 await self.pacing.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
 
@@ -176,7 +174,7 @@ class Reader:
                     await asyncio.sleep(0)
                     breathed = time.monotonic()
             if self._ready:
-                self.on_behind(True)
+                self._sink.backlog(True)
                 self._is_busy |= self._target_set.note_changes()
 
     async def _turn(self, follower: Follower) -> None:
@@ -223,7 +221,7 @@ class Reader:
             self._waiting.discard(follower)
             self._idle.pop(follower, None)
             self._target_set.drop(follower)
-            self.on_progress(False)
+            self._saver.moved(acked=False)
             return
         if is_gone or follower.is_waiting or follower.files.is_linked:
             self._waiting.add(follower)
@@ -258,14 +256,14 @@ class Reader:
         self._accounting.enter(follower.target, portion.result, portion.size)
         if self._admission.changed:
             self._admission.changed = False
-            self._target_set.state += 1
+            self._snapshot.label_generation += 1
         for entries in portion.entries:
-            entries.ticket.state = self._target_set.state
+            entries.ticket.label_generation = self._snapshot.label_generation
             self.pending_memory += entries.memory
-            self._put(entries)
+            self._sink.put(entries)
         self._has_kept |= bool(portion.entries)
         if not portion.entries:
-            self.on_progress(False)
+            self._saver.moved(acked=False)
 
     def _room(self, follower: Follower) -> int:
         """Bytes this one may read now."""
@@ -295,14 +293,11 @@ class Reader:
 
     # -- settlement
 
-    def settle(self, part: Entries, dropped: int) -> None:
-        """These entries need no more care."""
-        follower = part.ticket.log
-        assert isinstance(follower, Follower)
-        self.pending_memory -= part.memory
-        if follower.settle(part, dropped):
+    def _settled(self, follower: Follower, memory: int, moved: bool) -> None:
+        self.pending_memory -= memory
+        if moved:
             self._target_set.touch(follower)
-            self.on_progress(True)
+            self._saver.moved(acked=True)
         if self.paused:
             self._ready.update(dict.fromkeys(self.paused))
             self.paused.clear()

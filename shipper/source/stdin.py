@@ -5,14 +5,13 @@ There is no file, so there is no position: what is read is read once.
 
 import asyncio
 import time
-from collections.abc import Callable
 
-from shipper.entries import Entries
-from shipper.model import Block, Target, Ticket
+from shipper.entries import Entries, Ticket
+from shipper.model import Block, Target
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.result import Result
 from shipper.source.accounting import Accounting
-from shipper.source.reader import BLOCK_BYTES
+from shipper.source.reader import BLOCK_BYTES, Sink
 from shipper.source.tail.tailer import Tailer
 
 
@@ -24,12 +23,12 @@ class StdinReader:
         fd: int,
         target: Target,
         pipeline: Pipeline,
-        put: Callable[[Entries], None],
+        sink: Sink,
         budget: int,
         accounting: Accounting,
     ) -> None:
         self._tailer = Tailer.of_pipe(fd)
-        self._pipeline, self._put, self._budget, self._accounting = pipeline.open(target), put, budget, accounting
+        self._pipeline, self._sink, self._budget, self._accounting = pipeline.open(target), sink, budget, accounting
         self._target, self._pending_memory = target, 0
         self._settled = asyncio.Event()
 
@@ -44,9 +43,9 @@ class StdinReader:
         self._feed(await self._tailer.read_tail(buffer))
         self._take(self._pipeline.flush(time.time_ns()), 0)
 
-    def settle(self, part: Entries, dropped: int) -> None:  # noqa: ARG002  # the sender counts them
-        """These entries need no more care."""
-        self._pending_memory -= part.memory
+    def settled(self, entries: Entries, dropped: int) -> None:  # noqa: ARG002  # the sink counts them
+        """There is memory for more."""
+        self._pending_memory -= entries.memory
         self._settled.set()
 
     def _feed(self, block: Block | None) -> None:
@@ -58,4 +57,4 @@ class StdinReader:
         for labels, kept in result.streams.items():
             part = Entries(labels, kept, Ticket(self, self, 0, len(kept)))
             self._pending_memory += part.memory
-            self._put(part)
+            self._sink.put(part)

@@ -6,16 +6,19 @@ Decides that something has happened to a log, not what is done about it: whoever
 from collections.abc import Callable, Mapping
 from itertools import chain
 
-import msgspec
-
 from shipper.model import Target
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.accounting import Accounting
 from shipper.source.discovery.inotify import CHANGES, WRITES, Change, Watcher
 from shipper.source.discovery.targets import Found, Targets, is_directory
-from shipper.source.follower import Follower
+from shipper.source.follower import Follower, OnSettled
 from shipper.source.positions.file import SavedTarget
+from shipper.source.positions.snapshot import Snapshot
 from shipper.source.tail.look_back import LookBack
+from shipper.source.timing import Timing
+
+OnChange = Callable[[Follower], None]
+"""Something has happened to this log."""
 
 Describe = Callable[[Found, SavedTarget], Target | None]
 """What a log is known by, and its labels; None: not known yet, ask again."""
@@ -31,42 +34,29 @@ class TargetSet:
         describe: Describe,
         look_back: LookBack,
         accounting: Accounting,
-        on_change: Callable[[Follower], None],
+        snapshot: Snapshot,
+        saved: Mapping[str, SavedTarget],
+        timing: Timing,
+        on_change: OnChange,
+        on_settled: OnSettled,
     ) -> None:
+        """`saved` is what an earlier process left."""
         self.watcher, self.writes = Watcher(CHANGES), Watcher(WRITES)  # apart, for only writes can wait
         self._targets = targets(self._watch)
         self._pipeline, self._describe, self._look_back = pipeline, describe, look_back
-        self._accounting, self._on_change = accounting, on_change
-        self._saved: dict[str, SavedTarget] = {}
-        self._encoded: dict[str, msgspec.Raw] = {}  # what a restart needs to know, by target
-        self._touched: set[Follower] = set()  # since they were encoded
+        self._accounting, self._snapshot, self._timing = accounting, snapshot, timing
+        self._on_change, self._on_settled = on_change, on_settled
+        self._saved = dict(saved)
         self._in: dict[str, list[Follower]] = {}
         self._unwatched: set[str] = set()
         self.followers: dict[str, Follower] = {}
         self.unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
         self.is_scanned = False  # once at least
-        self.state = 0  # a number that grows with all that label sets depend on, beside the line
-
-    def restore(self, saved: dict[str, SavedTarget]) -> None:
-        """Take up what an earlier process left."""
-        self._saved = dict(saved)
-        for key, target in saved.items():
-            self._encoded[key] = target.encoded()
-            self._pipeline.admission.restore(key, target.streams)
 
     def touch(self, follower: Follower) -> None:
         """What a restart needs to know of it may have changed."""
         if follower not in self.unnamed:
-            self._touched.add(follower)
-
-    def snapshot(self) -> Mapping[str, msgspec.Raw]:
-        """What a restart needs to know, encoded; made anew where something was touched, else as it was."""
-        admission = self._pipeline.admission
-        for follower in self._touched:
-            key = follower.target.key
-            self._encoded[key] = follower.saved(admission.state(key)).encoded()
-        self._touched.clear()
-        return self._encoded
+            self._snapshot.touch(follower)
 
     def close(self) -> None:
         """Give all descriptors back."""
@@ -92,7 +82,7 @@ class TargetSet:
         for key, target in self._saved.items():
             if key not in self.followers:
                 self._pipeline.admission.release(key)
-                del self._encoded[key]
+                self._snapshot.forget(key)
                 self._accounting.enter_gone(key, sum(file.unread for file in target.files))
         self._saved.clear()  # what is left are targets that are gone
         self.is_scanned = True
@@ -157,14 +147,16 @@ class TargetSet:
         named = self._describe(found, saved)
         target = named or Target(found.key, found.fields, {})
         pipeline = self._pipeline.open(target)
-        follower = Follower(target, found.directory, found.stem, pipeline, saved, self._look_back)
+        follower = Follower(
+            target, found.directory, found.stem, pipeline, saved, self._look_back, self._on_settled, self._timing
+        )
         if named is None:
             self.unnamed[follower] = found
-            self._encoded.pop(found.key, None)
+            self._snapshot.forget(found.key)
         self.touch(follower)
         self.followers[found.key] = follower
         self._in.setdefault(found.directory, []).append(follower)
-        self.state += 1
+        self._snapshot.label_generation += 1
         self._on_change(follower)
 
     def name(self, follower: Follower) -> bool:
@@ -175,14 +167,13 @@ class TargetSet:
         follower.rename(target, self._pipeline.open(target))
         del self.unnamed[follower]
         self.touch(follower)
-        self.state += 1
+        self._snapshot.label_generation += 1
         return True
 
     def drop(self, follower: Follower) -> None:
         """The log is gone, and all of it is settled."""
         del self.followers[follower.target.key]
-        self._touched.discard(follower)
-        self._encoded.pop(follower.target.key, None)
+        self._snapshot.drop(follower)
         self._in[follower.directory].remove(follower)
         if not self._in[follower.directory]:
             del self._in[follower.directory]

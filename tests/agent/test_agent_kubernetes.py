@@ -108,7 +108,7 @@ async def test_a_pod_that_is_deleted_while_it_is_waited_for_loses_nothing(node, 
         log.rotate()
         log.write(timed_out(3))
         async with asyncio.timeout(10):
-            while sum(tailer.is_open for one in agent._source.followers.values() for tailer in one.files.tailers) < 2:
+            while sum(tailer.is_open for one in agent.reader.followers.values() for tailer in one.files.tailers) < 2:
                 await asyncio.sleep(0)  # until both files are held
         log.delete()
         api.put(PAYMENT)

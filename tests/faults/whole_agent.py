@@ -163,11 +163,11 @@ class World:
 
     def holds(self, directory: Path) -> bool:
         """Whether the agent has read, or holds open, every file of this log: only then may it be deleted unread."""
-        if self._agent is None:
+        if self._agent is None or self._agent.reader is None:
             return False
         known = {
             file["name"]: file["open"] or file["read"] == file["size"] > 0
-            for target in status.targets(self._agent._source)  # type: ignore[arg-type]
+            for target in status.targets(self._agent.reader)
             for file in target["files"]
             if target["target"] == f"{directory.parent.name}/{directory.name}"
         }

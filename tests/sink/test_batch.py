@@ -3,19 +3,17 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.entries import Entries
-from shipper.model import Entry, Kept, Ticket
+from shipper.entries import Entries, Ticket
+from shipper.model import Entry, Kept
 from shipper.sink.batch import Batch
+from tests.tickets import ticket
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes: sum(sizes) > 1)
 
 
 def batch_of(sizes: list[int]) -> Batch:
     number = iter(range(sum(sizes)))
-    parts = [
-        Entries("{}", Kept.of(Entry(next(number), b"x" * at) for at in range(size)), Ticket(object(), object(), 0))
-        for size in sizes
-    ]
+    parts = [Entries("{}", Kept.of(Entry(next(number), b"x" * at) for at in range(size)), ticket()) for size in sizes]
     return Batch("{}", parts, 1.0, sum(part.size for part in parts))
 
 

@@ -12,9 +12,10 @@ from proto.push_pb2 import PushRequest
 from shipper.config import BackoffConfig, ClientConfig, Seconds
 from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Kept, Ticket
+from shipper.model import Kept
 from shipper.sink.answers.status import Refused, StreamLimited, Trouble
 from shipper.sink.sender import Sender
+from tests.tickets import ticket
 
 WALL = 10**18
 
@@ -30,9 +31,7 @@ class Scene:
         config = ClientConfig(
             **{"url": "http://loki.invalid", "batchwait": Seconds(1), "backoff_config": BackoffConfig()} | changes
         )
-        self.sender = Sender(
-            config, self._push, Metrics(), on_settled=lambda part, dropped: None, clock=clock, wall=lambda: WALL
-        )
+        self.sender = Sender(config, self._push, Metrics(), clock=clock, wall=lambda: WALL)
 
     async def _push(self, body: bytes) -> Trouble | None:
         (stream,) = PushRequest.FromString(snappy.uncompress(body)).streams
@@ -44,7 +43,7 @@ class Scene:
 
     def put(self, labels: str, entries: int = 1, size: int = 10) -> None:
         some = Kept([WALL] * entries, [b"x" * size] * entries)
-        self.sender.put(Entries(labels, some, Ticket(None, None, 0)))
+        self.sender.put(Entries(labels, some, ticket()))
 
     async def answer(self, labels: str, trouble: Trouble | None = None) -> None:
         self.answers.pop(labels).set_result(trouble)
@@ -85,7 +84,7 @@ async def test_a_first_entry_waits_a_tenth_of_a_second(playing: Any) -> None:
 
 async def test_while_more_is_to_come_it_waits_as_long_as_it_may(playing: Any) -> None:
     async with playing() as scene:
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         scene.put("a")
         assert await scene.news(0.99) == []
         assert await scene.news(0.02) == ["a"]
@@ -95,14 +94,14 @@ async def test_what_waits_when_that_is_known_waits_longer_too(playing: Any) -> N
     async with playing() as scene:
         scene.put("a")
         await scene.clock.pass_by(0.05)
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         assert await scene.news(0.94) == []
         assert await scene.news(0.02) == ["a"]
 
 
 async def test_of_what_is_full_nothing_waits_even_then(playing: Any) -> None:
     async with playing(batchsize=1024) as scene:
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         scene.put("a", size=600)
         assert await scene.news() == []
         scene.put("a", size=600)
@@ -116,7 +115,7 @@ async def test_while_more_is_to_come_what_came_during_a_request_waits_too(playin
         scene.by_hand = True
         scene.put("a")
         assert await scene.news(0.1) == ["a"]
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         scene.put("a")
         await scene.clock.pass_by(0.3)
         await scene.answer("a")
@@ -130,7 +129,7 @@ async def test_while_more_is_to_come_what_came_during_a_request_waits_too(playin
 async def test_what_is_full_when_an_answer_comes_goes_at_once(playing: Any) -> None:
     async with playing(batchsize=1024) as scene:
         scene.by_hand = True
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         for size in (1024, 600, 600):
             scene.put("a", size=size)
             await scene.clock.pass_by()
@@ -140,14 +139,14 @@ async def test_what_is_full_when_an_answer_comes_goes_at_once(playing: Any) -> N
 
 async def test_when_no_more_is_to_come_what_has_waited_long_enough_goes_at_once(playing: Any) -> None:
     async with playing() as scene:
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         scene.put("long")
         await scene.clock.pass_by(0.5)
         scene.put("short")
         await scene.clock.pass_by(0.05)
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         assert await scene.news() == []
-        scene.sender.expect_more(False)
+        scene.sender.backlog(False)
         assert await scene.news() == ["long"]
         assert await scene.news(0.04) == []
         assert await scene.news(0.02) == ["short"]
@@ -157,14 +156,14 @@ async def test_when_no_more_is_to_come_what_has_waited_long_enough_goes_at_once(
 
 async def test_without_a_wait_nothing_waits_whatever_is_to_come(playing: Any) -> None:
     async with playing(batchwait=Seconds(0)) as scene:
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         scene.put("a")
         assert await scene.news() == ["a"]
 
 
 async def test_the_end_flushes_all_at_once_and_so_does_the_close(playing: Any) -> None:
     async with playing(max_in_flight=100) as scene:
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         for number in range(50):
             scene.put(f"{number}")
         assert await scene.news() == []
@@ -173,7 +172,7 @@ async def test_the_end_flushes_all_at_once_and_so_does_the_close(playing: Any) -
         scene.put("late")
         assert await scene.news() == ["late"]
     async with playing() as scene:
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         for number in range(50):
             scene.put(f"{number}")
         closing = asyncio.create_task(scene.sender.close(5.0))
@@ -189,17 +188,17 @@ async def test_the_fullest_go_first_and_no_more_than_can_at_once(playing: Any) -
         scene.by_hand = True
         for number in range(10):
             scene.put(f"{number}", entries=number + 1)
-        scene.sender.hurry()
+        scene.sender.push_fullest()
         assert sorted(await scene.news()) == ["7", "8", "9"]
-        scene.sender.hurry()
+        scene.sender.push_fullest()
         assert await scene.news() == []
         await scene.answer("8")
         assert await scene.news() == [], "what is free now may be enough"
-        scene.sender.hurry()
+        scene.sender.push_fullest()
         assert await scene.news() == ["6"]
         scene.put("0", entries=20)
         await scene.answer("9")
-        scene.sender.hurry()
+        scene.sender.push_fullest()
         assert await scene.news() == ["0"]
 
 
@@ -212,18 +211,18 @@ async def test_those_that_are_due_are_counted_among_those_that_can(playing: Any)
             await scene.clock.pass_by(0.01)
         scene.by_hand = True
         scene.clock.now += 0.03  # nobody has looked yet
-        scene.sender.hurry()
+        scene.sender.push_fullest()
         assert await scene.news() == ["due", "bigger"]
 
 
 async def test_a_small_stream_is_passed_over_no_longer_than_it_would_wait(playing: Any) -> None:
     async with playing(max_in_flight=1) as scene:
-        scene.sender.expect_more(True)
+        scene.sender.backlog(True)
         scene.put("small")
         for _ in range(20):  # always there is a fuller one
             assert "small" not in await scene.news(0.05)
             scene.put("big", entries=100)
-            scene.sender.hurry()
+            scene.sender.push_fullest()
         scene.put("big", entries=100)
         assert "small" in await scene.news(0.01)
 
@@ -233,7 +232,7 @@ async def test_where_an_answer_frees_nothing_the_next_goes(playing: Any) -> None
         scene.by_hand = True
         for name in ("a", "bb", "ccc"):
             scene.put(name, entries=len(name))
-        scene.sender.hurry()
+        scene.sender.push_fullest()
         assert await scene.news() == ["ccc"]
         await scene.answer("ccc", StreamLimited("stream_limit", "", retry_after=60.0))
         assert [labels for labels, _ in scene.pushed] == ["ccc", "bb"]
@@ -251,5 +250,5 @@ async def test_one_that_backs_off_is_not_asked(playing: Any, trouble: Trouble) -
         await scene.answer("limited", trouble)
         scene.put("limited", entries=50)
         scene.put("free")
-        scene.sender.hurry()
+        scene.sender.push_fullest()
         assert await scene.news() == ["free"]

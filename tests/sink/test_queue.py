@@ -4,16 +4,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.entries import Entries
-from shipper.model import Entry, Kept, Ticket
+from shipper.model import Entry, Kept
 from shipper.sink.batch import Batch
 from shipper.sink.queue import AHEAD, HARD_LIMIT, LONGEST, OLDEST, WINDOW, Queue
+from tests.tickets import ticket
 
 NOW = 1_760_000_000 * 10**9
 LABELS = '{app="a"}'
 
 
 def block(*entries: Entry) -> Entries:
-    return Entries(LABELS, Kept.of(entries), Ticket(object(), object(), 0))
+    return Entries(LABELS, Kept.of(entries), ticket())
 
 
 def cut_all(queue: Queue, limit: int, newest: int | None = None) -> list[Batch]:

@@ -3,14 +3,15 @@
 from math import inf
 
 from shipper.entries import Entries
-from shipper.model import Kept, Ticket
+from shipper.model import Kept
 from shipper.sink.schedule import Schedule
 from shipper.sink.stream import Stream
+from tests.tickets import ticket
 
 
 def stream(came: float) -> Stream:
     made = Stream(f'{{came="{came}"}}')
-    made.queue.put(Entries(made.labels, Kept([1], [b"x"]), Ticket(object(), object(), 0)), came)
+    made.queue.put(Entries(made.labels, Kept([1], [b"x"]), ticket()), came)
     return made
 
 

@@ -12,11 +12,12 @@ import pytest
 from aiohttp import web
 
 from shipper.config import ClientConfig, Seconds
-from shipper.entries import Entries
+from shipper.entries import Entries, Ticket
 from shipper.metrics import Metrics
-from shipper.model import Entry, Kept, Ticket
+from shipper.model import Entry, Kept
 from shipper.sink.client import Client
 from shipper.sink.sender import Sender
+from tests.tickets import ticket
 
 APP = '{app="checkout", job="j"}'
 PAY = '{app="payment", job="j"}'
@@ -32,7 +33,7 @@ class Agent:
         self.sender: Any = None
         self.client: Any = None
         self.put_total = 0
-        self.settled: list[str] = []
+        self.lines: list[str] = []  # settled
         self.dropped = 0
         self.kept: list[tuple[str, str]] = []  # line, reason of what was refused for good
         self.saves = 0
@@ -43,10 +44,10 @@ class Agent:
         first, self._nanos = self._nanos, self._nanos + len(lines)
         entries = [Entry(first + at - age, line.encode()) for at, line in enumerate(lines)]
         self.put_total += len(entries)
-        self.sender.put(Entries(labels, Kept.of(entries), Ticket(object(), object(), 0)))
+        self.sender.put(Entries(labels, Kept.of(entries), Ticket(self, None, 0)))
 
-    def on_settled(self, part: Entries, dropped: int) -> None:
-        self.settled += [entry.line.decode() for entry in part.unpacked()]
+    def settled(self, part: Entries, dropped: int) -> None:
+        self.lines += [entry.line.decode() for entry in part.unpacked()]
         self.dropped += dropped
         assert self.value("shipper_entries_sent_total") + self.all_dropped + self.pending == self.put_total
 
@@ -87,7 +88,6 @@ def start(metrics: Metrics, settings: Callable[..., ClientConfig]) -> Any:
                 config,
                 client.push,
                 metrics,
-                on_settled=agent.on_settled,
                 before_push=agent.before_push,
                 keep=agent.keep,
                 patience=patience,
@@ -95,8 +95,8 @@ def start(metrics: Metrics, settings: Callable[..., ClientConfig]) -> Any:
             group.create_task(agent.sender.run())
             yield agent
             await agent.sender.close(0)
-        assert len(agent.settled) == len(set(agent.settled))
-        assert len(agent.settled) + agent.pending == agent.put_total
+        assert len(agent.lines) == len(set(agent.lines))
+        assert len(agent.lines) + agent.pending == agent.put_total
 
     return starting
 
@@ -121,7 +121,7 @@ async def test_entries_arrive_in_order_and_are_settled(start: Any, loki: Any) ->
         agent.put("a", "b")
         agent.put("c")
         await agent.sender.drained()
-    assert loki.stored == agent.settled == ["a", "b", "c"]
+    assert loki.stored == agent.lines == ["a", "b", "c"]
     assert agent.dropped == 0
     assert agent.saves == len(loki.received)
     assert agent.value("shipper_streams") == 0
@@ -216,7 +216,7 @@ async def test_while_it_takes_nothing_one_request_probes_with_the_same_bytes(
         agent.put("b", labels=PAY)
         await loki.pushes(5)
         assert agent.sender.failing.startswith(f"http_{status}")
-        assert agent.settled == []
+        assert agent.lines == []
         assert {push.labels for push in loki.received} == {APP}, "the oldest probes"
         assert len({push.body for push in loki.received}) == 1
         loki.reply = loki.store
@@ -238,7 +238,7 @@ async def test_a_connection_that_breaks_after_storing_is_repeated_byte_for_byte(
         await agent.sender.drained()
     assert len({push.body for push in loki.received}) == 1
     assert loki.stored == ["a", "b"] * 3
-    assert agent.settled == ["a", "b"]
+    assert agent.lines == ["a", "b"]
 
 
 async def test_a_hanging_loki_gets_the_request_again(start: Any, loki: Any) -> None:
@@ -279,7 +279,7 @@ async def test_a_request_above_the_tenants_burst_is_halved_in_order(start: Any, 
         assert sizes[:6] == [100, 100, 50, 50, 25, 25]
         agent.put(*(f"{number} {'y' * 996}" for number in range(100)))
         await agent.sender.drained()
-    assert loki.stored[:100] == agent.settled[:100] == lines
+    assert loki.stored[:100] == agent.lines[:100] == lines
     assert max(len(push.lines) for push in loki.received[len(sizes) :]) <= 25, "smaller ones stay in force"
 
 
@@ -301,10 +301,10 @@ async def test_a_limited_stream_waits_alone_and_takes_no_room(start: Any, loki: 
         await loki.pushes(2)
         for number in range(5):
             agent.put(f"free {number}", labels=PAY)
-            while len(agent.settled) <= number:
+            while len(agent.lines) <= number:
                 await loki.pushes(len(loki.received) + 1)
         assert agent.sender.failing == ""
-        assert "limited" not in agent.settled
+        assert "limited" not in agent.lines
         loki.reply = loki.store
         await agent.sender.drained()
     assert loki.stored == [*(f"free {number}" for number in range(5)), "limited"]
@@ -333,7 +333,7 @@ async def test_too_large_is_halved_until_it_passes_and_stays_small(
         before = len(loki.received)
         agent.put(*"ijkl", labels=PAY)
         await agent.sender.drained()
-    assert loki.stored == agent.settled == [*"abcdefghijkl"]
+    assert loki.stored == agent.lines == [*"abcdefghijkl"]
     assert [push.lines for push in loki.received[before:]] == [["i", "j"], ["k", "l"]]
 
 
@@ -367,7 +367,7 @@ async def test_refused_entries_cost_only_themselves(start: Any, loki: Any) -> No
         await agent.sender.drained()
     assert len(loki.received) == 1
     assert agent.kept == [("poison", "too_far_behind")]
-    assert agent.settled == ["a", "poison", "b"]
+    assert agent.lines == ["a", "poison", "b"]
     assert agent.dropped == 1
 
 
@@ -379,7 +379,7 @@ async def test_an_answer_that_does_not_tell_which_is_asked_again_in_halves(start
         await agent.sender.drained()
     assert agent.kept == [("poison", "line_too_long")]
     assert loki.stored == [*"abcdef"]
-    assert agent.settled == [*"abc", "poison", *"def"]
+    assert agent.lines == [*"abc", "poison", *"def"]
 
 
 async def test_entries_beyond_the_known_limits_go_alone(start: Any, loki: Any) -> None:
@@ -444,13 +444,13 @@ async def test_what_loki_alone_keeps_refusing_is_found_by_halving(start: Any, lo
     async with start(patience=0.0) as agent:
         agent.put(*"abc", "poison", *"def")
         number = 0
-        while "poison" not in agent.settled:
+        while "poison" not in agent.lines:
             agent.put(f"healthy {number}", labels=PAY)
             await loki.pushes(len(loki.received) + 1)
             number += 1
         await agent.sender.drained()
     assert agent.kept == [("poison", "refused")]
-    assert set("abcdef") <= set(agent.settled)
+    assert set("abcdef") <= set(agent.lines)
     assert agent.value("shipper_entries_dropped_total", reason="refused") == 1
 
 
@@ -459,7 +459,7 @@ async def test_a_lone_stream_shows_with_its_own_entries_that_one_is_poison(start
     async with start(patience=0.0) as agent:
         agent.put("poison")
         await loki.pushes(3)
-        assert agent.settled == []
+        assert agent.lines == []
         agent.put("a")
         await agent.sender.drained()
     assert agent.kept == [("poison", "refused")]
@@ -488,7 +488,7 @@ async def test_close_gives_what_is_pending_its_time(start: Any, loki: Any) -> No
     async with start(batchwait=Seconds(1)) as agent:
         agent.put("a")
         await agent.sender.close(60)
-    assert loki.stored == agent.settled == ["a"]
+    assert loki.stored == agent.lines == ["a"]
 
 
 async def test_close_does_not_wait_for_a_loki_that_fails(start: Any, loki: Any) -> None:
@@ -497,7 +497,7 @@ async def test_close_does_not_wait_for_a_loki_that_fails(start: Any, loki: Any) 
         agent.put("a")
         await loki.pushes(2)
         await agent.sender.close(3600)
-    assert agent.settled == []
+    assert agent.lines == []
 
 
 async def test_close_does_not_wait_for_a_request_that_hangs_longer_than_told(start: Any, loki: Any) -> None:
@@ -506,7 +506,7 @@ async def test_close_does_not_wait_for_a_request_that_hangs_longer_than_told(sta
         agent.put("a")
         await loki.pushes(1)
         await agent.sender.close(0.01)
-    assert agent.settled == []
+    assert agent.lines == []
     assert agent.pending == 1
 
 
@@ -514,8 +514,8 @@ async def test_a_failure_within_surfaces(settings: Callable[..., ClientConfig], 
     async def broken(body: bytes) -> None:
         raise RuntimeError("a mistake of ours")
 
-    sender = Sender(settings(), broken, metrics, on_settled=lambda part, dropped: None)
-    sender.put(Entries(APP, Kept([time.time_ns()], [b"a"]), Ticket(object(), object(), 0)))
+    sender = Sender(settings(), broken, metrics)
+    sender.put(Entries(APP, Kept([time.time_ns()], [b"a"]), ticket()))
     with pytest.raises(ExceptionGroup, match="unhandled errors"):
         await sender.run()
     await sender.close(3600)
@@ -530,11 +530,9 @@ async def test_stuck_for_counts_from_the_last_settlement(
     async def push(body: bytes) -> None:
         await answered.wait()
 
-    sender = Sender(
-        settings(), push, metrics, on_settled=lambda part, dropped: None, clock=lambda: now, wall=lambda: 10**18
-    )
+    sender = Sender(settings(), push, metrics, clock=lambda: now, wall=lambda: 10**18)
     assert sender.stuck_for == 0
-    sender.put(Entries(APP, Kept([10**18], [b"a"]), Ticket(object(), object(), 0)))
+    sender.put(Entries(APP, Kept([10**18], [b"a"]), ticket()))
     now = 130.0
     assert sender.stuck_for == 30
     running = asyncio.create_task(sender.run())
@@ -579,6 +577,6 @@ async def test_whatever_is_answered_each_entry_is_settled_once_and_truly(start: 
                 agent.put(*(f"{stream}/{at}" for at in range(number, number + 5)), labels=f'{{app="{stream}"}}')
             await asyncio.sleep(0)
         await agent.sender.drained()
-    assert len(agent.settled) == 240
+    assert len(agent.lines) == 240
     assert {line for line, _ in agent.kept} == poison
-    assert set(loki.stored) == set(agent.settled) - poison
+    assert set(loki.stored) == set(agent.lines) - poison

@@ -3,15 +3,16 @@
 from itertools import repeat
 
 from shipper.entries import Entries
-from shipper.model import Kept, Ticket
+from shipper.model import Kept
 from shipper.sink.batch import Batch, Suspicion
 from shipper.sink.stream import Stream
+from tests.tickets import ticket
 
 NOW = 10**18
 
 
 def block(*lines: bytes) -> Entries:
-    return Entries("{}", Kept([NOW] * len(lines), list(lines)), Ticket(object(), object(), 0))
+    return Entries("{}", Kept([NOW] * len(lines), list(lines)), ticket())
 
 
 def batch(*lines: bytes, since: float = 1.0) -> Batch:

@@ -4,7 +4,7 @@ import asyncio
 import base64
 import math
 import random
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,11 +23,15 @@ from shipper.source import follower as follower_module
 from shipper.source import reader as reader_module
 from shipper.source.accounting import Accounting
 from shipper.source.discovery.targets import Found, Targets
-from shipper.source.follower import Follower
-from shipper.source.positions.file import SavedTarget
+from shipper.source.follower import Follower, OnSettled
+from shipper.source.positions.file import Positions, SavedTarget
+from shipper.source.positions.saver import Saver
+from shipper.source.positions.snapshot import Snapshot
 from shipper.source.reader import Reader
 from shipper.source.tail.look_back import LookBack
 from shipper.source.tail.names import list_logs
+from shipper.source.target_set import Describe, OnChange, TargetSet
+from shipper.source.timing import Timing
 
 MIB = 1 << 20
 
@@ -52,7 +56,14 @@ class Following:
         target = Target("target", {}, {})
         self.pipeline = make_pipeline(max_line_size).open(target)
         self.follower = Follower(
-            target, directory, stem, self.pipeline, saved or SavedTarget(), look_back or LookBack(math.inf)
+            target,
+            directory,
+            stem,
+            self.pipeline,
+            saved or SavedTarget(),
+            look_back or LookBack(math.inf),
+            lambda follower, memory, moved: None,
+            Timing(),
         )
         self.stem, self.now = stem, 1000.0
         self.unsettled: list[Entries] = []
@@ -90,7 +101,7 @@ class Following:
         """Loki has answered: for all, or for these."""
         for part in list(self.unsettled if parts is None else parts):
             self.unsettled.remove(part)
-            self.follower.settle(part, 0)
+            part.ticket.owner.settled(part, 0)
 
     @property
     def saved(self) -> SavedTarget:
@@ -145,46 +156,72 @@ def following(follow, log):
     return follow(log.directory)
 
 
+def by_path(found: Found, saved: SavedTarget) -> Target:
+    """A target with the fields that its path tells, or that were saved."""
+    return Target(found.key, found.fields | saved.fields, {})
+
+
 class Reading:
     """A Reader at work, and all that it has handed on."""
 
-    def __init__(self, root: Path, limits: LimitsConfig, containers: tuple[str, ...], *, settles: bool) -> None:
+    def __init__(
+        self,
+        root: Path,
+        limits: LimitsConfig,
+        *,
+        settles: bool = True,
+        describe: Describe = by_path,
+        saved: Mapping[str, SavedTarget] | None = None,
+    ) -> None:
         self.metrics = Metrics()
+        self.told: list[bool | str] = []  # what the sink hears beside entries
         self.settles = settles
         self.parts: list[Entries] = []
         self.unsettled: list[Entries] = []
         self._changed = asyncio.Event()
-        config = PodLogsConfig(root=str(root), containers=containers)
-        self.reader = Reader(
-            lambda watch: Targets(root, config, watch),
-            make_pipeline(),
-            self._describe,
-            self._put,
-            limits,
-            LookBack(math.inf),
-            Accounting(self.metrics),
-        )
+        config = PodLogsConfig(root=str(root), containers=("istio-proxy",))
+        pipeline, accounting = make_pipeline(), Accounting(self.metrics)
+        self.snapshot = Snapshot(pipeline.admission, saved or {})
+
+        def target_set(on_change: OnChange, on_settled: OnSettled) -> TargetSet:
+            return TargetSet(
+                lambda watch: Targets(root, config, watch),
+                pipeline,
+                describe,
+                LookBack(math.inf),
+                accounting,
+                self.snapshot,
+                saved or {},
+                Timing(),
+                on_change,
+                on_settled,
+            )
+
+        saver = Saver(Positions(root / "positions.json", self.metrics), self.snapshot)  # not run: nothing is written
+        self.reader = Reader(target_set, self, saver, self.snapshot, pipeline.admission, limits, accounting)
         self._turn, self.reader._turn = self.reader._turn, self._observed_turn
 
     async def _observed_turn(self, follower: Follower) -> None:
         await self._turn(follower)
         self._changed.set()
 
-    @staticmethod
-    def _describe(found: Found, saved: SavedTarget) -> Target:
-        return Target(found.key, found.fields | saved.fields, {})
-
-    def _put(self, part: Entries) -> None:
+    def put(self, part: Entries) -> None:
         self.parts.append(part)
         self.unsettled.append(part)
         if self.settles:
             self.settle()
         self._changed.set()
 
+    def push_fullest(self) -> None:
+        self.told.append("full")
+
+    def backlog(self, more: bool) -> None:
+        self.told.append(more)
+
     def settle(self, parts: Iterable[Entries] | None = None) -> None:
         for part in list(self.unsettled if parts is None else parts):
             self.unsettled.remove(part)
-            self.reader.settle(part, 0)
+            part.ticket.owner.settled(part, 0)
         self._changed.set()
 
     @property
@@ -194,7 +231,7 @@ class Reading:
     @property
     def saved(self) -> dict[str, SavedTarget]:
         """What a restart would be told."""
-        return {key: msgspec.json.decode(text, type=SavedTarget) for key, text in self.reader.snapshot().items()}
+        return {key: msgspec.json.decode(text, type=SavedTarget) for key, text in self.snapshot.encoded().items()}
 
     async def until(self, is_so: Callable[[], object]) -> None:
         """Wait for something that a turn of the reader or an answer brings about."""
@@ -230,8 +267,8 @@ class Reading:
 def any_reading():
     """Makes readers of any directory."""
 
-    def make(root: Path, *, settles: bool = True, **limits) -> Reading:
-        return Reading(root, LimitsConfig(**limits), ("istio-proxy",), settles=settles)
+    def make(root: Path, *, settles: bool = True, describe: Describe = by_path, saved=None, **limits) -> Reading:
+        return Reading(root, LimitsConfig(**limits), settles=settles, describe=describe, saved=saved)
 
     return make
 

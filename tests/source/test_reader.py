@@ -301,8 +301,7 @@ async def test_a_restart_goes_on_where_loki_has_answered(reading, log, kept):
         log.write(kept(2))
         await first.until_read(kept(2))
         saved = first.saved
-    second = reading()
-    second.reader.restore(saved)
+    second = reading(saved=saved)
     async with second.running():
         await second.until_read(kept(2))
         log.write(kept(3))
@@ -311,9 +310,8 @@ async def test_a_restart_goes_on_where_loki_has_answered(reading, log, kept):
 
 
 async def test_what_is_known_of_a_target_stays_and_what_is_gone_is_forgotten(reading, log, kept):
-    again = reading()
     key = key_of(log)
-    again.reader.restore({
+    again = reading(saved={
         key: SavedTarget({"app": "from the API"}, [{"termination_details": "a"}]),
         "gone_0_0/istio-proxy": SavedTarget({}, [{"termination_details": "b"}]),
     })  # fmt: skip
@@ -332,14 +330,14 @@ async def test_a_new_stream_is_state_to_be_saved(reading, log, kept):
     async with running.running():
         log.write(kept(1))
         await running.until_read(kept(1))
-        known = running.reader.state
+        known = running.snapshot.label_generation
         assert known
         log.write(kept(2))
         await running.until_read(kept(2))
-        assert running.reader.state == known
+        assert running.snapshot.label_generation == known
         log.write(b'{"response_flags":"UT","connection_termination_details":"new"}')
         await running.until(lambda: len(running.lines) == 3)
-        assert running.reader.state > known
+        assert running.snapshot.label_generation > known
 
 
 async def test_once_reads_all_there_is_and_ends(reading, log, kept, tmp_path):
@@ -354,11 +352,10 @@ async def test_once_reads_all_there_is_and_ends(reading, log, kept, tmp_path):
     log.write(kept(5))
     with LogWriter(tmp_path, pod="other-0") as other:
         other.write(kept(6))
-    once, told = reading(), []
-    once.reader.on_behind = told.append
+    once = reading()
     async with asyncio.timeout(20):
         await once.reader.run(once=True)
-    assert told[-1] is False, "nothing more comes"
+    assert once.told[-1] is False, "nothing more comes"
     assert sorted(once.lines) == [kept(number) for number in range(1, 7)]
     assert handles.open_count() == 0
 
@@ -367,9 +364,8 @@ async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_onc
     reading, log, kept, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(reader_module, "TURN", 0.0)  # one block
-    told = []
     running = reading(settles=False, in_flight=MIB)
-    running.reader.on_behind, running.reader.on_full = told.append, lambda: told.append("full")
+    told = running.told
     lines = [kept(number, 4000) for number in range(100)]
     for pod in range(12):  # so many that nobody may read any more
         with LogWriter(tmp_path, pod=f"loud-{pod}") as loud:
@@ -390,9 +386,7 @@ async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_onc
 
 
 async def test_one_that_is_never_answered_keeps_no_others_waiting_for_company(reading, tmp_path, kept):
-    told, full = [], []
     running = reading(settles=False, in_flight=16 * MIB)
-    running.reader.on_behind, running.reader.on_full = told.append, lambda: full.append(1)
     with LogWriter(tmp_path, pod="loud-0") as loud, LogWriter(tmp_path, pod="quiet-0") as quiet:
         loud.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(1500)))
         async with running.running():
@@ -400,8 +394,8 @@ async def test_one_that_is_never_answered_keeps_no_others_waiting_for_company(re
             for number in range(3):
                 quiet.write(kept(-number, 100))
                 await running.until_read(kept(-number, 100))
-                await running.soon(lambda: told and told[-1] is False)
-    assert not full, "there is memory for others"
+                await running.soon(lambda: running.told and running.told[-1] is False)
+    assert "full" not in running.told, "there is memory for others"
 
 
 async def test_a_directory_that_went_and_came_back_is_watched_again(reading, tmp_path, kept, no_rescan):
@@ -497,4 +491,4 @@ async def test_a_new_target_is_state_to_be_saved(reading, log, kept):
     once = reading()
     await once.reader.run(once=True)
     assert key_of(log) in once.reader.followers
-    assert once.reader.state
+    assert once.snapshot.label_generation

@@ -21,9 +21,9 @@ class Piped:
         self.parts = []
         self.came = asyncio.Event()
         pipeline = Pipeline(UT, Admission([], 200, 500), [], 1 << 20)
-        self.reader = StdinReader(fd, Target("stdin", {}, {}), pipeline, self._put, budget, Accounting(self.metrics))
+        self.reader = StdinReader(fd, Target("stdin", {}, {}), pipeline, self, budget, Accounting(self.metrics))
 
-    def _put(self, part):
+    def put(self, part):
         self.parts.append(part)
         self.came.set()
 
@@ -97,7 +97,7 @@ async def test_the_other_program_waits_while_loki_is_slow(tmp_path, kept):
             assert held < 3 << 20
             if held >= 1 << 20:
                 assert not task.done()
-                piped.reader.settle(piped.parts[settled], 0)
+                piped.reader.settled(piped.parts[settled], 0)
                 settled += 1
             await asyncio.sleep(0)
     assert len(piped.lines) == 5000

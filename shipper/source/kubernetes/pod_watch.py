@@ -53,8 +53,16 @@ Connect = Callable[[], AbstractAsyncContextManager[Any]]
 class PodWatch:
     """Puts the pods of a node into `pods`, and takes them out."""
 
-    def __init__(self, node: str, pods: Pods, troubles: Troubles, connect: Connect = connected) -> None:
-        self._pods, self._troubles, self._connect = pods, troubles, connect
+    def __init__(
+        self,
+        node: str,
+        pods: Pods,
+        troubles: Troubles,
+        on_answer: Callable[[], None],
+        connect: Connect = connected,
+    ) -> None:
+        """`on_answer` is called when more is known than before."""
+        self._pods, self._troubles, self._on_answer, self._connect = pods, troubles, on_answer, connect
         self._selector = ("fieldSelector", f"spec.nodeName={node}")
         self._version = ""  # up to which all is known; empty: nothing is, and a list is due
         self._begin_waits()
@@ -130,7 +138,7 @@ class PodWatch:
         if not version:
             raise aiohttp.ClientPayloadError("not a list of pods")
         self._pods.end_list(missing)
-        self._pods.answer()
+        self._on_answer()
         self._version = version
         self._troubles.over()  # but the waits go on growing: the watch may be refused all the same
 
@@ -160,7 +168,7 @@ class PodWatch:
         while data := await response.content.read(PIECE):
             rest = self._take_lines(rest + data)
             if len(data) < PIECE:
-                self._pods.answer()
+                self._on_answer()
                 await _gather(response)
 
     def _take_lines(self, text: bytes) -> bytes:
@@ -223,9 +231,9 @@ class PodWatch:
 
 
 @asynccontextmanager
-async def keeping_up(node: str, pods: Pods, metrics: Metrics) -> AsyncIterator[None]:
-    """Keep `pods` up to date with the pods of a node while the context lasts."""
-    watching = asyncio.create_task(PodWatch(node, pods, Troubles(metrics)).run())
+async def keeping_up(node: str, pods: Pods, metrics: Metrics, on_answer: Callable[[], None]) -> AsyncIterator[None]:
+    """Keep `pods` up to date with the pods of a node while the context lasts; `on_answer` as in `PodWatch`."""
+    watching = asyncio.create_task(PodWatch(node, pods, Troubles(metrics), on_answer).run())
     try:
         yield
     finally:

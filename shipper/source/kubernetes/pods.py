@@ -28,7 +28,6 @@ class Pods:
         self._known: dict[str, dict[str, str]] = {}
         self._gone: dict[str, float] = {}  # since when, the longest first
         self._asked: dict[str, float] = {}  # target -> since when it waits
-        self.on_answer: Callable[[], None] = lambda: None  # somebody who waits may ask again
         metrics.kubernetes_pods.set_function(self.__len__)
 
     def __len__(self) -> int:
@@ -65,11 +64,6 @@ class Pods:
     def end_list(self, missing: set[str]) -> None:
         """A list is complete, and these were not in it."""
         self._mark_gone(missing)
-
-    def answer(self) -> None:
-        """Something was put: whoever waits shall ask."""
-        if self._asked:
-            self.on_answer()
 
     def _mark_gone(self, names: set[str] | list[str]) -> None:
         now = self._clock()

@@ -10,14 +10,14 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import msgspec
 
+from shipper.entries import Owner, Ticket
 from shipper.metrics import Metrics
-from shipper.model import Ticket
 
 log = logging.getLogger(__name__)
 
@@ -72,8 +72,8 @@ class Positioned(Protocol):
 class Tickets:
     """One target's tickets, in the order of reading: its files are one log, so they are committed in one order."""
 
-    def __init__(self, log: object) -> None:
-        self._log = log
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
         self._open: list[Ticket] = []  # not a deque: an empty one is as large as all else of a quiet target
 
     def __len__(self) -> int:
@@ -85,7 +85,7 @@ class Tickets:
         if not entries and last is not None and last.file is file:
             last.end = end  # nothing in between that must arrive
             return last
-        ticket = Ticket(self._log, file, end, entries)
+        ticket = Ticket(self._owner, file, end, entries)
         self._open.append(ticket)
         self._commit()
         return ticket
@@ -112,8 +112,6 @@ class Positions:
 
     def __init__(self, path: Path, metrics: Metrics, *, read_only: bool = False) -> None:
         self._path, self._metrics, self._read_only = path, metrics, read_only
-        self.snapshot: Callable[[], Mapping[str, msgspec.Raw]] = dict  # each target, encoded
-        self._saving = asyncio.Lock()
         self._writing = threading.Lock()  # a save that was cancelled is still written to its end
         self._complained = False
 
@@ -136,17 +134,16 @@ class Positions:
         self._set_aside(problem)
         return {}
 
-    async def save(self) -> bool:
+    async def save(self, targets: Mapping[str, msgspec.Raw]) -> bool:
         """Replace the file; False when that failed, which the next save makes good."""
         if self._read_only:
             return True
-        async with self._saving:
-            text = msgspec.json.encode(_Encoded(VERSION, self.snapshot()))
-            try:
-                await asyncio.to_thread(self._write, text)
-            except OSError as error:
-                self._failed(error)
-                return False
+        text = msgspec.json.encode(_Encoded(VERSION, targets))
+        try:
+            await asyncio.to_thread(self._write, text)
+        except OSError as error:
+            self._failed(error)
+            return False
         self._metrics.positions_saves.labels(outcome="saved").inc()
         if self._complained:
             log.info("positions: %s can be written again", self._path)

@@ -3,32 +3,25 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from shipper.entries import Entries
 from shipper.source.positions.file import Positions
+from shipper.source.positions.snapshot import Snapshot
 
 AFTER_ACK: Final = 0.5  # seconds
 AFTER_READING: Final = 10.0  # what was only passed over is cheap to read again
 
 
-class State(Protocol):
-    """What label sets depend on, beside the line."""
-
-    @property
-    def state(self) -> int:
-        """A number that grows with it."""
-
-
 class Saver:
     """Saves positions while it runs."""
 
-    def __init__(self, positions: Positions, state: State) -> None:
-        self._positions, self._state = positions, state
+    def __init__(self, positions: Positions, snapshot: Snapshot) -> None:
+        self._positions, self._snapshot = positions, snapshot
         self._due = float("inf")  # monotonic
         self._sooner = asyncio.Event()
         self._guard = asyncio.Lock()
-        self._saved = state.state  # of what was saved last
+        self._saved_generation = snapshot.label_generation
 
     def moved(self, acked: bool) -> None:
         """A position has moved, by Loki's answer or by reading what is not kept."""
@@ -38,14 +31,13 @@ class Saver:
             self._sooner.set()
 
     async def before_push(self, parts: Sequence[Entries]) -> None:
-        """Nothing is pushed under labels that a restart would not give again; a full disk does not stop pushes.
+        """Save first if these entries use label state that is not on disk yet. A failed save does not block the push.
 
-        What these depend on was there when they were read. Pushes come later than that, so one save serves all that
-        was read before it: of a backlog each would else need one of its own.
+        One save covers everything that was read before it, so a backlog needs one save, not one for each batch.
         """
-        needed = max(part.ticket.state for part in parts)
-        if self._saved < needed:
-            await self._save_unless(lambda: self._saved >= needed)
+        needed = max(part.ticket.label_generation for part in parts)
+        if self._saved_generation < needed:
+            await self._save_unless(lambda: self._saved_generation >= needed)
 
     async def run(self) -> None:
         """Save when it is due, until cancelled."""
@@ -65,11 +57,15 @@ class Saver:
         """Save, if that was not done while it was waited for: one save serves all that wait for it."""
         async with self._guard:
             if not is_done():
-                await self.save()
+                await self._save()
 
     async def save(self) -> None:
-        """Save now; what failed is tried again in a while."""
-        self._due, state = float("inf"), self._state.state
-        if not await self._positions.save():
+        """Save now."""
+        await self._save_unless(lambda: False)
+
+    async def _save(self) -> None:
+        """Save; what failed is tried again in a while."""
+        self._due, generation = float("inf"), self._snapshot.label_generation
+        if not await self._positions.save(self._snapshot.encoded()):
             self.moved(acked=False)
-        self._saved = max(self._saved, state)  # also when it failed: a full disk stops no push
+        self._saved_generation = max(self._saved_generation, generation)  # also when it failed: no push is blocked

@@ -35,13 +35,8 @@ class Watching:
     def __init__(self, connect) -> None:
         self.metrics = Metrics()
         self.pods = Pods(lambda pod: dict(pod.labels or {}), self.metrics)
-        self.watch = PodWatch("node-1", self.pods, Troubles(self.metrics), connect)
         self._changed = asyncio.Event()
-        self._answer, self.pods.answer = self.pods.answer, self._answered
-
-    def _answered(self) -> None:
-        self._answer()
-        self._changed.set()
+        self.watch = PodWatch("node-1", self.pods, Troubles(self.metrics), self._changed.set, connect)
 
     def app(self, pod: Pod) -> str | None:
         """How a target of this pod would be named now."""

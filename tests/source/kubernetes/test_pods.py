@@ -59,18 +59,6 @@ def test_another_target_waits_a_time_of_its_own(pods, time):
     assert pods.ask("shop_a_u/istio-proxy") == {}
 
 
-def test_whoever_waits_is_called_when_something_has_come(pods):
-    calls = []
-    pods.on_answer = lambda: calls.append(pods.ask("shop_a_u/istio-proxy"))
-    pods.answer()
-    assert calls == []  # nobody waits
-    assert pods.ask("shop_a_u/istio-proxy") is None
-    pods.put(made("a", app="checkout"))
-    pods.answer()
-    pods.answer()
-    assert calls == [{"app": "checkout"}]
-
-
 def test_a_pod_that_is_gone_is_remembered_for_its_last_lines(pods, time):
     pods.put(made("a", app="checkout"))
     pods.remove(made("a", app="checkout"))

@@ -13,6 +13,7 @@ from lab.containerd import LogWriter, cri_line
 from shipper.source import follower as follower_module
 from shipper.source import reader as reader_module
 from shipper.source.positions.file import SavedTarget
+from tests.source.conftest import by_path
 
 WHICH = st.integers(0, 2)  # log
 STEPS = st.one_of(
@@ -50,17 +51,15 @@ class Node:
         self._begin({})
 
     def _begin(self, saved: dict[str, SavedTarget]) -> None:
-        self.reading = self._make(self._root, settles=False)
+        self.reading = self._make(self._root, settles=False, describe=self._name, saved=saved)
         self.reader = self.reading.reader
         self.reader.pacing.wait_at_most(0.0)
-        self.reader._target_set._describe, self._describe = self._name, self.reader._target_set._describe
         self.reader._turn, self._turn = self._checked_turn, self.reader._turn
-        self.reader.restore(saved)
         self.check()
 
     def _name(self, found, saved):
         is_known = bool(saved.fields) or any(found.key.startswith(pod) for pod in self._known)
-        return self._describe(found, saved) if is_known else None
+        return by_path(found, saved) if is_known else None
 
     async def _checked_turn(self, follower) -> None:
         await self._turn(follower)

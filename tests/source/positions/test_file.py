@@ -95,9 +95,7 @@ def metrics():
 
 @pytest.fixture
 def positions(path, metrics):
-    positions = Positions(path, metrics)
-    positions.snapshot = lambda: encoded(STATE)
-    return positions
+    return Positions(path, metrics)
 
 
 def saves(metrics, outcome):
@@ -106,7 +104,7 @@ def saves(metrics, outcome):
 
 async def test_what_was_saved_is_loaded(path, positions, metrics):
     assert positions.load() == {}
-    assert await positions.save()
+    assert await positions.save(encoded(STATE))
     assert Positions(path, metrics).load() == STATE
     assert saves(metrics, "saved") == 1
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -116,9 +114,7 @@ async def test_what_was_saved_is_loaded(path, positions, metrics):
 @pytest.mark.parametrize("before", [{}, OTHER])
 async def test_a_crash_leaves_the_old_file_or_the_new(path, positions, metrics, monkeypatch, crash, before):
     if before:
-        earlier = Positions(path, metrics)
-        earlier.snapshot = lambda: encoded(before)
-        await earlier.save()
+        await Positions(path, metrics).save(encoded(before))
 
     class Crash(BaseException):
         pass
@@ -132,7 +128,7 @@ async def test_a_crash_leaves_the_old_file_or_the_new(path, positions, metrics, 
         with pytest.raises(Crash):
             positions._write(b"half")
     assert Positions(path, metrics).load() == before
-    assert await positions.save()
+    assert await positions.save(encoded(STATE))
     assert Positions(path, metrics).load() == STATE
 
 
@@ -160,7 +156,7 @@ async def test_a_file_that_cannot_be_used_is_set_aside_and_done_without(path, po
     assert aside.name.startswith("positions.json.unreadable-")
     assert aside.read_bytes() == content
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    await positions.save()
+    await positions.save(encoded(STATE))
     assert Positions(path, metrics).load() == STATE
 
 
@@ -185,8 +181,7 @@ def test_a_dry_run_leaves_a_broken_file_where_it_is(path, metrics):
 
 async def test_a_dry_run_saves_nothing(path, metrics):
     positions = Positions(path, metrics, read_only=True)
-    positions.snapshot = lambda: encoded(STATE)
-    assert await positions.save()
+    assert await positions.save(encoded(STATE))
     assert not path.exists()
 
 
@@ -195,18 +190,17 @@ async def test_a_full_or_read_only_disk_is_said_once_and_survived(
     path, positions, metrics, monkeypatch, caplog, number
 ):
     caplog.set_level(logging.INFO)
-    await positions.save()
-    positions.snapshot = lambda: encoded(OTHER)
+    await positions.save(encoded(STATE))
 
     def fails(*_):
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fails)
-        assert not await positions.save()
-        assert not await positions.save()
+        assert not await positions.save(encoded(OTHER))
+        assert not await positions.save(encoded(OTHER))
     assert Positions(path, metrics).load() == STATE
-    assert await positions.save()
+    assert await positions.save(encoded(OTHER))
     assert Positions(path, metrics).load() == OTHER
     assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.INFO]
     assert (saves(metrics, "saved"), saves(metrics, "failed")) == (2, 2)
@@ -215,7 +209,7 @@ async def test_a_full_or_read_only_disk_is_said_once_and_survived(
 async def test_a_directory_that_is_not_there_is_survived(tmp_path, metrics):
     positions = Positions(tmp_path / "gone" / "positions.json", metrics)
     assert positions.load() == {}
-    assert not await positions.save()
+    assert not await positions.save(encoded(OTHER))
 
 
 async def test_a_save_that_was_cancelled_does_not_disturb_the_last_one(path, positions, metrics, monkeypatch):
@@ -230,12 +224,11 @@ async def test_a_save_that_was_cancelled_does_not_disturb_the_last_one(path, pos
         return file
 
     monkeypatch.setattr(type(path), "open", slow)
-    first = asyncio.create_task(positions.save())
+    first = asyncio.create_task(positions.save(encoded(STATE)))
     await asyncio.to_thread(reached.wait, 20)
     first.cancel()
     await asyncio.wait({first})
-    positions.snapshot = lambda: encoded(OTHER)
-    last = asyncio.create_task(positions.save())
+    last = asyncio.create_task(positions.save(encoded(OTHER)))
     await asyncio.wait({last}, timeout=0.1)  # long enough for one that does not wait for the other to be done
     go_on.set()
     assert await last

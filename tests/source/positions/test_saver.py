@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from shipper.model import Ticket
+from shipper.entries import Ticket
 from shipper.source.positions import saver as saver_module
 from shipper.source.positions.saver import AFTER_ACK, AFTER_READING, Saver
 
@@ -19,7 +19,7 @@ class Disk:
         self.gate.set()
         self.saved = asyncio.Event()
 
-    async def save(self):
+    async def save(self, targets):
         self.begun += 1
         await self.gate.wait()
         self.ended += 1
@@ -28,12 +28,15 @@ class Disk:
 
 
 class State:
-    state = 0
+    label_generation = 0
+
+    def encoded(self):
+        return {}
 
 
 def needing(state):
     """What is pushed, and was read in this state."""
-    return [SimpleNamespace(ticket=Ticket(None, None, 0, state=state))]
+    return [SimpleNamespace(ticket=Ticket(None, None, 0, label_generation=state))]
 
 
 @pytest.fixture
@@ -116,7 +119,7 @@ async def test_what_could_not_be_saved_is_saved_later(saver, disk, clock):
 async def test_nothing_is_pushed_before_what_its_labels_depend_on_is_saved(disk):
     state = State()
     saver = Saver(disk, state)
-    state.state += 1
+    state.label_generation += 1
     disk.gate.clear()
     pushes = [asyncio.create_task(saver.before_push(needing(1))) for _ in range(3)]
     for _ in range(5):
@@ -130,11 +133,11 @@ async def test_nothing_is_pushed_before_what_its_labels_depend_on_is_saved(disk)
 async def test_a_change_while_it_is_being_saved_is_saved_before_its_push(disk):
     state = State()
     saver = Saver(disk, state)
-    state.state += 1
+    state.label_generation += 1
     disk.gate.clear()
     first = asyncio.create_task(saver.before_push(needing(1)))
     await asyncio.sleep(0)
-    state.state += 1
+    state.label_generation += 1
     second = asyncio.create_task(saver.before_push(needing(2)))
     await asyncio.sleep(0)
     disk.gate.set()
@@ -145,9 +148,9 @@ async def test_a_change_while_it_is_being_saved_is_saved_before_its_push(disk):
 async def test_what_was_read_before_a_save_needs_no_other(disk):
     state = State()
     saver = Saver(disk, state)
-    state.state = 3
+    state.label_generation = 3
     await saver.before_push(needing(1))
-    state.state = 4  # another log was found meanwhile
+    state.label_generation = 4  # another log was found meanwhile
     await saver.before_push(needing(2) + needing(3))
     assert disk.begun == 1
     await saver.before_push(needing(3) + needing(4))
@@ -157,7 +160,7 @@ async def test_what_was_read_before_a_save_needs_no_other(disk):
 async def test_a_save_that_is_under_way_serves_a_push_that_waits(disk, running, monkeypatch):
     monkeypatch.setattr(saver_module, "AFTER_ACK", 0.0)
     disk.gate.clear()
-    running._state.state = 1
+    running._snapshot.label_generation = 1
     running.moved(acked=True)
     while not disk.begun:
         await asyncio.sleep(0)
@@ -176,6 +179,6 @@ async def test_a_push_under_known_labels_waits_for_nothing(saver, disk):
 async def test_a_full_disk_stops_no_push(disk):
     state = State()
     saver = Saver(disk, state)
-    state.state, disk.works = 1, False
+    state.label_generation, disk.works = 1, False
     await saver.before_push(needing(1))
     assert disk.ended == 1

@@ -1,0 +1,54 @@
+"""What a restart needs to know, by target: encoded once, and again only where it has changed."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import msgspec
+
+from shipper.model import Target
+from shipper.pipeline.labels import Admission
+from shipper.source.positions.file import SavedTarget
+
+
+class Followed(Protocol):
+    """One target and its files."""
+
+    target: Target
+
+    def saved(self, streams: list[dict[str, str]]) -> SavedTarget:
+        """What a restart needs."""
+
+
+class Snapshot:
+    """The state of all targets, as it goes into the positions file."""
+
+    def __init__(self, admission: Admission, saved: Mapping[str, SavedTarget]) -> None:
+        """`saved` is what an earlier process left; it stays until its target is touched or forgotten."""
+        self._admission = admission
+        self._encoded: dict[str, msgspec.Raw] = {}
+        self._touched: set[Followed] = set()  # since they were encoded
+        self.label_generation = 0  # grows with all that label sets depend on, beside the line
+        for key, target in saved.items():
+            self._encoded[key] = target.encoded()
+            admission.restore(key, target.streams)
+
+    def touch(self, followed: Followed) -> None:
+        """What a restart needs to know of it may have changed."""
+        self._touched.add(followed)
+
+    def forget(self, key: str) -> None:
+        """Save nothing of this target, until it is touched."""
+        self._encoded.pop(key, None)
+
+    def drop(self, followed: Followed) -> None:
+        """This target is not followed any more."""
+        self._touched.discard(followed)
+        self.forget(followed.target.key)
+
+    def encoded(self) -> Mapping[str, msgspec.Raw]:
+        """Each target as it goes into the file."""
+        for followed in self._touched:
+            key = followed.target.key
+            self._encoded[key] = followed.saved(self._admission.state(key)).encoded()
+        self._touched.clear()
+        return self._encoded
