@@ -35,8 +35,8 @@ soak: $(READY) ## ten minutes of kills, leaks, hostile bytes and bad networks; M
 image: $(READY) ## build the image and run its agent, without a registry; as root; CACHE=directory, else .image
 	$(BIN)/python -m image $(if $(CACHE),--cache $(CACHE))
 
-proto: $(READY) ## generate proto/push_pb2.py
-	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=proto --pyi_out=proto proto/push.proto
+proto: $(READY) ## generate shipper/push_pb2.py
+	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=shipper --pyi_out=shipper push.proto
 
 lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/python -m pip install --quiet uv

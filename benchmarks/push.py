@@ -11,18 +11,16 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import aiohttp
-import snappy
 
 from benchmarks.corpus import Lines
 from benchmarks.sink import PROTOBUF, Sink
 from shipper.config import ClientConfig
 from shipper.config.sections import Seconds
-from shipper.entries import Entries, Ticket
+from shipper.entries import Entries, Ticket, push_body
 from shipper.metrics import Metrics
 from shipper.model import Kept
 from shipper.sink.client import Client
 from shipper.sink.sender import Sender
-from shipper.wire import encode
 
 LABELS = '{app="payment-service", job="kubernetes-pods-istio-proxy", namespace="shop", response_flags="UT"}'
 ENTRIES = 10  # in a push
@@ -41,7 +39,7 @@ class Push:
 async def cost(sink: Sink, rounds: int, pushes: int) -> Push:
     """Medians over `rounds`, in each of which every way makes so many pushes, one after the other."""
     lines = [line for _, line in Lines(1, 840).kept[:ENTRIES]]
-    body = snappy.compress(encode(LABELS, _kept(lines)))
+    body = push_body(LABELS, [_entries(lines)])
     config = ClientConfig(url=sink.url, batchwait=Seconds(0))
     metrics = Metrics()
     headers = {"Content-Type": PROTOBUF}
@@ -69,9 +67,9 @@ async def _spent(push: Callable[[], Awaitable[None]], times: int) -> float:
     return (time.process_time() - begun) / times
 
 
-def _kept(lines: Sequence[bytes]) -> Kept:
+def _entries(lines: Sequence[bytes]) -> Entries:
     now = time.time_ns()
-    return Kept(list(range(now, now + len(lines))), list(lines))
+    return Entries(LABELS, Kept(list(range(now, now + len(lines))), list(lines)), Ticket(_Owner(), None, 0))
 
 
 class _Owner:
@@ -88,7 +86,7 @@ async def _sending(
     running = asyncio.create_task(sender.run())
 
     async def push() -> None:
-        sender.put(Entries(LABELS, _kept(lines), Ticket(_Owner(), None, 0)))
+        sender.put(_entries(lines))
         await sender.drained()
 
     try:

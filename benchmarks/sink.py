@@ -21,7 +21,7 @@ from aiohttp import web
 
 from benchmarks.tally import Tally, label_key
 from lab.label_text import parse
-from proto.push_pb2 import PushRequest
+from shipper.push_pb2 import PushRequest
 
 SECOND = 1_000_000_000
 PROTOBUF = "application/x-protobuf"
@@ -37,7 +37,7 @@ def decode(kind: str, body: bytes) -> Iterator[Decoded]:
         for stream in PushRequest.FromString(snappy.decompress(body)).streams:
             key = label_key(parse(stream.labels))
             for entry in stream.entries:
-                yield key, entry.timestamp.seconds * SECOND + entry.timestamp.nanos, entry.line.encode()
+                yield key, entry.timestamp.seconds * SECOND + entry.timestamp.nanos, entry.line
         return
     for told in json.loads(body)["streams"]:
         key = label_key({name: value for name, value in told["stream"].items() if value})

@@ -21,7 +21,7 @@ from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.record import parse_record, text
 from shipper.pipeline.scan import Scanner, count_lines, lines_at
 from shipper.times import parse_time
-from shipper.wire import encode
+from shipper.wire import encode_entries
 
 BLOCK = 1 << 20
 LINE_BYTES = 840
@@ -70,7 +70,7 @@ def _stages() -> list[tuple[str, str, int, Callable[[], object]]]:
     parts = [part for line in lines if (part := split_line(line))]
     records = [record for part in parts if (record := parse_record(part.content))]
     kept = Kept([parse_time(part.time) or 0 for part in parts], [part.content for part in parts])
-    request = encode("{}", kept)
+    entries = encode_entries(kept)
     sets = LabelSets("one", target().labels, Admission(NAMES, 200, 500))
     pipeline = Pipeline(UT, Admission(NAMES, 200, 500), (), BLOCK).open(target())
     scanner, many = Scanner(MTLS.patterns), len(lines)
@@ -94,8 +94,8 @@ def _stages() -> list[tuple[str, str, int, Callable[[], object]]]:
             lambda: [sets.text(tuple([text(one, KEYS[name]) for name in NAMES])) for one in records],
         ),
         ("pipeline", "line", many, lambda: pipeline.feed(Block(None, 0, memoryview(dense)), NOW)),
-        ("wire", "line", many, lambda: encode("{}", kept)),
-        ("snappy", "line", many, lambda: snappy.compress(request)),
+        ("wire", "line", many, lambda: encode_entries(kept)),
+        ("snappy", "line", many, lambda: snappy.compress(entries)),
     ]
 
 

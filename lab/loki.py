@@ -28,7 +28,7 @@ from lab.answers import SECOND
 from lab.faults import Arrival, Fault
 from lab.ingester import Ingester, Key, Pushed
 from lab.limits import Limits, RefusedError
-from proto import push_pb2
+from shipper import push_pb2
 from shipper.model import Entry
 
 YEAR_1, YEAR_10000 = -62135596800, 253402300800  # seconds: what Loki's protobuf takes for a time
@@ -220,9 +220,10 @@ def decode(body: bytes, headers: Mapping[str, str]) -> tuple[int, list[Pushed]]:
         raise RefusedError(400, "snappy: corrupt input") from error
     try:
         message = push_pb2.PushRequest.FromString(raw)
-    except DecodeError as error:
+        streams = [Pushed(stream.labels, [_entry(entry) for entry in stream.entries]) for stream in message.streams]
+    except (DecodeError, UnicodeDecodeError) as error:
         raise RefusedError(400, f"proto: {error}") from error
-    return len(raw), [Pushed(stream.labels, [_entry(entry) for entry in stream.entries]) for stream in message.streams]
+    return len(raw), streams
 
 
 def _entry(entry: push_pb2.Entry) -> Entry:
@@ -230,4 +231,5 @@ def _entry(entry: push_pb2.Entry) -> Entry:
     if not (YEAR_1 <= seconds < YEAR_10000 and 0 <= nanos < SECOND):
         raise RefusedError(400, f"proto: timestamp: seconds:{seconds} nanos:{nanos} out of range")
     metadata = tuple((pair.name, pair.value) for pair in entry.structured_metadata)
-    return Entry(seconds * SECOND + nanos, entry.line.encode(), metadata)
+    entry.line.decode()  # must be UTF-8
+    return Entry(seconds * SECOND + nanos, entry.line, metadata)

@@ -1,13 +1,18 @@
 """What is written by hand must mean to protobuf what the entries mean."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from proto.push_pb2 import PushRequest
 from shipper.model import Entry, Kept
+from shipper.push_pb2 import PushRequest
 from shipper.times import SECOND
-from shipper.wire import decode_entries, encode, encode_entries, varint
+from shipper.wire import decode_entries, encode_entries, stream_head, varint
 
+ROOT = Path(__file__).parent.parent
 LAST_SECOND = 253_402_300_799  # of the year 9999: the end of protobuf's time
 LATE = 1_790_000_000 * SECOND
 EDGES = [(1 << bits) + step for bits in (7, 14, 21, 28) for step in (-1, 0, 1)]
@@ -24,12 +29,17 @@ ENTRIES = st.builds(
 )
 
 
+def encode(labels: str, kept: Kept) -> bytes:
+    entries = encode_entries(kept)
+    return stream_head(labels, len(entries)) + entries
+
+
 def read(body: bytes) -> tuple[str, list[Entry]]:
     (stream,) = PushRequest.FromString(body).streams
     return stream.labels, [
         Entry(
             entry.timestamp.seconds * SECOND + entry.timestamp.nanos,
-            entry.line.encode(),
+            entry.line,
             tuple((pair.name, pair.value) for pair in entry.structured_metadata),
         )
         for entry in stream.entries
@@ -46,15 +56,30 @@ def test_protobuf_reads_what_was_encoded(labels: str, entries: list[Entry]) -> N
     assert read(encode(labels, Kept.of(entries))) == (labels, entries)
 
 
-@given(st.lists(st.integers(0, SECOND - 1) | st.sampled_from(EDGES), min_size=1, max_size=300))
-def test_bytes_are_those_protobuf_writes(fractions: list[int]) -> None:
-    entries = [Entry(1_700_000_000 * SECOND + fraction, b"line") for fraction in fractions]
+@given(st.lists(st.integers(1 << 28, SECOND - 1), min_size=1, max_size=300), st.booleans())
+def test_bytes_are_those_protobuf_writes_where_nanoseconds_need_five(fractions: list[int], with_metadata: bool) -> None:
+    metadata = (("pod", "a"),) if with_metadata else ()
+    entries = [Entry(1_700_000_000 * SECOND + fraction, b"line", metadata) for fraction in fractions]
     request = PushRequest()
     stream = request.streams.add(labels='{job="x"}')
     for entry in entries:
-        pushed = stream.entries.add(line="line")
+        pushed = stream.entries.add(line=entry.line)
         pushed.timestamp.seconds, pushed.timestamp.nanos = divmod(entry.nanos, SECOND)
+        for name, value in metadata:
+            pushed.structured_metadata.add(name=name, value=value)
     assert encode('{job="x"}', Kept.of(entries)) == request.SerializeToString()
+
+
+@given(st.integers(0, SECOND - 1) | st.sampled_from(EDGES), st.integers(0, SECOND - 1))
+def test_an_entrys_size_does_not_depend_on_its_nanoseconds(one: int, other: int) -> None:
+    sizes = {len(encode_entries(Kept([1_700_000_000 * SECOND + nanos], [b"line"]))) for nanos in (one, other)}
+    assert len(sizes) == 1
+
+
+def test_more_lengths_of_lines_than_are_remembered() -> None:
+    lines = [b"x" * length for length in (*range(5000), *range(5000))]
+    kept = Kept([LATE] * len(lines), lines)
+    assert decode_entries(encode_entries(kept)) == kept
 
 
 @given(MANY)
@@ -78,3 +103,11 @@ def test_broken_utf8_goes_as_it_is() -> None:
 
 def test_a_lone_surrogate_in_a_label_does_not_stop_the_push() -> None:
     assert read(encode('{app="\ud800"}', Kept([1], [b"x"])))[0] == '{app="?"}'
+
+
+def test_the_generated_module_is_of_the_schema_as_it_is(tmp_path: Path) -> None:
+    protoc = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT / 'proto'}", f"--python_out={tmp_path}"]
+    subprocess.run([*protoc, f"--pyi_out={tmp_path}", "push.proto"], check=True)
+    for made in tmp_path.iterdir():
+        assert made.read_text() == (ROOT / "shipper" / made.name).read_text(), "run: make proto"
+    assert sorted(made.name for made in tmp_path.iterdir()) == ["push_pb2.py", "push_pb2.pyi"]

@@ -4,16 +4,17 @@ from urllib.error import HTTPError
 from urllib.request import Request
 
 import pytest
-import snappy
 
 from benchmarks.sink import DIRECT, PROTOBUF, Sink
 from benchmarks.tally import Tally, label_key
+from shipper.entries import Entries, push_body
 from shipper.model import Entry, Kept
-from shipper.wire import encode
+from tests.tickets import ticket
 
 LABELS = {"app": 'a"b', "job": "mesh"}
 TEXT = '{app="a\\"b", job="mesh"}'
 ENTRIES = [Entry(1_790_000_000_123_456_789, b'{"x":1}'), Entry(1_790_000_000_123_456_790, "é".encode())]
+BODY = push_body(TEXT, [Entries(TEXT, Kept.of(ENTRIES), ticket())])
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def expected() -> Tally:
 
 
 def test_protobuf_arrives_to_the_nanosecond(sink: Sink) -> None:
-    assert post(sink, PROTOBUF, snappy.compress(encode(TEXT, Kept.of(ENTRIES)))) == 204
+    assert post(sink, PROTOBUF, BODY) == 204
     arrived, delays = sink.arrived()
     assert not list(expected().differences(arrived))
     assert len(delays) == 2
@@ -57,7 +58,7 @@ def test_json_arrives_as_protobuf_does(sink: Sink) -> None:
 
 def test_an_entry_that_comes_twice_shows(sink: Sink) -> None:
     for _ in range(2):
-        post(sink, PROTOBUF, snappy.compress(encode(TEXT, Kept.of(ENTRIES))))
+        post(sink, PROTOBUF, BODY)
     assert list(expected().differences(sink.arrived()[0]))
     seen = sink.seen()
     assert (seen.entries, seen.pushes) == (4, 2)
@@ -66,7 +67,7 @@ def test_an_entry_that_comes_twice_shows(sink: Sink) -> None:
 
 
 def test_a_reset_forgets_everything(sink: Sink) -> None:
-    post(sink, PROTOBUF, snappy.compress(encode(TEXT, Kept.of(ENTRIES))))
+    post(sink, PROTOBUF, BODY)
     sink.reset()
     seen = sink.seen()
     assert (seen.entries, seen.pushes, seen.size, seen.first) == (0, 0, 0, 0)

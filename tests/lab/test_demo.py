@@ -10,7 +10,7 @@ from lab.access_log import decode
 from lab.agent import Run, ledger
 from lab.ink import coloured
 from lab.loki import LokiReceiver
-from proto import push_pb2
+from shipper import push_pb2
 
 REASONS = {
     "HTTP_REQUEST": "plaintext",
@@ -57,7 +57,7 @@ class StandInAgent:
         message = push_pb2.PushRequest()
         for content, flags, reason in kept:
             labels = f'job="kubernetes-pods-istio-proxy", response_flags="{flags}", failure_reason="{reason}"'
-            entry = message.streams.add(labels="{" + labels + "}").entries.add(line=content)
+            entry = message.streams.add(labels="{" + labels + "}").entries.add(line=content.encode())
             entry.timestamp.GetCurrentTime()
         body = snappy.compress(message.SerializeToString())
         async with aiohttp.ClientSession() as session:

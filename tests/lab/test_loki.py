@@ -19,7 +19,7 @@ from lab.faults import (
 from lab.limits import KIB, MIB, SECOND, Limits
 from lab.loki import LokiReceiver
 from lab.query import query_range
-from proto import push_pb2
+from shipper import push_pb2
 
 NOW = 1_800_000_000 * SECOND
 HOUR = 3600 * SECOND
@@ -41,7 +41,7 @@ def request(*streams: tuple[str, list[Line]], metadata: dict[str, str] | None = 
     for labels, lines in streams:
         stream = message.streams.add(labels=labels)
         for nanos, line in lines:
-            entry = stream.entries.add(line=line.decode())
+            entry = stream.entries.add(line=line)
             entry.timestamp.seconds, entry.timestamp.nanos = divmod(nanos, SECOND)
             for name, value in (metadata or {}).items():
                 entry.structured_metadata.add(name=name, value=value)
@@ -125,7 +125,7 @@ async def test_what_can_not_be_decoded_is_refused_and_recorded(loki, session, bo
 @pytest.mark.parametrize("nanos", [-1, SECOND])
 async def test_nanoseconds_beyond_a_second_are_no_time(loki, session, nanos):
     message = push_pb2.PushRequest()
-    message.streams.add(labels='{a="b"}').entries.add(line="x").timestamp.nanos = nanos
+    message.streams.add(labels='{a="b"}').entries.add(line=b"x").timestamp.nanos = nanos
     code, answer = await send(session, loki, snappy.compress(message.SerializeToString()))
     assert (code, answer[:17]) == (400, "proto: timestamp:")
 

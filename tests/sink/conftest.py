@@ -11,9 +11,9 @@ import pytest
 import snappy
 from aiohttp import web
 
-from proto.push_pb2 import PushRequest
 from shipper.config import BackoffConfig, ClientConfig, Seconds
 from shipper.metrics import Metrics
+from shipper.push_pb2 import PushRequest
 
 SECOND = 1_000_000_000
 
@@ -100,7 +100,7 @@ class Loki:
         (stream,) = PushRequest.FromString(snappy.uncompress(body)).streams
         received = Received(
             stream.labels,
-            [entry.line for entry in stream.entries],
+            [entry.line.decode() for entry in stream.entries],
             [entry.timestamp.seconds * SECOND + entry.timestamp.nanos for entry in stream.entries],
             body,
             request.headers.copy(),

@@ -10,20 +10,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import snappy
 import trustme
 from aiohttp import web
 
 from shipper import __version__
 from shipper.config import BasicAuth, ClientConfig, Seconds, TlsConfig
+from shipper.entries import Entries, push_body
 from shipper.metrics import Metrics
 from shipper.model import Kept
 from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import TenantLimited, Unavailable
 from shipper.sink.client import Client
-from shipper.wire import encode
+from tests.tickets import ticket
 
-BODY = snappy.compress(encode('{app="a"}', Kept([1], [b"line"])))
+BODY = push_body('{app="a"}', [Entries('{app="a"}', Kept([1], [b"line"]), ticket())])
 
 
 @pytest.fixture

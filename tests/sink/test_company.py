@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import snappy
 
-from proto.push_pb2 import PushRequest
 from shipper.config import BackoffConfig, ClientConfig, Seconds
 from shipper.entries import Entries
 from shipper.metrics import Metrics
 from shipper.model import Kept
+from shipper.push_pb2 import PushRequest
 from shipper.sink.answers.status import Refused, StreamLimited, Trouble
 from shipper.sink.sender import Sender
 from tests.tickets import ticket

@@ -29,9 +29,9 @@ class Entry(_message.Message):
     LINE_FIELD_NUMBER: _ClassVar[int]
     STRUCTURED_METADATA_FIELD_NUMBER: _ClassVar[int]
     timestamp: _timestamp_pb2.Timestamp
-    line: str
+    line: bytes
     structured_metadata: _containers.RepeatedCompositeFieldContainer[LabelPair]
-    def __init__(self, timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., line: _Optional[str] = ..., structured_metadata: _Optional[_Iterable[_Union[LabelPair, _Mapping]]] = ...) -> None: ...
+    def __init__(self, timestamp: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., line: _Optional[bytes] = ..., structured_metadata: _Optional[_Iterable[_Union[LabelPair, _Mapping]]] = ...) -> None: ...
 
 class LabelPair(_message.Message):
     __slots__ = ("name", "value")

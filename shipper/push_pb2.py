@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\npush.proto\x12\x08logproto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n\x0bPushRequest\x12!\n\x07streams\x18\x01 \x03(\x0b\x32\x10.logproto.Stream\":\n\x06Stream\x12\x0e\n\x06labels\x18\x01 \x01(\t\x12 \n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x0f.logproto.Entry\"v\n\x05\x45ntry\x12-\n\ttimestamp\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04line\x18\x02 \x01(\t\x12\x30\n\x13structured_metadata\x18\x03 \x03(\x0b\x32\x13.logproto.LabelPair\"(\n\tLabelPair\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\npush.proto\x12\x08logproto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n\x0bPushRequest\x12!\n\x07streams\x18\x01 \x03(\x0b\x32\x10.logproto.Stream\":\n\x06Stream\x12\x0e\n\x06labels\x18\x01 \x01(\t\x12 \n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x0f.logproto.Entry\"v\n\x05\x45ntry\x12-\n\ttimestamp\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04line\x18\x02 \x01(\x0c\x12\x30\n\x13structured_metadata\x18\x03 \x03(\x0b\x32\x13.logproto.LabelPair\"(\n\tLabelPair\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
