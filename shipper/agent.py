@@ -28,7 +28,7 @@ from shipper.pipeline.pipeline import Pipeline
 from shipper.server import serving
 from shipper.sink.client import Client
 from shipper.sink.local import Nowhere, Printer
-from shipper.sink.quarantine import Quarantine
+from shipper.sink.quarantine import QuarantineFile
 from shipper.sink.sender import Sender, nothing_to_save
 from shipper.source import status
 from shipper.source.accounting import Accounting
@@ -200,12 +200,12 @@ class Agent:
         if self._client is None:
             yield Printer(sys.stdout, self.metrics) if self._options.dry_run else Nowhere(self.metrics), None
             return
-        keep = None
+        quarantine = None
         if self._client.on_reject == "quarantine":
             path = self._client.quarantine_file or Path(self._config.positions.filename).with_name("quarantine.jsonl")
-            keep = Quarantine(Path(path), self.metrics).write
+            quarantine = QuarantineFile(Path(path), self.metrics)
         async with Client(self._client, self.metrics) as client:
-            sender = Sender(self._client, client.push, self.metrics, before_push=before_push, keep=keep)
+            sender = Sender(self._client, client.push, self.metrics, before_push=before_push, quarantine=quarantine)
             yield sender, sender
 
     @contextlib.asynccontextmanager

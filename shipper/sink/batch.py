@@ -21,10 +21,10 @@ class Batch:
     size: int  # bytes of lines and metadata
     body: bytes = b""  # once it was sent: a repetition is the same bytes
     rate_limits: int = 0  # how often a rate refused it, the tenant's or its stream's
-    suspicion: "Suspicion | None" = None
+    held: "Held | None" = None
 
     def unpacked(self) -> Kept:
-        """All its entries, in order, taken apart: for those whose trouble is their own."""
+        """All its entries, in order, unpacked: for a batch of which single entries are refused."""
         kept = Kept()
         for part in self.parts:
             kept.extend(part.unpacked())
@@ -74,10 +74,10 @@ class Batch:
 
 
 @dataclass(slots=True, eq=False)
-class Suspicion:
-    """A batch that was refused with a text nobody knows: it waits beside its stream until that is clear."""
+class Held:
+    """Why a batch waits beside its stream: it got an unknown 400, which may be about the request or about its lines."""
 
     waits: Iterator[float] = field(repr=False)
-    bisected: bool = False  # it is a part of one that was refused too long
-    refused_first: float = math.inf
-    due: float = 0.0  # when it may be tried again
+    is_bisected: bool = False  # it is a part of a batch that was held for too long
+    since: float = math.inf  # when it got the first one
+    until: float = 0.0  # when it may be tried again

@@ -3,12 +3,10 @@
 Knows HTTP, TLS and credentials; nothing of entries, streams, order or repetition.
 """
 
-import base64
-import ssl
+import asyncio
 import time
 from collections.abc import Callable
 from http import HTTPStatus
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 from urllib.request import getproxies, proxy_bypass
@@ -18,12 +16,11 @@ from prometheus_client import Histogram
 from yarl import URL
 
 from shipper import __version__
-from shipper.config import ClientConfig, TlsConfig
+from shipper.config import ClientConfig
 from shipper.metrics import Metrics
 from shipper.sink.answers.refusal import TEXT_LIMIT
-from shipper.sink.answers.status import Trouble, Unavailable, judge, seconds_to_wait
-from shipper.sink.credentials import Watched
-from shipper.sink.deadlines import Deadlines
+from shipper.sink.answers.status import PushError, Unavailable, judge, seconds_to_wait
+from shipper.sink.credentials import authorization, tls_context
 
 
 class Client:
@@ -36,13 +33,12 @@ class Client:
     def __init__(self, config: ClientConfig, metrics: Metrics, *, wall: Callable[[], float] = time.time) -> None:
         self._url = URL(config.url)
         self._timeout = float(config.timeout)
-        self._deadlines = Deadlines(self._timeout)
         self._metrics = metrics
         self._seconds: dict[int, Histogram] = {}  # by status: finding one by its labels costs more than an entry
         self._wall = wall
         self._headers = _headers(config)
-        self._authorization = _authorization(config)
-        self._tls = _tls(config.tls_config) if self._url.scheme == "https" else None
+        self._authorization = authorization(config)
+        self._tls = tls_context(config.tls_config) if self._url.scheme == "https" else None
         self._server_name = config.tls_config.server_name or None
         self._session: aiohttp.ClientSession | None = None
 
@@ -60,27 +56,27 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._session is not None
-        self._deadlines.close()
         await self._session.close()
 
-    async def push(self, body: bytes) -> Trouble | None:
+    async def push(self, body: bytes) -> PushError | None:
         """Send a snappy block that holds a push request. None: all of it is stored.
 
         Whatever the other side does is told in the return value, never raised.
         """
         begun, status = time.monotonic(), 0
         try:
-            status, trouble = await self._deadlines.within(self._exchange(body))
+            async with asyncio.timeout(self._timeout):
+                status, error = await self._exchange(body)
         except TimeoutError:
-            trouble = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
-        except Exception as error:  # there is no end to what a network and its other side can do
-            trouble = Unavailable("connection", f"{type(error).__name__}: {error}")
+            error = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
+        except Exception as raised:  # there is no end to what a network and its other side can do
+            error = Unavailable("connection", f"{type(raised).__name__}: {raised}")
         self._took(status).observe(time.monotonic() - begun)
-        if trouble is None:
+        if error is None:
             self._metrics.push_bytes.inc(len(body))
-        return trouble
+        return error
 
-    async def _exchange(self, body: bytes) -> tuple[int, Trouble | None]:
+    async def _exchange(self, body: bytes) -> tuple[int, PushError | None]:
         assert self._session is not None, "the client is not open"
         response = await self._session.post(
             self._url,
@@ -125,40 +121,6 @@ def _headers(config: ClientConfig) -> dict[str, str]:
     if config.basic_auth.username or config.bearer_token_file:
         taken.add("authorization")
     return own | {name: value for name, value in config.headers.items() if name.lower() not in taken}
-
-
-def _authorization(config: ClientConfig) -> Watched[str] | None:
-    if path := config.bearer_token_file:
-        return Watched([path], lambda: f"Bearer {_secret(path)}")
-    if config.basic_auth.username:
-        user, password = config.basic_auth.username, config.basic_auth.password_file
-
-        def basic() -> str:
-            pair = f"{user}:{_secret(password) if password else ''}"
-            return f"Basic {base64.b64encode(pair.encode()).decode()}"
-
-        return Watched([password] if password else [], basic)
-    return None
-
-
-def _secret(path: str) -> str:
-    secret = Path(path).read_text(encoding="utf-8").strip()
-    if not secret:  # being replaced, as often as not
-        raise ValueError(f"{path} is empty")
-    return secret
-
-
-def _tls(config: TlsConfig) -> Watched[ssl.SSLContext]:
-    def load() -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=config.ca_file or None)
-        if config.cert_file:
-            context.load_cert_chain(config.cert_file, config.key_file or None)
-        if config.insecure_skip_verify:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
-
-    return Watched([path for path in (config.ca_file, config.cert_file, config.key_file) if path], load)
 
 
 def _proxy(url: URL) -> URL | None:

@@ -1,42 +1,83 @@
-"""Files whose content is used again and again, and read again when they change: secrets, certificates.
+"""Secrets and certificates: read from files, and read again when these change.
 
-Knows nothing of what is in them. A look costs a `stat`.
+Knows nothing of requests. A look at a file that has not changed costs a `stat`.
 """
 
+import base64
+import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Generic, TypeVar
 
+from shipper.config import ClientConfig, TlsConfig
+
 T = TypeVar("T")
-State = tuple[tuple[int, int, int], ...]  # of each file: modified, inode, size
+Stamp = tuple[int, int, int]  # of a file: modified, inode, size
 
 
-class Watched(Generic[T]):
-    """What `load` made of some files, made anew when one of them has changed.
+class Credential(Generic[T]):
+    """What `load` makes of some files, made again when one of them has changed.
 
-    While a new state cannot be loaded (a key that does not fit its certificate yet, a secret that is just being
-    replaced) the last good value stays in use, and each look tries again.
+    While changed files cannot be loaded (a key that does not fit its certificate yet, a secret that is just being
+    replaced) the last good value stays in use, and each call tries again.
     """
 
     def __init__(self, paths: Sequence[str], load: Callable[[], T]) -> None:
         self._paths = paths
         self._load = load
-        self._state: State | None = None
+        self._stamps: list[Stamp] | None = None
         self._value: T | None = None
 
     def value(self) -> T:
         """The value of now. Raises what `load` raises, or OSError, when there never was a good one."""
         try:
-            state = tuple(_state(path) for path in self._paths)
-            if self._value is None or state != self._state:
+            stamps = [_stamp(path) for path in self._paths]
+            if self._value is None or stamps != self._stamps:
                 self._value = self._load()
-                self._state = state
+                self._stamps = stamps
         except (OSError, ValueError):
             if self._value is None:
                 raise
         return self._value
 
 
-def _state(path: str) -> tuple[int, int, int]:
+def authorization(config: ClientConfig) -> Credential[str] | None:
+    """The header Authorization; None: neither a token nor a user is configured."""
+    if path := config.bearer_token_file:
+        return Credential([path], lambda: f"Bearer {_secret(path)}")
+    if config.basic_auth.username:
+        user, password = config.basic_auth.username, config.basic_auth.password_file
+
+        def basic() -> str:
+            pair = f"{user}:{_secret(password) if password else ''}"
+            return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+        return Credential([password] if password else [], basic)
+    return None
+
+
+def tls_context(config: TlsConfig) -> Credential[ssl.SSLContext]:
+    """Authorities, client certificate and key, as configured."""
+
+    def load() -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=config.ca_file or None)
+        if config.cert_file:
+            context.load_cert_chain(config.cert_file, config.key_file or None)
+        if config.insecure_skip_verify:
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+        return context
+
+    return Credential([path for path in (config.ca_file, config.cert_file, config.key_file) if path], load)
+
+
+def _secret(path: str) -> str:
+    secret = Path(path).read_text(encoding="utf-8").strip()
+    if not secret:  # being replaced, as often as not
+        raise ValueError(f"{path} is empty")
+    return secret
+
+
+def _stamp(path: str) -> Stamp:
     found = Path(path).stat()
     return found.st_mtime_ns, found.st_ino, found.st_size

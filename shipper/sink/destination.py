@@ -1,7 +1,7 @@
-"""Whether Loki as a whole takes pushes, and how large they may be.
+"""Whether Loki as a whole accepts pushes, and how large they may be.
 
-While it takes none, one request at a time probes, with growing waits between. Knows nothing of streams' own
-troubles, and sends nothing.
+While it accepts none, one request at a time probes, with growing waits between. Knows nothing of answers about a single
+stream, and sends nothing.
 """
 
 import logging
@@ -9,15 +9,13 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from shipper.backoff import waits
-from shipper.config import BackoffConfig
 from shipper.log import Seldom
-from shipper.sink.answers.status import Trouble, Unavailable
+from shipper.sink.answers.status import PushError, Unavailable
 
 log = logging.getLogger(__name__)
 
-DOUBTS = 3  # streams refused in a row with words nobody knows: then it is not about their lines
-REGROWTH = 60.0  # seconds without complaint after which requests may be twice as large
+UNKNOWN_400_STREAMS = 3  # that get one in a row, and nothing is stored: then it is not about their lines
+DOUBLING_TIME = 60.0  # seconds without an answer "too large", then requests may be twice as large
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,24 +29,25 @@ class Attempt:
 class Destination:
     """Times are of the monotonic clock, in seconds."""
 
-    def __init__(self, config: BackoffConfig, clock: Callable[[], float]) -> None:
-        self._config = config
+    def __init__(self, new_waits: Callable[[], Iterator[float]], clock: Callable[[], float]) -> None:
+        """`new_waits` makes the waits of a failure, one by one."""
+        self._new_waits = new_waits
         self._clock = clock
         self._epoch = 0
         self._ordinary = Attempt(0, probes=False)  # of this epoch
-        self._trouble: Trouble | None = None
+        self._error: PushError | None = None
         self._failing_since = 0.0
         self._probing = False
         self._not_before = 0.0
         self._waits: Iterator[float] | None = None
-        self._doubted: set[str] = set()
+        self._got_unknown_400: set[str] = set()  # streams, since something was stored
         self._reports = Seldom(clock)
         self.last_success = -math.inf
 
     @property
     def failing(self) -> str:
         """What is wrong with it; empty when it works as far as anyone knows."""
-        return str(self._trouble) if self._trouble else ""
+        return str(self._error) if self._error else ""
 
     @property
     def opens_at(self) -> float:
@@ -57,7 +56,7 @@ class Destination:
 
     def begin(self) -> Attempt:
         """A push begins; one of the methods below tells how it ended."""
-        if self._trouble is None:
+        if self._error is None:
             return self._ordinary
         self._probing = True
         return Attempt(self._epoch, probes=True)
@@ -67,33 +66,33 @@ class Destination:
         self._end(attempt)
         if stored:
             self.last_success = self._clock()
-            self._doubted.clear()
-        if self._trouble and attempt.epoch == self._epoch:
+            self._got_unknown_400.clear()
+        if self._error and attempt.epoch == self._epoch:
             self._recover()
 
-    def failed(self, attempt: Attempt, trouble: Trouble) -> None:
-        """It takes nothing. Several pushes that began before this was known count once."""
+    def failed(self, attempt: Attempt, error: PushError) -> None:
+        """It accepts nothing. Several pushes that began before this was known count once."""
         self._end(attempt)
         now = self._clock()
         if attempt.epoch == self._epoch:
-            if not self._trouble:
+            if not self._error:
                 self._failing_since = now
             self._epoch += 1
-            self._waits = self._waits or waits(self._config.min_period, self._config.max_period)
+            self._waits = self._waits or self._new_waits()
             self._not_before = max(self._not_before, now + next(self._waits))
-            self._trouble = trouble
-            self._tell(trouble)
-        self._not_before = max(self._not_before, now + trouble.retry_after)
+            self._error = error
+            self._tell(error)
+        self._not_before = max(self._not_before, now + error.retry_after)
 
-    def unclear(self, attempt: Attempt) -> None:
-        """The answer was about the request's form: it says nothing about the destination."""
+    def was_too_large(self, attempt: Attempt) -> None:
+        """The request was too large: that says nothing about the destination."""
         self._end(attempt)
 
-    def doubtful(self, attempt: Attempt, stream: str, trouble: Trouble) -> None:
-        """It refused a stream with words that are not Loki's: of several streams, and none stored, it is at fault."""
-        self._doubted.add(stream)
-        if self._trouble or len(self._doubted) >= DOUBTS:
-            self.failed(attempt, Unavailable(trouble.cause, trouble.text, trouble.retry_after))
+    def got_unknown_400(self, attempt: Attempt, stream: str, error: PushError) -> None:
+        """An unknown 400. If three streams get one and nothing is stored, the destination counts as failing."""
+        self._got_unknown_400.add(stream)
+        if self._error or len(self._got_unknown_400) >= UNKNOWN_400_STREAMS:
+            self.failed(attempt, Unavailable(error.cause, error.text, error.retry_after))
         else:
             self._end(attempt)
 
@@ -103,14 +102,14 @@ class Destination:
 
     def _recover(self) -> None:
         if self._reports.over():
-            log.info("Loki takes pushes again, after %.1f s", self._clock() - self._failing_since)
+            log.info("Loki accepts pushes again after %.1f s", self._clock() - self._failing_since)
         self._epoch += 1
         self._ordinary = Attempt(self._epoch, probes=False)
-        self._trouble, self._waits, self._not_before = None, None, 0.0
+        self._error, self._waits, self._not_before = None, None, 0.0
 
-    def _tell(self, trouble: Trouble) -> None:
-        if self._reports.due(trouble.cause):
-            log.warning("Loki takes no pushes, nothing is lost, they are repeated until it does: %s", trouble)
+    def _tell(self, error: PushError) -> None:
+        if self._reports.due(error.cause):
+            log.warning("Loki is not accepting pushes; nothing is lost, retrying: %s", error)
 
 
 class RequestSize:
@@ -126,7 +125,7 @@ class RequestSize:
     def limit(self) -> int:
         """The most bytes now."""
         if self._reduced < self._most:
-            doublings = int((self._clock() - self._since) / REGROWTH)
+            doublings = int((self._clock() - self._since) / DOUBLING_TIME)
             return min(self._most, self._reduced << min(doublings, 32))
         return self._most
 

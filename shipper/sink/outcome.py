@@ -1,4 +1,4 @@
-"""What an answer means for the batch that was pushed: settled, again, later, smaller, or under suspicion.
+"""What an answer means for the batch that was pushed: it is settled, goes again, later, in parts, or is held.
 
 The one place where the rules of delivery stand together. Sends nothing, and waits for nothing.
 """
@@ -7,29 +7,28 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from shipper.backoff import waits
-from shipper.config import BackoffConfig
 from shipper.log import Seldom
 from shipper.metrics import Metrics
 from shipper.sink.answers.refusal import NoVerdict, read
 from shipper.sink.answers.status import (
     STREAM_RATE,
-    Refused,
+    BadRequest,
+    PushError,
     StreamLimited,
     TenantLimited,
     TooLarge,
-    Trouble,
     Unavailable,
 )
-from shipper.sink.batch import Batch, Suspicion
+from shipper.sink.batch import Batch, Held
 from shipper.sink.destination import Attempt, Destination, RequestSize
+from shipper.sink.schedule import Schedule
 from shipper.sink.settlement import Settlement
 from shipper.sink.stream import Stream
 
 log = logging.getLogger(__name__)
 
-PATIENCE = 180.0  # seconds a batch may be refused with unknown words before it is bisected
-SMALLEST_FOR_RATE = 16 << 10  # bytes: no burst is smaller, so a refusal is about time then
+HOLD_FOR = 180.0  # seconds a batch may get unknown 400s before it is bisected
+SMALLEST_BURST = 16 << 10  # bytes: any rate limit lets so many pass at once, later
 REMEMBERED_STREAMS = 10_000  # whose newest time is kept
 
 
@@ -56,41 +55,43 @@ class Outcome:
 
     def __init__(
         self,
-        config: BackoffConfig,
         metrics: Metrics,
         settlement: Settlement,
+        schedule: Schedule,
         destination: Destination,
         size: RequestSize,
+        new_waits: Callable[[], Iterator[float]],
+        hold_for: float,
         clock: Callable[[], float],
-        patience: float = PATIENCE,
     ) -> None:
-        self._config = config
         self._metrics = metrics
         self._settlement = settlement
+        self._schedule = schedule
         self._destination = destination
         self._size = size
+        self._new_waits = new_waits
+        self._hold_for = hold_for
         self._clock = clock
-        self._patience = patience
         self._reports = Seldom(clock)
         self.newest = Newest()
-        self.held: tuple[float, str] = (0.0, "")  # the last refusal nobody understood: when, what
+        self.last_unknown: tuple[float, str] = (0.0, "")  # 400: when, its text
 
-    def apply(self, stream: Stream, batch: Batch, trouble: Trouble | None, attempt: Attempt) -> None:
+    def apply(self, stream: Stream, batch: Batch, error: PushError | None, attempt: Attempt) -> None:
         """Settle the batch, or give it back to its stream."""
-        match trouble:
+        match error:
             case None:
                 self._stored(stream, batch, {}, attempt)
                 self._settlement.stored(batch)
             case Unavailable():
-                self._unavailable(stream, batch, trouble, attempt)
+                self._unavailable(stream, batch, error, attempt)
             case StreamLimited():
-                is_rate = trouble.cause == STREAM_RATE and self._exceeds_burst(batch)
+                is_rate = error.cause == STREAM_RATE and self._exceeds_burst(batch)
                 batches = self._alike(batch, batch.halves()) if is_rate else (batch,)
-                self._limited(stream, batches, trouble, attempt)
+                self._limited(stream, batches, error, attempt)
             case TooLarge():
-                self._too_large(stream, batch, trouble, attempt)
+                self._too_large(stream, batch, error, attempt)
             case _:
-                self._refused(stream, batch, trouble, attempt)
+                self._refused(stream, batch, error, attempt)
 
     def _stored(self, stream: Stream, batch: Batch, refused: dict[int, str], attempt: Attempt) -> None:
         """All but the refused entries are in Loki."""
@@ -100,12 +101,12 @@ class Outcome:
         if stored:
             self.newest.sent(batch.labels, max(stored))
         self._destination.works(attempt, stored=bool(stored))
-        stream.went_well()
+        self._schedule.end_back_off(stream)
 
-    def _unavailable(self, stream: Stream, batch: Batch, trouble: Unavailable, attempt: Attempt) -> None:
-        self._repeats(trouble.cause)
-        self._destination.failed(attempt, trouble)
-        if isinstance(trouble, TenantLimited) and self._exceeds_burst(batch):
+    def _unavailable(self, stream: Stream, batch: Batch, error: Unavailable, attempt: Attempt) -> None:
+        self._repeats(error.cause)
+        self._destination.failed(attempt, error)
+        if isinstance(error, TenantLimited) and self._exceeds_burst(batch):
             stream.give_back(*self._smaller(batch))
             return
         stream.give_back(batch)
@@ -113,21 +114,21 @@ class Outcome:
     def _exceeds_burst(self, batch: Batch) -> bool:
         """Whether a rate refused it more than once: above the burst it is refused for ever, however long it waits."""
         batch.rate_limits += 1
-        return batch.rate_limits > 1 and batch.size > SMALLEST_FOR_RATE and len(batch) > 1
+        return batch.rate_limits > 1 and batch.size > SMALLEST_BURST and len(batch) > 1
 
-    def _limited(self, stream: Stream, batches: tuple[Batch, ...], trouble: Trouble, attempt: Attempt) -> None:
-        self._repeats(STREAM_RATE if isinstance(trouble, Refused) else trouble.cause)
+    def _limited(self, stream: Stream, batches: tuple[Batch, ...], error: PushError, attempt: Attempt) -> None:
+        self._repeats(STREAM_RATE if isinstance(error, BadRequest) else error.cause)
         self._destination.works(attempt, stored=False)
-        stream.back_off(self._clock(), self._waits(), trouble.retry_after)
+        self._schedule.back_off(stream, error.retry_after)
         stream.give_back(*batches)
 
-    def _too_large(self, stream: Stream, batch: Batch, trouble: Trouble, attempt: Attempt) -> None:
-        self._destination.unclear(attempt)
+    def _too_large(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
+        self._destination.was_too_large(attempt)
         if len(batch) > 1:
             self._repeats("too_large")
             stream.give_back(*self._smaller(batch))
         else:
-            self._settlement.refused(batch, {0: "request_too_large"}, str(trouble))
+            self._settlement.refused(batch, {0: "request_too_large"}, str(error))
 
     def _smaller(self, batch: Batch) -> tuple[Batch, Batch]:
         halves = batch.halves()
@@ -135,67 +136,64 @@ class Outcome:
         return self._alike(batch, halves)
 
     def _alike(self, batch: Batch, halves: tuple[Batch, Batch]) -> tuple[Batch, Batch]:
-        """A suspect's halves stay beside the stream, each with a suspicion of its own."""
-        if batch.suspicion is not None:
+        """The halves of a held batch are held too, each with waits of its own."""
+        if batch.held is not None:
             for half in halves:
-                half.suspicion = self._suspicion(bisected=batch.suspicion.bisected)
+                half.held = self._new_held(is_bisected=batch.held.is_bisected)
         return halves
 
-    def _refused(self, stream: Stream, batch: Batch, trouble: Trouble, attempt: Attempt) -> None:
-        verdict = read(trouble.text, list(batch.unpacked()))
+    def _refused(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
+        verdict = read(error.text, list(batch.unpacked()))
         if isinstance(verdict, dict):
             self._stored(stream, batch, verdict, attempt)
-            self._settlement.refused(batch, verdict, trouble.text)
+            self._settlement.refused(batch, verdict, error.text)
         elif verdict is NoVerdict.UNKNOWN:
-            self._suspect(stream, batch, trouble, attempt)
+            self._hold(stream, batch, error, attempt)
         elif verdict is NoVerdict.LIMITED:
             halves = self._alike(batch, batch.halves()) if len(batch) > 1 else (batch,)
-            self._limited(stream, halves, trouble, attempt)
+            self._limited(stream, halves, error, attempt)
         else:
             self._repeats("ambiguous")
             self._destination.works(attempt, stored=False)
             stream.give_back(*self._alike(batch, batch.halves()))  # copies of what is stored are not seen
 
-    def _suspect(self, stream: Stream, batch: Batch, trouble: Trouble, attempt: Attempt) -> None:
-        """Words that are not Loki's: perhaps about the request, perhaps about its lines. It waits and goes again."""
+    def _hold(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
+        """An unknown 400, perhaps about the request, perhaps about its lines: the batch waits and goes again."""
         now = self._clock()
-        self._destination.doubtful(attempt, batch.labels, trouble)
-        suspicion = batch.suspicion or self._suspicion(bisected=False)
-        suspicion.refused_first = min(now, suspicion.refused_first)
-        if len(batch) == 1 and self._guilty(suspicion, now):
-            stream.went_well()
-            self._settlement.refused(batch, {0: "refused"}, str(trouble))
+        self._destination.got_unknown_400(attempt, batch.labels, error)
+        held = batch.held or self._new_held(is_bisected=False)
+        held.since = min(now, held.since)
+        if len(batch) == 1 and self._is_at_fault(held, now):
+            self._schedule.end_back_off(stream)
+            self._settlement.refused(batch, {0: "refused"}, str(error))
             return
-        self._tell(batch, trouble, now)
-        stream.back_off(now, self._waits(), trouble.retry_after)
-        if len(batch) > 1 and (suspicion.bisected or self._guilty(suspicion, now)):
-            stream.suspect(*((half, self._suspicion(bisected=True)) for half in batch.halves()))
+        self._tell(batch, error, now)
+        self._schedule.back_off(stream, error.retry_after)
+        if len(batch) > 1 and (held.is_bisected or self._is_at_fault(held, now)):
+            stream.hold(*((half, self._new_held(is_bisected=True)) for half in batch.halves()))
         else:
-            suspicion.due = now + max(next(suspicion.waits), trouble.retry_after)
-            stream.suspect((batch, suspicion))
+            held.until = now + max(next(held.waits), error.retry_after)
+            stream.hold((batch, held))
 
-    def _guilty(self, suspicion: Suspicion, now: float) -> bool:
-        """Refused for long enough, while the destination took something else."""
-        long_enough = suspicion.bisected or now - suspicion.refused_first >= self._patience
-        return long_enough and self._destination.last_success > suspicion.refused_first
+    def _is_at_fault(self, held: Held, now: float) -> bool:
+        """Whether it was held for long enough, while the destination stored something else."""
+        long_enough = held.is_bisected or now - held.since >= self._hold_for
+        return long_enough and self._destination.last_success > held.since
 
-    def _tell(self, batch: Batch, trouble: Trouble, now: float) -> None:
-        self._repeats(trouble.cause)
-        self.held = now, str(trouble)
-        if self._reports.due(trouble.cause):
+    def _tell(self, batch: Batch, error: PushError, now: float) -> None:
+        self._repeats(error.cause)
+        self.last_unknown = now, str(error)
+        if self._reports.due(error.cause):
             log.warning(
-                "A push was refused with words that are not Loki's; %d entries of %.200s are held and sent again: "
-                "is the URL right, and what stands before Loki? %s",
+                "a push was refused with an error that is not Loki's; %d entries of %.200s are held and sent again; "
+                "check the URL, and any proxy in front of Loki: %s",
                 len(batch),
                 batch.labels,
-                trouble,
+                error,
             )
 
-    def _suspicion(self, *, bisected: bool) -> Suspicion:
-        return Suspicion(self._waits(), bisected)
+    def _new_held(self, *, is_bisected: bool) -> Held:
+        return Held(self._new_waits(), is_bisected)
 
     def _repeats(self, cause: str) -> None:
         self._metrics.retries.labels(cause=cause).inc()
-
-    def _waits(self) -> Iterator[float]:
-        return waits(self._config.min_period, self._config.max_period)

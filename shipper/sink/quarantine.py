@@ -1,15 +1,15 @@
-"""Where entries go that Loki refuses for good: a file a person can read, a line of JSON each.
+"""The file of the entries that Loki refuses: readable for people, a line of JSON each.
 
-Bounded, and never in the way: what cannot be written is logged and counted, and the agent goes on.
+It is bounded. What cannot be written is logged and counted, and the agent goes on.
 """
 
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
@@ -24,7 +24,7 @@ ANSWER_LIMIT = 1000  # characters of Loki's answer that are kept
 
 
 class RefusedEntry(NamedTuple):
-    """An entry nobody will take, and why."""
+    """An entry that Loki will never take, and why."""
 
     labels: str
     entry: Entry
@@ -32,7 +32,14 @@ class RefusedEntry(NamedTuple):
     answer: str  # Loki's words
 
 
-class Quarantine:
+class Quarantine(Protocol):
+    """Keeps refused entries for people to look at."""
+
+    def write(self, refused: Sequence[RefusedEntry]) -> None:
+        """Keep these. Raises nothing."""
+
+
+class QuarantineFile:
     """Appends to `path`; when it is full it becomes `<path>.1`, in place of the one before."""
 
     def __init__(
@@ -44,7 +51,7 @@ class Quarantine:
         self._wall = wall
         self._reports = Seldom()
 
-    def write(self, refused: Iterable[RefusedEntry]) -> None:
+    def write(self, refused: Sequence[RefusedEntry]) -> None:
         """Append these, all or none. Never raises for what a disk can do."""
         lines = [_line(one, self._wall()) for one in refused]
         try:
@@ -52,7 +59,11 @@ class Quarantine:
         except OSError as error:
             self._metrics.quarantine_errors.inc(len(lines))
             if times := self._reports.due("write", times=len(lines)):
-                log.error("%d refused entries are not in the quarantine file: %s", times, error)
+                log.error(
+                    "cannot write %d refused entries to the quarantine file, they are lost; check the disk: %s",
+                    times,
+                    error,
+                )
             return
         self._metrics.quarantined.inc(len(lines))
 

@@ -1,66 +1,227 @@
-"""Whose turn it is: of the streams that are due, the one that has waited longest.
+"""When each stream pushes next, and which goes first.
 
-A stream costs something only while it has a turn coming. Knows nothing of why a stream waits.
+A stream may push when its linger and its back-off are over; it has one request under way at most. Of those that may,
+the one that has waited longest goes first, as soon as a worker is idle and the destination takes pushes. Knows nothing
+of what an answer means: it is told of back-offs.
+
+The linger: a push costs as much as a hundred entries, so a stream's first entry waits for more, for 0.1 s, and for
+`batchwait` while there is a backlog. It ends at once when the queue fills a request.
 """
 
+import asyncio
 import heapq
+from collections.abc import Callable, Iterator
 from itertools import count
 from math import inf
 
+from shipper.entries import Entries
+from shipper.sink.destination import Attempt, Destination, RequestSize
 from shipper.sink.stream import Stream
 
-Turn = tuple[float, int, Stream]  # when, a number that makes it unique, whose
+LINGER = 0.1  # seconds
+
+Push = tuple[Stream, Attempt]
+Row = tuple[float, int, Stream]  # of a heap; the number makes it unique
 
 
 class Schedule:
-    """At most one coming turn per stream."""
+    """Hands streams to workers that wait in `next`. Costs nothing while nothing is due: there is one timer, no polling.
 
-    def __init__(self) -> None:
-        self._later: list[Turn] = []  # by the time they are due
-        self._due: list[Turn] = []  # by the age of what waits
+    Times are of the monotonic clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        destination: Destination,
+        size: RequestSize,
+        new_waits: Callable[[], Iterator[float]],
+        *,
+        workers: int,
+        batchwait: float,
+        linger: float,
+        clock: Callable[[], float],
+    ) -> None:
+        """`new_waits` makes the waits of a stream's back-off; `workers` is how many call `next`."""
+        self._destination, self._size, self._new_waits, self._clock = destination, size, new_waits, clock
+        self._workers = workers
+        self._usual_linger, self._longest_linger = min(linger, batchwait), batchwait
+        self._has_backlog = False
+        self._is_awaited = False  # the reader can put nothing before something is settled
+        self._pending: dict[Stream, int] = {}  # without a request under way: the number of its row; others are void
+        self._later: list[Row] = []  # a heap by the time they are due
+        self._due: list[Row] = []  # a heap by the age of their oldest entry
         self._numbers = count()
-        self._current: dict[Stream, int] = {}  # turns with another number are void
+        self._under_way = 0  # requests
+        self._idle: list[asyncio.Future[Push]] = []  # workers; the one that was busy last is next, its memory is warm
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
 
-    def __bool__(self) -> bool:
-        return bool(self._current)
+    # when
 
-    def add(self, stream: Stream, due: float, now: float) -> None:
-        """Give the stream a turn at `due`, in place of the one it may have."""
-        number = self._current[stream] = next(self._numbers)
-        if due <= now:
+    def due(self, stream: Stream) -> float:
+        """When the stream may push next."""
+        ready = 0.0 if stream.repeats else stream.ready_at if stream.queue else inf
+        return max(stream.not_before, min(ready, stream.held_until))
+
+    def add(self, stream: Stream, entries: Entries) -> None:
+        """Queue entries of the stream: its first ones begin its linger, those that fill a request end it."""
+        now, is_first = self._clock(), not stream.queue
+        stream.queue.put(entries, now)
+        self._is_awaited = False
+        if stream.queue.size >= self._size.limit:
+            if not is_first and stream.ready_at <= now:
+                return
+            stream.ready_at = 0.0
+        elif is_first:
+            stream.ready_at = now + self._linger
+        else:
+            return
+        if not stream.busy:
+            self._enter(stream, now)
+            self._dispatch(now)
+
+    def backlog(self, more: bool) -> None:
+        """Whether more can be read than can be sent: then lines are old anyway, and streams linger for `batchwait`."""
+        if more != self._has_backlog:
+            self._has_backlog = more
+            self._linger_anew()
+
+    def flush(self) -> None:
+        """Nothing more comes: no stream lingers from now on."""
+        self._usual_linger = self._longest_linger = 0.0
+        self._linger_anew()
+
+    def push_fullest(self) -> None:
+        """The reader is out of budget: push the largest queues now, one per idle worker; the rest keep their linger."""
+        self._is_awaited = True
+        now = self._clock()
+        self._move(now)
+        if (free := self._workers - self._under_way - len(self._due)) > 0:
+            lingering = [stream for stream in self._pending if _only_lingers(stream, now)]
+            for stream in heapq.nlargest(free, lingering, key=lambda stream: stream.queue.size):
+                stream.ready_at = 0.0
+                self._enter(stream, now)
+            self._dispatch(now)
+
+    def back_off(self, stream: Stream, at_least: float) -> None:
+        """An answer was about this stream alone: it waits, longer with each time in a row, and `at_least` seconds."""
+        stream.waits = stream.waits or self._new_waits()
+        stream.not_before = self._clock() + max(next(stream.waits), at_least)
+        stream.queue.pack()
+
+    def end_back_off(self, stream: Stream) -> None:
+        """An answer showed that the stream need not wait."""
+        stream.waits, stream.not_before = None, 0.0
+
+    @property
+    def _linger(self) -> float:
+        return self._longest_linger if self._has_backlog else self._usual_linger
+
+    def _linger_anew(self) -> None:
+        now = self._clock()
+        for stream in self._pending:
+            if stream.queue and stream.ready_at > now:
+                stream.ready_at = stream.queue.since + self._linger
+                self._enter(stream, now)
+        self._dispatch(now)
+
+    # whose turn it is
+
+    async def next(self) -> Push:
+        """Wait for the stream that pushes next. `done` must be called once its request is answered."""
+        if self._pending:
+            now = self._clock()
+            if (push := self._take(now)) is not None:
+                self._dispatch(now)  # an answer may have opened the destination for the others
+                return push
+            self._set_timer(now)
+        worker: asyncio.Future[Push] = asyncio.get_running_loop().create_future()
+        self._idle.append(worker)
+        return await worker
+
+    def done(self, stream: Stream, *, stored: bool) -> None:
+        """Its request was answered. What came meanwhile has waited enough, unless there is a backlog."""
+        stream.busy = False
+        self._under_way -= 1
+        queue = stream.queue
+        if stream.pending:
+            lingers = self._has_backlog and queue and queue.size < self._size.limit
+            stream.ready_at = queue.since + self._longest_linger if lingers else 0.0
+            self._enter(stream, self._clock())  # the worker that was answered calls `next` now
+        if self._is_awaited and not stored:  # it may have freed no budget: then another stream must
+            self.push_fullest()
+
+    def is_idle_until(self, deadline: float) -> bool:
+        """Whether no request is under way, and none will be before that time."""
+        return not self._under_way and all(self.due(stream) > deadline for stream in self._pending)
+
+    def stop(self) -> None:
+        """Hand out nothing more by the timer."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _enter(self, stream: Stream, now: float) -> None:
+        """Enter the stream by when it is due now; the row it had is void."""
+        number = self._pending[stream] = next(self._numbers)
+        if (due := self.due(stream)) <= now:
             heapq.heappush(self._due, (stream.since, number, stream))
         else:
             heapq.heappush(self._later, (due, number, stream))
 
-    def pop(self, now: float) -> Stream | None:
-        """The stream whose turn it is, if any; it has no turn then."""
-        if self._later:
-            self._move(now)
-        while self._due:
-            _, number, stream = heapq.heappop(self._due)
-            if self._current.get(stream) == number:
-                del self._current[stream]
-                return stream
-        return None
-
-    def due(self, now: float) -> int:
-        """How many turns there are now; those that are void may be counted too."""
-        if self._later:
-            self._move(now)
-        return len(self._due)
-
-    @property
-    def next_due(self) -> float:
-        """When the first of the turns will be that were not due when it was asked last; infinite: there is none."""
-        return self._later[0][0] if self._later else inf
-
     def _move(self, now: float) -> None:
-        """Sort what has become due by age, and forget what is void."""
+        """Sort what has become due by its age, and drop void rows."""
         while self._later:
             due, number, stream = self._later[0]
-            valid = self._current.get(stream) == number
-            if valid and due > now:
+            is_valid = self._pending.get(stream) == number
+            if is_valid and due > now:
                 return
             heapq.heappop(self._later)
-            if valid:
+            if is_valid:
                 heapq.heappush(self._due, (stream.since, number, stream))
+
+    def _take(self, now: float) -> Push | None:
+        """Begin the next push, if one may begin now."""
+        if self._destination.opens_at > now:
+            return None
+        self._move(now)
+        while self._due:
+            _, number, stream = heapq.heappop(self._due)
+            if self._pending.get(stream) == number:
+                del self._pending[stream]
+                stream.busy = True
+                self._under_way += 1
+                return stream, self._destination.begin()
+        return None
+
+    def _dispatch(self, now: float) -> None:
+        """Hand what is due to idle workers."""
+        while self._idle and self._pending:
+            if self._idle[-1].done():  # cancelled with its task
+                self._idle.pop()
+            elif (push := self._take(now)) is not None:
+                self._idle.pop().set_result(push)
+            else:
+                self._set_timer(now)
+                return
+
+    def _set_timer(self, now: float) -> None:
+        """See that an idle worker gets the next stream in time.
+
+        The timer may ring too early: that costs less than to set one for each stream and to take it back.
+        """
+        next_due = 0.0 if self._due else self._later[0][0] if self._later else inf
+        at = max(next_due, self._destination.opens_at)
+        if at == inf or (self._timer is not None and self._timer_at <= at):
+            return
+        self.stop()
+        self._timer_at = at
+        self._timer = asyncio.get_running_loop().call_later(at - now, self._ring)
+
+    def _ring(self) -> None:
+        self._timer = None
+        self._dispatch(self._clock())
+
+
+def _only_lingers(stream: Stream, now: float) -> bool:
+    return stream.ready_at > now >= stream.not_before and bool(stream.queue) and not stream.repeats

@@ -1,30 +1,27 @@
-"""The end of an entry's way: stored, or refused for good; each exactly once.
+"""The end of an entry's way: stored, or refused for ever; each exactly once.
 
-Keeps the pushing side of the ledger and tells the owner of each part. Knows nothing of requests.
+Counts what is pending, sent and dropped, and tells the owner of each part. Knows nothing of requests.
 """
 
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from shipper.log import Seldom
 from shipper.metrics import Metrics
 from shipper.sink.batch import Batch
-from shipper.sink.quarantine import RefusedEntry
+from shipper.sink.quarantine import Quarantine, RefusedEntry
 
 log = logging.getLogger(__name__)
 
-Keep = Callable[[Sequence[RefusedEntry]], None]
-"""Takes what is refused for good."""
-
 
 class Settlement:
-    """Counts what is on its way, and closes its account."""
+    """Counts pending entries, and reports each as sent or dropped, once."""
 
-    def __init__(self, metrics: Metrics, keep: Keep | None, clock: Callable[[], float]) -> None:
+    def __init__(self, metrics: Metrics, quarantine: Quarantine | None, clock: Callable[[], float]) -> None:
         self._metrics = metrics
-        self._keep = keep
+        self._quarantine = quarantine
         self._clock = clock
         self._reports = Seldom(clock)
         self._moved_at = 0.0  # when something was settled last, or the first entry came
@@ -33,10 +30,10 @@ class Settlement:
         self.pending = 0  # entries
         metrics.entries_pending.set_function(lambda: self.pending)  # asked for seldom, changed all the time
 
-    def opened(self, entries: int, now: float) -> None:
-        """Entries are on their way from now on."""
+    def opened(self, entries: int) -> None:
+        """So many entries are pending from now on."""
         if not self.pending:
-            self._moved_at = now
+            self._moved_at = self._clock()
             self._drained.clear()
         self.pending += entries
 
@@ -46,14 +43,15 @@ class Settlement:
 
     def refused(self, batch: Batch, refused: Mapping[int, str], answer: str) -> None:
         """Loki will never take the entries at these places, for these reasons, and has the others."""
-        reasons = Counter(refused.values())
-        if self._keep is not None:
+        if self._quarantine is not None:
             entries = list(batch.unpacked())
-            self._keep([RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())])
-        for reason, times in reasons.items():
+            self._quarantine.write(
+                [RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())]
+            )
+        for reason, times in Counter(refused.values()).items():
             self._metrics.entries_dropped.labels(reason=reason).inc(times)
             if total := self._reports.due(reason, times=times):
-                log.error("Loki refused %d entries for good (%s): %.300s", total, reason, answer)
+                log.error("Loki refused %d entries, they are not sent again (%s): %.300s", total, reason, answer)
         self._settle(batch, refused)
 
     def _settle(self, batch: Batch, refused: Mapping[int, str]) -> None:
@@ -63,10 +61,6 @@ class Settlement:
         self._moved_at = self._clock()
         if not self.pending:
             self._drained.set()
-        if not refused:
-            for part in batch.parts:
-                part.ticket.owner.settled(part, 0)
-            return
         for part, dropped in batch.shares(refused):
             part.ticket.owner.settled(part, dropped)
 

@@ -4,13 +4,15 @@ import asyncio
 import json
 import time
 from collections import Counter
+from functools import partial
 
 from lab import clients, faults
 from lab.containerd import cri_line, rfc3339nano
 from lab.lines import healthy, timed_out
 from lab.mesh import mesh
+from shipper import agent as agent_module
 from shipper.agent import FINE, UNDELIVERED, Agent, Options
-from shipper.sink import company
+from shipper.sink.sender import Sender
 
 
 async def test_kept_lines_arrive_byte_for_byte_with_their_time_and_labels(node, pod):
@@ -110,8 +112,8 @@ async def test_once_gives_up_on_a_loki_that_is_away_and_the_next_run_delivers(no
     assert len(node.loki.stored()) == 1
 
 
-async def test_once_does_not_wait_for_company_that_cannot_come(node, pod, monkeypatch):
-    monkeypatch.setattr(company, "LINGER", 3600.0)
+async def test_once_does_not_linger_for_entries_that_cannot_come(node, pod, monkeypatch):
+    monkeypatch.setattr(agent_module, "Sender", partial(Sender, linger=3600.0))
     pod().write(timed_out(1))
     client = f'[{{url: "{node.loki.url}", batchwait: 1h}}]'
     code, _ = await asyncio.wait_for(node.once(node.config(clients=client)), 20)

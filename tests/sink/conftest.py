@@ -34,6 +34,7 @@ class Clock:
 
     def __init__(self) -> None:
         self.now = 1000.0
+        self._timers: list[asyncio.TimerHandle] = []
 
     def __call__(self) -> float:
         return self.now
@@ -47,8 +48,18 @@ class Clock:
 
     def timers(self) -> int:
         """How many timers the event loop holds that have not been cancelled."""
-        scheduled = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
-        return sum(not handle.cancelled() for handle in scheduled)
+        return sum(not timer.cancelled() and timer.when() > self.now for timer in self._timers)
+
+    def drive(self, loop: asyncio.AbstractEventLoop, patch: pytest.MonkeyPatch) -> None:
+        """From now on the loop goes by this clock."""
+        call_at = loop.call_at
+
+        def noted(when: float, callback: Callable[..., object], *args: Any, **more: Any) -> asyncio.TimerHandle:
+            self._timers.append(call_at(when, callback, *args, **more))
+            return self._timers[-1]
+
+        patch.setattr(loop, "time", self)
+        patch.setattr(loop, "call_at", noted)
 
 
 Reply = Callable[[Received], web.StreamResponse | Awaitable[web.StreamResponse]]
@@ -151,5 +162,5 @@ def settings(loki: Loki) -> Callable[..., ClientConfig]:
 @pytest.fixture
 async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", clock)
+    clock.drive(asyncio.get_running_loop(), monkeypatch)
     return clock

@@ -31,8 +31,8 @@ def push(settings: Callable[..., ClientConfig], metrics: Metrics) -> Any:
     async def pushing(times: int = 1, **changes: Any) -> Any:
         async with Client(settings(**changes), metrics) as client:
             for _ in range(times):
-                trouble = await client.push(BODY)
-        return trouble
+                error = await client.push(BODY)
+        return error
 
     return pushing
 
@@ -76,9 +76,9 @@ async def test_a_password_that_changes_is_read_again(
 async def test_a_token_that_is_not_there_yet(settings: Any, metrics: Metrics, loki: Any, tmp_path: Path) -> None:
     token = tmp_path / "token"
     async with Client(settings(bearer_token_file=str(token)), metrics) as client:
-        trouble = await client.push(BODY)
-        assert isinstance(trouble, Unavailable)
-        assert "token" in trouble.text
+        error = await client.push(BODY)
+        assert isinstance(error, Unavailable)
+        assert "token" in error.text
         token.write_text("abc\n")
         assert await client.push(BODY) is None
     assert [push.headers["Authorization"] for push in loki.received] == ["Bearer abc"]
@@ -86,9 +86,9 @@ async def test_a_token_that_is_not_there_yet(settings: Any, metrics: Metrics, lo
 
 async def test_an_answer_is_translated(push: Any, loki: Any) -> None:
     loki.reply = loki.answer(429, "slow down", Retry_After="7")
-    trouble = await push()
-    assert isinstance(trouble, TenantLimited)
-    assert trouble.retry_after == 7
+    error = await push()
+    assert isinstance(error, TenantLimited)
+    assert error.retry_after == 7
 
 
 @pytest.mark.parametrize(
@@ -145,9 +145,9 @@ async def test_a_body_that_stalls(push: Any, loki: Any, status: int) -> None:
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        trouble = await push(url=f"http://127.0.0.1:{port}/loki/api/v1/push", timeout=Seconds(0.05))
+        error = await push(url=f"http://127.0.0.1:{port}/loki/api/v1/push", timeout=Seconds(0.05))
         received.set()
-    assert trouble.cause == "timeout"
+    assert error.cause == "timeout"
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ async def test_bytes_that_are_no_answer(push: Any, answer: bytes) -> None:
 
 async def test_of_an_endless_answer_the_beginning_is_read(push: Any, loki: Any) -> None:
     loki.reply = loki.answer(400, "x" * (1 << 20))
-    trouble = await push(times=2)
-    assert len(trouble.text) == TEXT_LIMIT
+    error = await push(times=2)
+    assert len(error.text) == TEXT_LIMIT
 
 
 async def test_a_proxy_is_taken_from_the_environment(push: Any, loki: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +261,6 @@ async def test_a_client_certificate_that_is_renewed_is_used(settings: Any, metri
 
 
 async def test_a_certificate_that_is_not_there(push: Any, tls: Any) -> None:
-    trouble = await push(url=tls.url, tls_config=TlsConfig(ca_file="/nowhere/ca.pem"))
-    assert isinstance(trouble, Unavailable)
-    assert "No such file" in trouble.text
+    error = await push(url=tls.url, tls_config=TlsConfig(ca_file="/nowhere/ca.pem"))
+    assert isinstance(error, Unavailable)
+    assert "No such file" in error.text

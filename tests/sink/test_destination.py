@@ -3,13 +3,10 @@
 import itertools
 import logging
 import math
-from collections.abc import Iterator
 
 import pytest
 
-from shipper.config import BackoffConfig
-from shipper.sink import destination as module
-from shipper.sink.answers.status import Refused, Unavailable
+from shipper.sink.answers.status import BadRequest, Unavailable
 from shipper.sink.destination import Destination, RequestSize
 
 BUSY = Unavailable("http_503", "busy")
@@ -29,14 +26,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def destination(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Destination:
+def destination(clock: Clock) -> Destination:
     """Waits 1 s after the first failure, 2 s after the second, and so on."""
-
-    def waits(first: float, limit: float) -> Iterator[float]:
-        return map(float, itertools.count(1))
-
-    monkeypatch.setattr(module, "waits", waits)
-    return Destination(BackoffConfig(), clock)
+    return Destination(lambda: map(float, itertools.count(1)), clock)
 
 
 def test_pushes_that_began_before_it_failed_count_once(destination: Destination, clock: Clock) -> None:
@@ -86,27 +78,27 @@ def test_retry_after_is_obeyed_even_of_an_old_request(destination: Destination, 
 
 def test_a_refusal_of_one_stream_is_not_held_against_it(destination: Destination) -> None:
     for _ in range(10):
-        destination.doubtful(destination.begin(), "{a}", Refused("http_400", "?"))
+        destination.got_unknown_400(destination.begin(), "{a}", BadRequest("http_400", "?"))
     assert destination.failing == ""
 
 
 def test_refusals_of_several_streams_in_a_row_are(destination: Destination) -> None:
     for stream in "abc":
-        destination.doubtful(destination.begin(), stream, Refused("http_400", "?"))
+        destination.got_unknown_400(destination.begin(), stream, BadRequest("http_400", "?"))
     assert destination.failing == "http_400: ?"
 
 
 def test_refusals_with_success_between_are_not(destination: Destination) -> None:
     for stream in "abcdef":
-        destination.doubtful(destination.begin(), stream, Refused("http_400", "?"))
+        destination.got_unknown_400(destination.begin(), stream, BadRequest("http_400", "?"))
         assert destination.failing == ""
         destination.works(destination.begin(), stored=True)
 
 
-def test_an_answer_about_the_form_ends_a_probe_and_says_nothing(destination: Destination, clock: Clock) -> None:
+def test_an_answer_that_it_was_too_large_ends_a_probe_and_says_nothing(destination: Destination, clock: Clock) -> None:
     destination.failed(destination.begin(), BUSY)
     clock.now += 1
-    destination.unclear(destination.begin())
+    destination.was_too_large(destination.begin())
     assert destination.failing
     assert destination.opens_at == clock.now
 

@@ -11,7 +11,7 @@ import pytest
 from shipper.metrics import Metrics
 from shipper.model import Entry
 from shipper.sink import quarantine as module
-from shipper.sink.quarantine import ANSWER_LIMIT, Quarantine, RefusedEntry
+from shipper.sink.quarantine import ANSWER_LIMIT, QuarantineFile, RefusedEntry
 
 LABELS = '{app="checkout"}'
 
@@ -29,7 +29,7 @@ def counted(metrics: Metrics, name: str) -> float | None:
 
 
 def test_each_entry_is_a_line_a_person_can_read(tmp_path: Path, metrics: Metrics) -> None:
-    quarantine = Quarantine(tmp_path / "q", metrics, wall=lambda: 1_700_000_000.5)
+    quarantine = QuarantineFile(tmp_path / "q", metrics, wall=lambda: 1_700_000_000.5)
     quarantine.write([refused(), refused(b"two")])
     quarantine.write([refused(b"three", entry=Entry(5, b"three", (("a", "b"),)))])
     first, second, third = read(tmp_path / "q")
@@ -48,7 +48,7 @@ def test_each_entry_is_a_line_a_person_can_read(tmp_path: Path, metrics: Metrics
 
 def test_bytes_that_are_no_text(tmp_path: Path, metrics: Metrics) -> None:
     odd = refused(b'\xff\n\x00"', labels="\ud800", answer="\udcff" + "x" * 5000)
-    Quarantine(tmp_path / "q", metrics).write([odd])
+    QuarantineFile(tmp_path / "q", metrics).write([odd])
     (record,) = read(tmp_path / "q")
     assert record["line"] == '\\xff\n\x00"'
     assert record["labels"] == "\\ud800"
@@ -56,7 +56,7 @@ def test_bytes_that_are_no_text(tmp_path: Path, metrics: Metrics) -> None:
 
 
 def test_a_full_file_makes_room_once(tmp_path: Path, metrics: Metrics) -> None:
-    quarantine = Quarantine(tmp_path / "q", metrics, limit=400)
+    quarantine = QuarantineFile(tmp_path / "q", metrics, limit=400)
     for number in range(9):
         quarantine.write([refused(str(number).encode())])
     kept = [record["line"] for name in ("q.1", "q") for record in read(tmp_path / name)]
@@ -68,7 +68,7 @@ def test_a_full_file_makes_room_once(tmp_path: Path, metrics: Metrics) -> None:
 def test_a_folder_that_is_gone_is_said_once_and_counted(
     tmp_path: Path, metrics: Metrics, caplog: pytest.LogCaptureFixture
 ) -> None:
-    quarantine = Quarantine(tmp_path / "gone" / "q", metrics)
+    quarantine = QuarantineFile(tmp_path / "gone" / "q", metrics)
     quarantine.write([refused(), refused()])
     quarantine.write([refused()])
     assert len(caplog.records) == 1
@@ -79,7 +79,7 @@ def test_a_folder_that_is_gone_is_said_once_and_counted(
 def test_a_disk_that_fills_up_leaves_no_half_line(
     tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    quarantine = Quarantine(tmp_path / "q", metrics)
+    quarantine = QuarantineFile(tmp_path / "q", metrics)
     quarantine.write([refused(b"before")])
     whole, written = os.write, 0
 

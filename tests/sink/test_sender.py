@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -16,6 +16,8 @@ from shipper.entries import Entries, Ticket
 from shipper.metrics import Metrics
 from shipper.model import Entry, Kept
 from shipper.sink.client import Client
+from shipper.sink.quarantine import RefusedEntry
+from shipper.sink.schedule import LINGER
 from shipper.sink.sender import Sender
 from tests.tickets import ticket
 
@@ -51,7 +53,7 @@ class Agent:
         self.dropped += dropped
         assert self.value("shipper_entries_sent_total") + self.all_dropped + self.pending == self.put_total
 
-    def keep(self, refused: Any) -> None:
+    def write(self, refused: Sequence[RefusedEntry]) -> None:
         self.kept += [(one.entry.line.decode(), one.reason) for one in refused]
 
     async def before_push(self, _parts: Any) -> None:
@@ -79,7 +81,7 @@ def start(metrics: Metrics, settings: Callable[..., ClientConfig]) -> Any:
     """A running sender; at the end it is closed, and every entry was settled at most once."""
 
     @asynccontextmanager
-    async def starting(*, patience: float = 180.0, **changes: Any) -> Any:
+    async def starting(*, hold_for: float = 180.0, linger: float = LINGER, **changes: Any) -> Any:
         config = settings(**changes)
         agent = Agent(metrics)
         async with Client(config, metrics) as client, asyncio.TaskGroup() as group:
@@ -89,8 +91,9 @@ def start(metrics: Metrics, settings: Callable[..., ClientConfig]) -> Any:
                 client.push,
                 metrics,
                 before_push=agent.before_push,
-                keep=agent.keep,
-                patience=patience,
+                quarantine=agent,
+                hold_for=hold_for,
+                linger=linger,
             )
             group.create_task(agent.sender.run())
             yield agent
@@ -145,8 +148,7 @@ async def test_entries_wait_for_company(start: Any, loki: Any) -> None:
 
 
 async def test_a_full_batch_waits_for_nothing(start: Any, loki: Any) -> None:
-    async with start(batchwait=Seconds(3600), batchsize=1024) as agent:
-        agent.sender._company._usual = 3600.0
+    async with start(linger=3600.0, batchwait=Seconds(3600), batchsize=1024) as agent:
         agent.put("a" * 600)
         await asyncio.sleep(0)
         agent.put("b" * 600)
@@ -171,10 +173,9 @@ async def test_one_request_in_flight_per_stream_and_what_came_meanwhile_goes_in_
 async def test_what_came_during_a_request_waits_for_no_company(start: Any, loki: Any) -> None:
     gate = asyncio.Event()
     loki.script.append(loki.after(gate))
-    async with start(batchwait=Seconds(1)) as agent:
+    async with start(linger=0.01, batchwait=Seconds(3600)) as agent:
         agent.put("a")
         await loki.pushes(1)
-        agent.sender._company._usual = 3600.0
         agent.put("b")
         gate.set()
         await agent.sender.drained()
@@ -428,7 +429,7 @@ async def test_a_400_nobody_knows_holds_the_stream_until_it_is_right_again(
     start: Any, loki: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     loki.reply = loki.answer(400, "Client sent an HTTP request to an HTTPS server.")
-    async with start(patience=0.0) as agent:
+    async with start(hold_for=0.0) as agent:
         agent.put("a", "b")
         await loki.pushes(6)
         assert "HTTPS server" in agent.sender.failing
@@ -441,7 +442,7 @@ async def test_a_400_nobody_knows_holds_the_stream_until_it_is_right_again(
 
 async def test_what_loki_alone_keeps_refusing_is_found_by_halving(start: Any, loki: Any) -> None:
     loki.reply = refusing(400, "no idea why", "poison", store=loki.store)
-    async with start(patience=0.0) as agent:
+    async with start(hold_for=0.0) as agent:
         agent.put(*"abc", "poison", *"def")
         number = 0
         while "poison" not in agent.lines:
@@ -456,7 +457,7 @@ async def test_what_loki_alone_keeps_refusing_is_found_by_halving(start: Any, lo
 
 async def test_a_lone_stream_shows_with_its_own_entries_that_one_is_poison(start: Any, loki: Any) -> None:
     loki.reply = refusing(400, "no idea why", "poison", store=loki.store)
-    async with start(patience=0.0) as agent:
+    async with start(hold_for=0.0) as agent:
         agent.put("poison")
         await loki.pushes(3)
         assert agent.lines == []
@@ -468,7 +469,7 @@ async def test_a_lone_stream_shows_with_its_own_entries_that_one_is_poison(start
 
 async def test_a_gateway_that_refuses_everything_is_probed_by_one_stream_at_a_time(start: Any, loki: Any) -> None:
     loki.reply = loki.answer(400, "multiple org IDs present")
-    async with start(patience=0.0) as agent:
+    async with start(hold_for=0.0) as agent:
         for number in range(20):
             agent.put(str(number), labels=f'{{app="{number}"}}')
         await loki.pushes(40)

@@ -1,10 +1,11 @@
 """Which batch of a stream is next."""
 
 from itertools import repeat
+from math import inf
 
 from shipper.entries import Entries
 from shipper.model import Kept
-from shipper.sink.batch import Batch, Suspicion
+from shipper.sink.batch import Batch, Held
 from shipper.sink.stream import Stream
 from tests.tickets import ticket
 
@@ -33,35 +34,25 @@ def test_what_was_given_back_goes_before_what_waits() -> None:
     assert not stream.pending
 
 
-def test_what_is_queued_waits_until_it_is_ready_and_back_off_holds_all() -> None:
+def test_a_held_batch_and_the_rest_alternate() -> None:
     stream = Stream("{}")
+    stream.hold((batch(b"held"), Held(repeat(1.0), until=5.0)))
     stream.queue.put(block(b"a"), 2.0)
-    stream.ready_at = 2.25
-    assert stream.due == 2.25
-    stream.back_off(3.0, repeat(0.5))
-    assert stream.due == 3.5
-    stream.back_off(3.5, repeat(9.0), at_least=4.0)
-    assert stream.due == 7.5
-    stream.went_well()
-    assert stream.due == 2.25
-
-
-def test_a_suspect_and_the_rest_take_turns() -> None:
-    stream = Stream("{}")
-    stream.suspect((batch(b"suspect"), Suspicion(repeat(1.0), due=5.0)))
-    stream.queue.put(block(b"a"), 2.0)
-    assert stream.due == 0.0
-    assert following(stream, now=1.0) == b"a", "it is not due yet"
-    assert stream.due == 5.0
-    suspect = stream.next(5.0, 1, None, NOW)
-    assert suspect.suspicion
-    stream.suspect((suspect, suspect.suspicion))
+    assert stream.held_until == 5.0
+    assert following(stream, now=1.0) == b"a", "the other may not be tried yet"
+    held = stream.next(5.0, 1, None, NOW)
+    assert held.held
+    stream.hold((held, held.held))
     stream.queue.put(block(b"b"), 3.0)
-    assert [following(stream, now=6.0), following(stream, now=6.0)] == [b"b", b"suspect"]
+    assert [following(stream, now=6.0), following(stream, now=6.0)] == [b"b", b"held"]
 
 
-def test_of_several_suspects_the_one_due_first() -> None:
+def test_of_several_held_batches_the_one_that_may_be_tried_first() -> None:
     stream = Stream("{}")
-    for line, due in ((b"late", 3.0), (b"early", 1.0), (b"middle", 2.0)):
-        stream.suspect((batch(line), Suspicion(repeat(1.0), due=due)))
+    for line, until in ((b"late", 3.0), (b"early", 1.0), (b"middle", 2.0)):
+        stream.hold((batch(line), Held(repeat(1.0), until=until)))
     assert [following(stream, now=9.0) for _ in range(3)] == [b"early", b"middle", b"late"]
+
+
+def test_nothing_held_is_held_for_ever() -> None:
+    assert Stream("{}").held_until == inf

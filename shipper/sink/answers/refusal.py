@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from shipper.model import Entry
-from shipper.sink.answers.rules import RULES, Refused, Told
+from shipper.sink.answers.rules import LOKI_RULES, Refusals, Told
 from shipper.times import parse_go_time
 
 TEXT_LIMIT = 64 << 10  # bytes of an answer that are read; a list that fills them is not complete
@@ -74,10 +74,10 @@ _BEHIND = re.compile(r"too far behind", re.IGNORECASE)
 _CUTOFF = re.compile(r"oldest acceptable timestamp is: ([^\s',;]+)", re.IGNORECASE)
 _DISORDER = re.compile(r"entry out of order", re.IGNORECASE)
 _RATE = re.compile(r"per stream rate limit exceeded", re.IGNORECASE)
-_PIECES = re.compile(r"\n|\\n|; (?!limit)|(?=entry with timestamp )|(?=user '[^']*', total ignored)", re.IGNORECASE)
+_SENTENCES = re.compile(r"\n|\\n|; (?!limit)|(?=entry with timestamp )|(?=user '[^']*', total ignored)", re.IGNORECASE)
 
 
-def read(text: str, entries: Sequence[Entry]) -> Refused | NoVerdict:
+def read(text: str, entries: Sequence[Entry]) -> Refusals | NoVerdict:
     """Which entries of a request of one stream the text of a 400 refuses, and why."""
     complete = len(text.encode(errors="replace")) < TEXT_LIMIT
     text = _LABELS.sub("{}", text[:TEXT_LIMIT])  # labels may say anything, these sentences too
@@ -91,7 +91,7 @@ def read(text: str, entries: Sequence[Entry]) -> Refused | NoVerdict:
         return NoVerdict.UNKNOWN
     if len(entries) == 1:
         return {0: answer.reasons[0]}
-    if answer.strange or not complete:
+    if answer.has_unknown or not complete:
         return NoVerdict.AMBIGUOUS
     return answer.refused(entries) or NoVerdict.AMBIGUOUS
 
@@ -101,24 +101,24 @@ class _Answer:
 
     def __init__(self, text: str) -> None:
         self.reasons: list[str] = []  # every one that was found, in order
-        self.strange = False  # there are sentences nobody knows
+        self.has_unknown = False  # sentences
         self._found: dict[str, list[Told]] = {}  # the distributor's, by reason
         self._listed: list[tuple[str, str]] = []  # the ingester's: time, reason
         self._cutoffs: set[int] = set()
         self._total: tuple[int, int] | None = None
-        for piece in filter(None, map(str.strip, _PIECES.split(text))):
-            if not self._take(piece):
-                self.strange = True
+        for sentence in filter(None, map(str.strip, _SENTENCES.split(text))):
+            if not self._take(sentence):
+                self.has_unknown = True
 
-    def _take(self, piece: str) -> bool:
-        if total := _TOTAL.search(piece):
+    def _take(self, sentence: str) -> bool:
+        if total := _TOTAL.search(sentence):
             self._total = int(total[1]), int(total[2])
             return True
-        if listed := _LISTED.search(piece):
+        if listed := _LISTED.search(sentence):
             return self._take_listed(listed)
         for pattern, reason in _ONE:
-            if match := pattern.search(piece):
-                count = _COUNT.search(piece)
+            if match := pattern.search(sentence):
+                count = _COUNT.search(sentence)
                 self._found.setdefault(reason, []).append(Told(match, int(count[1]) if count else 1))
                 self.reasons.append(reason)
                 return True
@@ -137,10 +137,10 @@ class _Answer:
         self._listed.append((listed["time"], reason))
         return True
 
-    def refused(self, entries: Sequence[Entry]) -> Refused | None:
+    def refused(self, entries: Sequence[Entry]) -> Refusals | None:
         """The refused entries when everything in the answer agrees about them."""
-        refused: Refused = {}
-        for reason, rule in RULES.items():
+        refused: Refusals = {}
+        for reason, rule in LOKI_RULES.items():
             found = self._found.get(reason)
             if found and not rule(reason, found, entries, refused):
                 return None
@@ -148,7 +148,7 @@ class _Answer:
             return self._ingester(entries, refused)
         return refused
 
-    def _ingester(self, entries: Sequence[Entry], refused: Refused) -> Refused | None:
+    def _ingester(self, entries: Sequence[Entry], refused: Refusals) -> Refusals | None:
         if not self._total:
             return None
         ignored, seen = self._total
@@ -162,7 +162,7 @@ class _Answer:
             return self._by_listing(entries, candidates, refused)
         return self._by_cutoff(entries, candidates, refused) if kinds == {"too_far_behind"} else None
 
-    def _by_listing(self, entries: Sequence[Entry], candidates: list[int], refused: Refused) -> Refused | None:
+    def _by_listing(self, entries: Sequence[Entry], candidates: list[int], refused: Refusals) -> Refusals | None:
         """All ignored entries are listed by their exact time."""
         listed: dict[int, list[str]] = {}
         for time, reason in self._listed:
@@ -177,7 +177,7 @@ class _Answer:
             refused |= dict(zip(places, reasons, strict=True))
         return refused
 
-    def _by_cutoff(self, entries: Sequence[Entry], candidates: list[int], refused: Refused) -> Refused | None:
+    def _by_cutoff(self, entries: Sequence[Entry], candidates: list[int], refused: Refusals) -> Refusals | None:
         """More are ignored than are listed: the stated oldest time has to explain them all."""
         if len(self._cutoffs) != 1 or not self._total:
             return None

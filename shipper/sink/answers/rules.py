@@ -12,7 +12,7 @@ from typing import NamedTuple
 from shipper.model import Entry, metadata_size
 from shipper.times import SECOND, parse_go_time
 
-Refused = dict[int, str]
+Refusals = dict[int, str]
 """The refused entries of a request: place -> reason. All others are stored."""
 
 
@@ -23,7 +23,7 @@ class Told(NamedTuple):
     times: int
 
 
-def _by_second(reason: str, found: Sequence[Told], entries: Sequence[Entry], refused: Refused) -> bool:
+def _by_second(reason: str, found: Sequence[Told], entries: Sequence[Entry], refused: Refusals) -> bool:
     """Too old or too new: each is told with the second it stands in."""
     told: Counter[int] = Counter()
     for match, count in found:
@@ -38,7 +38,9 @@ def _by_second(reason: str, found: Sequence[Told], entries: Sequence[Entry], ref
     return not _untold(reason, told, found, entries, refused)
 
 
-def _untold(reason: str, told: Counter[int], found: Sequence[Told], entries: Sequence[Entry], refused: Refused) -> bool:
+def _untold(
+    reason: str, told: Counter[int], found: Sequence[Told], entries: Sequence[Entry], refused: Refusals
+) -> bool:
     """An entry that the rule refuses just as well, and that is not in the list: then the list is not whole."""
     rest = [entry.nanos // SECOND for place, entry in enumerate(entries) if place not in refused]
     if reason == "too_far_in_future":
@@ -50,7 +52,7 @@ def _untold(reason: str, told: Counter[int], found: Sequence[Told], entries: Seq
 def _by_limit(measure: Callable[[Entry], int]) -> Callable[..., bool]:
     """Told with the limit that was exceeded; without one, all that have any must be meant."""
 
-    def rule(reason: str, found: Sequence[Told], entries: Sequence[Entry], refused: Refused) -> bool:
+    def rule(reason: str, found: Sequence[Told], entries: Sequence[Entry], refused: Refusals) -> bool:
         limit = int(found[0].match.groupdict().get("limit") or 0)
         places = [place for place, entry in enumerate(entries) if place not in refused and measure(entry) > limit]
         refused |= dict.fromkeys(places, reason)
@@ -60,7 +62,7 @@ def _by_limit(measure: Callable[[Entry], int]) -> Callable[..., bool]:
 
 
 # In the order in which Loki looks: an entry is told once, with the first rule it breaks.
-RULES: dict[str, Callable[..., bool]] = {
+LOKI_RULES: dict[str, Callable[..., bool]] = {
     "greater_than_max_sample_age": _by_second,
     "too_far_in_future": _by_second,
     "line_too_long": _by_limit(lambda entry: len(entry.line)),

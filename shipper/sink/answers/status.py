@@ -1,7 +1,6 @@
 """What an answer of Loki, or of what stands before it, asks of the sender.
 
-Pure: a status, a text and a Retry-After in; nothing when the push is stored, else a trouble named by what to
-do about it.
+Pure: a status, a text and a Retry-After in; None when the push is stored, else an error named by what to do about it.
 Texts are compared without case: Loki 3.7 writes some in lower case.
 """
 
@@ -26,8 +25,8 @@ _UNAVAILABLE = {260, 401, 403, 404, 407, 408, 421, 423, 425, 429, 451}
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
-    """A push that is not stored as far as anyone knows."""
+class PushError:
+    """A push that is not known to be stored. It is returned, never raised."""
 
     cause: str  # short and of few values, for metrics
     text: str = ""  # what was said, or what it means
@@ -38,7 +37,7 @@ class Trouble:
         return f"{self.cause}: {text}" if text else self.cause
 
 
-class Unavailable(Trouble):
+class Unavailable(PushError):
     """The destination as a whole takes nothing now: the same bytes again, later."""
 
 
@@ -46,20 +45,20 @@ class TenantLimited(Unavailable):
     """The tenant's rate: later, and smaller when it repeats."""
 
 
-class StreamLimited(Trouble):
+class StreamLimited(PushError):
     """This stream must wait; others need not."""
 
 
-class TooLarge(Trouble):
+class TooLarge(PushError):
     """Never in one request: smaller ones, at once."""
 
 
-class Refused(Trouble):
+class BadRequest(PushError):
     """A 400 or the like: its text may tell which entries are refused, or be about something else altogether."""
 
 
-def judge(status: int, text: str, retry_after: float = 0.0) -> Trouble | None:
-    """The trouble that an answer means; None when everything is stored."""
+def judge(status: int, text: str, retry_after: float = 0.0) -> PushError | None:
+    """The error that an answer means; None when everything is stored."""
     if status in STORED:
         return None
     said = text.lower()
@@ -69,10 +68,10 @@ def judge(status: int, text: str, retry_after: float = 0.0) -> Trouble | None:
         return _limited(said, text, retry_after)
     if status < 400 or status >= 500 or status in _UNAVAILABLE:
         return Unavailable(f"http_{status}", _explained(status, text), retry_after)
-    return Refused(f"http_{status}", text, retry_after)
+    return BadRequest(f"http_{status}", text, retry_after)
 
 
-def _limited(said: str, text: str, retry_after: float) -> Trouble:
+def _limited(said: str, text: str, retry_after: float) -> PushError:
     if "per stream rate limit" in said:
         return StreamLimited(STREAM_RATE, text, retry_after)
     if "maximum active stream limit" in said:

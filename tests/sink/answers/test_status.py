@@ -6,7 +6,7 @@ import pytest
 
 from shipper.sink.answers.status import (
     LONGEST_RETRY_AFTER,
-    Refused,
+    BadRequest,
     StreamLimited,
     TenantLimited,
     TooLarge,
@@ -23,10 +23,10 @@ def test_only_these_are_success(status: int) -> None:
 
 @pytest.mark.parametrize("status", [201, 202, 206, 260, 301, 307, 401, 403, 404, 408, 500, 502, 503, 504, 599])
 def test_the_destination_as_a_whole(status: int) -> None:
-    trouble = judge(status, "why", 3.0)
-    assert type(trouble) is Unavailable
-    assert (trouble.cause, trouble.retry_after) == (f"http_{status}", 3.0)
-    assert "why" in str(trouble)
+    error = judge(status, "why", 3.0)
+    assert type(error) is Unavailable
+    assert (error.cause, error.retry_after) == (f"http_{status}", 3.0)
+    assert "why" in str(error)
     assert "\n" not in str(judge(status, "why\n"))
 
 
@@ -41,10 +41,10 @@ def test_the_destination_as_a_whole(status: int) -> None:
         (413, "", TooLarge),
         (500, "rpc error: code = ResourceExhausted desc = grpc: received message larger than max (5 vs. 4)", TooLarge),
         (400, "request body Larger Than Max", TooLarge),
-        (400, "", Refused),
-        (405, "", Refused),
-        (415, "", Refused),
-        (422, "error at least one valid stream is required for ingestion", Refused),
+        (400, "", BadRequest),
+        (405, "", BadRequest),
+        (415, "", BadRequest),
+        (422, "error at least one valid stream is required for ingestion", BadRequest),
     ],
 )
 def test_other_answers(status: int, text: str, kind: type) -> None:
