@@ -46,9 +46,9 @@ COPY --from=build /opt/shipper /opt/shipper
 
 # Python's official images carry no bytecode of the standard library, and compiling it was more than half of a start.
 # All that the agent can load is loaded here, which also ends the build if anything is missing; bytecode is written for
-# those modules that are the base's. The last two are loaded late, at work.
+# those modules that are the base's. The last three are loaded late, at work.
 RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent, shipper.source.kubernetes.pod_watch; \
-      import shipper.explain.command, shipper.promtail.command, concurrent.futures.thread, encodings.idna; \
+      import shipper.explain.command, shipper.promtail.command, shipper.push_pb2, concurrent.futures.thread, encodings.idna; \
       files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]; \
       print(*(file for file in files if file.endswith('.py') and not file.startswith(sys.prefix)), sep='\n')" > /tmp/loaded \
  && python3 -m compileall -q -f --invalidation-mode unchecked-hash -i /tmp/loaded \
