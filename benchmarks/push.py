@@ -14,8 +14,7 @@ import aiohttp
 
 from benchmarks.corpus import Lines
 from benchmarks.sink import PROTOBUF, Sink
-from shipper.config import ClientConfig
-from shipper.config.sections import Seconds
+from shipper.config import ClientConfig, Seconds
 from shipper.entries import Entries, Ticket, push_body
 from shipper.metrics import Metrics
 from shipper.model import Kept

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from shipper import __version__
-from shipper.config import LINE_FIELDS, Config
+from shipper.config import Config
 from shipper.entries import Entries
+from shipper.fields import LINE_FIELDS
 from shipper.metrics import Metrics
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
@@ -142,7 +143,7 @@ class Agent:
 
     async def _run_stdin(self) -> int:
         target = self._target(Found("stdin", "", None, {}), SavedTarget(), {})
-        budget = self._config.limits_config.in_flight
+        budget = self._config.limits_config.max_in_flight_bytes
         async with self._sinking(nothing_to_save) as (sink, sender):
             source = StdinReader(sys.stdin.fileno(), target, self._pipeline, sink, budget, self._accounting)
             return await self._until_done(source.run(), _forever(), sender, ends=True)

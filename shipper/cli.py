@@ -10,7 +10,7 @@ from typing import NoReturn
 from shipper import __version__
 from shipper.config import Config, ConfigError
 from shipper.config.file import FLAGS, load, missing_files
-from shipper.config.scalars import seconds
+from shipper.config.units import seconds
 
 USAGE = 2  # exit code of a wrong command line or configuration
 

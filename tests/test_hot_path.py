@@ -15,8 +15,9 @@ import orjson
 import pytest
 from stringzilla import count, find
 
-from shipper.config import LABELS, LINE_FIELDS
+from shipper.config import LABELS
 from shipper.entries import Entries, push_body
+from shipper.fields import LINE_FIELDS
 from shipper.model import Block, Target
 from shipper.pipeline.keep import MTLS, UT, Rule
 from shipper.pipeline.labels import Admission

@@ -3,42 +3,31 @@
 Each part of the agent is given its own section, never the whole; the names are those of the file.
 """
 
-from shipper.config.checks import ConfigError
+from shipper.config.errors import ConfigError
 from shipper.config.sections import (
     ALL,
-    FIELDS,
-    GIB,
-    KIB,
     LABELS,
-    LINE_FIELDS,
-    MIB,
     MTLS_LABELS,
-    TARGET_FIELDS,
     BackoffConfig,
     BasicAuth,
-    Bytes,
     ClientConfig,
     Config,
     LimitsConfig,
-    LookBack,
     PodLogsConfig,
     PositionsConfig,
     ScrapeConfig,
-    Seconds,
     ServerConfig,
     TlsConfig,
 )
+from shipper.config.units import GIB, KIB, MIB, Bytes, LookBack, Seconds
 
 __all__ = [
     "ALL",
-    "FIELDS",
     "GIB",
     "KIB",
     "LABELS",
-    "LINE_FIELDS",
     "MIB",
     "MTLS_LABELS",
-    "TARGET_FIELDS",
     "BackoffConfig",
     "BasicAuth",
     "Bytes",

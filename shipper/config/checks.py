@@ -1,28 +1,39 @@
-"""Checks of a section's values, each named by its key; the first that fails says so.
+"""Checks of a section's values: what a value must look like, and in which words it is refused.
 
-Knows no section, only values. `key` is the path from the section that asks.
+Knows no section and no file, only values. A check is given the key of the value, as a path from the section that asks,
+and raises ConfigError. A `*_problem` says in words what is wrong with one value; None when all is well.
 """
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
-from shipper.config import rules
+from shipper.config.errors import ConfigError, did_you_mean, shown
+from shipper.config.units import size_text
 
-KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 MAX_LABEL_NAMES: Final = 15  # Loki's max_label_names_per_series; service_name does not count
+MAX_LABEL_NAME_BYTES: Final = 1024  # Loki's max_label_name_length
+MAX_LABEL_VALUE_BYTES: Final = 2048  # Loki's max_label_value_length
+MAX_TENANT_BYTES: Final = 150  # Loki's limit of a tenant ID
+RESERVED_LABELS: Final = {"job": "job_name", "service_name": "app"}
+RESERVED_HEADERS: Final = {
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "user-agent",
+    "x-scope-orgid",
+}
 
-
-class ConfigError(ValueError):
-    """A configuration that cannot be used: one line that says where and what.
-
-    `key` is the path from the section that noticed, such as `headers.X-Trace`; empty for the section itself.
-    """
-
-    def __init__(self, problem: str, key: str = "") -> None:
-        super().__init__(f"{rules.key_shown(key)}: {problem}" if key else problem)
-        self.problem = problem
-        self.key = key
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
+_TENANT = re.compile(r"[a-zA-Z0-9!_.*'()-]*")
+_DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_POD_LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[a-zA-Z0-9]([-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 
 
 def refuse(key: str, problem: str | None) -> None:
@@ -57,15 +68,8 @@ def not_negative(key: str, seconds: float) -> None:
 def size(key: str, value: int, least: int, most: int | None = None) -> None:
     """A size from `least` to `most` bytes."""
     if value < least or (most is not None and value > most):
-        bounds = f"at least {_size(least)}" if most is None else f"{_size(least)} to {_size(most)}"
-        raise ConfigError(f"expected {bounds}, got {_size(value)}", key)
-
-
-def _size(value: int) -> str:
-    for unit, name in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
-        if value and value % unit == 0:
-            return f"{value // unit}{name}"
-    return f"{rules.shown(int(value))}B"
+        bounds = f"at least {size_text(least)}" if most is None else f"{size_text(least)} to {size_text(most)}"
+        raise ConfigError(f"expected {bounds}, got {size_text(value)}", key)
 
 
 def pair(first: str, value: str, second: str, other: str) -> None:
@@ -80,7 +84,7 @@ def headers(values: Mapping[str, str], *, authorized: bool) -> None:
     seen: set[str] = set()
     for name, value in values.items():
         key = f"headers.{name}"
-        refuse(key, rules.header_problem(name, value))
+        refuse(key, header_problem(name, value))
         if name.lower() == "authorization" and authorized:
             raise ConfigError("excludes basic_auth and bearer_token_file", key)
         if name.lower() in seen:
@@ -91,7 +95,7 @@ def headers(values: Mapping[str, str], *, authorized: bool) -> None:
 def fields(key: str, names: tuple[str, ...], known: Iterable[str]) -> None:
     """Names of fields, each known and each once."""
     for index, name in enumerate(names):
-        refuse(f"{key}[{index}]", rules.field_problem(name, known))
+        refuse(f"{key}[{index}]", field_problem(name, known))
         if name in names[:index]:
             raise ConfigError(f"{name} is given twice", f"{key}[{index}]")
 
@@ -99,7 +103,7 @@ def fields(key: str, names: tuple[str, ...], known: Iterable[str]) -> None:
 def fixed_labels(key: str, labels: Mapping[str, str]) -> None:
     """Labels with a fixed value."""
     for name, value in labels.items():
-        refuse(f"{key}.{name}", rules.label_name_problem(name) or rules.label_value_problem(value))
+        refuse(f"{key}.{name}", label_name_problem(name) or label_value_problem(value))
 
 
 def pod_labels(key: str, labels: Mapping[str, str], fields: Iterable[str], *, asked: bool) -> None:
@@ -107,7 +111,7 @@ def pod_labels(key: str, labels: Mapping[str, str], fields: Iterable[str], *, as
     if labels and not asked:
         raise ConfigError("needs kubernetes: true", key)
     for name, source in labels.items():
-        refuse(f"{key}.{name}", rules.label_name_problem(name) or rules.pod_label_problem(source))
+        refuse(f"{key}.{name}", label_name_problem(name) or pod_label_problem(source))
         if name in fields:
             raise ConfigError("is a field of its own, see labels", f"{key}.{name}")
 
@@ -126,3 +130,81 @@ def label_set(promoted: tuple[str, ...], named: Mapping[str, Mapping[str, str]])
     if len(owners) > MAX_LABEL_NAMES:
         counted = f"with job and fixed labels these are {len(owners)} label names"
         raise ConfigError(f"{counted}, Loki takes {MAX_LABEL_NAMES}", "scrape_configs[0].labels")
+
+
+# -- single values
+
+
+def url_problem(url: str) -> str | None:
+    """A client's URL: http or https, a host, and no secret in it."""
+    expected = "expected an http:// or https:// URL with a host"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return f"{expected}, got {shown(url)}"
+    if "@" in parts.netloc:  # not shown: it may hold a password
+        return "must not hold a user name or password, use basic_auth"
+    if not usable or not url.isprintable() or " " in url:
+        return f"{expected}, got {shown(url)}"
+    if parts.fragment:
+        return f"must not have a fragment, got {shown(url)}"
+    return None
+
+
+def label_name_problem(name: str) -> str | None:
+    """The name of a label that has a fixed value."""
+    if name in RESERVED_LABELS:
+        return f"is set from {RESERVED_LABELS[name]}"
+    if not _LABEL_NAME.fullmatch(name) or len(name) > MAX_LABEL_NAME_BYTES:
+        return "expected a label name of letters, digits and underscores, not beginning with a digit"
+    return None
+
+
+def label_value_problem(value: str) -> str | None:
+    """A fixed value: Loki refuses what is longer."""
+    size = len(value.encode(errors="replace"))
+    if size > MAX_LABEL_VALUE_BYTES:
+        return f"expected at most {MAX_LABEL_VALUE_BYTES} bytes, got {size}"
+    return None
+
+
+def field_problem(name: str, known: Iterable[str]) -> str | None:
+    """The name of a field that is promoted to a label, or to structured metadata."""
+    if name in RESERVED_LABELS:
+        return f"{name} is always a label, set from {RESERVED_LABELS[name]}"
+    if name not in known:
+        return f"unknown field {shown(name)}{did_you_mean(name, known)}"
+    return None
+
+
+def header_problem(name: str, value: str) -> str | None:
+    """A header of the push request. Its value is never shown: it may be a secret."""
+    if not _HEADER_NAME.fullmatch(name):
+        return "expected a header name without spaces, colons and control characters"
+    if name.lower() == "x-scope-orgid":
+        return "is set from tenant_id"
+    if name.lower() in RESERVED_HEADERS:
+        return "is set by the agent"
+    if not _HEADER_VALUE.fullmatch(value):
+        return "a header's value must be one line without control characters"
+    return None
+
+
+def tenant_problem(tenant: str) -> str | None:
+    """A tenant as Loki takes it."""
+    if tenant in (".", "..") or len(tenant) > MAX_TENANT_BYTES or not _TENANT.fullmatch(tenant):
+        return f"expected letters, digits and !-_.*'() (at most {MAX_TENANT_BYTES}), got {shown(tenant)}"
+    return None
+
+
+def name_problem(name: str) -> str | None:
+    """The name of a namespace or container. A pattern would match nothing, silently."""
+    if not _DNS_LABEL.fullmatch(name):
+        return f"expected a name of lower-case letters, digits and -, got {shown(name)}"
+    return None
+
+
+def pod_label_problem(name: str) -> str | None:
+    """The name of a pod's label, such as `app.kubernetes.io/name`."""
+    return None if _POD_LABEL.fullmatch(name) else f"expected the name of a pod label, got {shown(name)}"

@@ -5,14 +5,15 @@ Names, types, defaults and meanings stand in the sections alone; here is only ho
 
 from collections.abc import Iterator
 from inspect import cleandoc
-from typing import Final, get_type_hints
+from typing import Final
 
 from msgspec import NODEFAULT, inspect
 
 from shipper.config.document import joined
 from shipper.config.file import FLAGS
-from shipper.config.sections import FIELDS, GIB, KIB, MIB, Bytes, LookBack, Seconds
-from shipper.config.types import WHOLE, expected
+from shipper.config.types import WHOLE, aliases, expected, meanings
+from shipper.config.units import Bytes, LookBack, Seconds, duration_text, size_text
+from shipper.fields import FIELDS
 
 _INTRODUCTION: Final = """\
 # Configuration
@@ -36,7 +37,6 @@ Flags win over the file:
 |---|---|
 """
 _COLUMNS: Final = "| Name | Type | Default | Meaning |\n|---|---|---|---|\n"
-_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 def reference() -> str:
@@ -60,12 +60,11 @@ def _sections(of: inspect.Type, path: str) -> Iterator[str]:
 
 
 def _rows(of: inspect.StructType) -> Iterator[str]:
-    hints = get_type_hints(of.cls, include_extras=True)
+    known, older = meanings(of), {key: name for name, key in aliases(of).items()}
     for field in of.fields:
-        notes = getattr(hints[field.name], "__metadata__", ())
-        meaning = next((note for note in notes if isinstance(note, str)), None)
-        if meaning is not None:
+        if field.name in known:
             default = "required" if field.required else f"`{default_text(default_of(field))}`"
+            meaning = known[field.name] + (f"; older name: `{older[field.name]}`" if field.name in older else "")
             yield f"| `{field.name}` | {expected(field.type)} | {default} | {meaning} |\n"
 
 
@@ -80,13 +79,9 @@ def default_text(value: object) -> str:
         case LookBack() if value == float("inf"):
             return "all"
         case Seconds():
-            unit, name = next((pair for pair in _UNITS if value >= pair[0] and value % pair[0] == 0), (0.001, "ms"))
-            return f"{value / unit:g}{name}"
+            return duration_text(value)
         case Bytes():
-            size, name = next(
-                (pair for pair in ((GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")) if value % pair[0] == 0), (1, "B")
-            )
-            return f"{value // size}{name}"
+            return size_text(value)
         case bool():
             return str(value).lower()
         case tuple():

@@ -10,9 +10,8 @@ from typing import Final, NamedTuple
 
 import yaml
 
-from shipper.config.checks import MIB, ConfigError
-from shipper.config.rules import key_shown
-from shipper.config.scalars import expand, resolved
+from shipper.config.errors import ConfigError, key_shown
+from shipper.config.units import MIB, number
 
 MAX_BYTES: Final = 1 * MIB
 MAX_NODES: Final = 10_000  # an alias counts as often as it is used
@@ -21,6 +20,12 @@ MAX_DEPTH: Final = 32
 Path = tuple[str | int, ...]  # keys and indexes from the top, as in `clients[0].url`
 
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+_VARIABLE = re.compile(r"\$(?:(\$)|\{(?:([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\})?)")
+_NULLS = frozenset(("", "~", "null", "Null", "NULL"))
+_BOOLEANS: Final = {
+    **{spelling: True for word in ("true", "yes", "on") for spelling in (word, word.title(), word.upper())},
+    **{spelling: False for word in ("false", "no", "off") for spelling in (word, word.title(), word.upper())},
+}
 
 
 class Document(NamedTuple):
@@ -153,3 +158,39 @@ class _Construction:
     def _error(self, problem: str, path: Path, line: int) -> ConfigError:
         where = f"{self._name}:{line}: {key_shown(joined(path))}" if path else f"{self._name}:{line}"
         return ConfigError(f"{where}: {problem}")
+
+
+def expand(text: str, environ: Mapping[str, str]) -> str:
+    """`${VAR}` and `${VAR:-default}` replaced, `$$` made `$`; the default also stands for an empty VAR.
+
+    A `$` before anything else is itself. Raises ValueError for a variable that is not set.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        dollar, name, default = match.groups()
+        if dollar:
+            return "$"
+        if name is None:
+            if match[0] == "$":
+                return "$"
+            raise ValueError("expected ${NAME} or ${NAME:-default}; a literal $ is written $$")
+        if default is not None:
+            return environ.get(name) or default
+        if name not in environ:
+            raise ValueError(f"the environment variable {name} is not set")
+        return environ[name]
+
+    return _VARIABLE.sub(value, text)
+
+
+def resolved(text: str) -> object:
+    """What a plain scalar means: null, bool, int or float, else text.
+
+    Decimal numbers only: `010`, `12:30` and `2026-01-01` stay text, where YAML 1.1 sees 8, 750 and a date.
+    """
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    value = number(text)
+    return text if value is None else value

@@ -13,12 +13,11 @@ from typing import Final
 import msgspec
 from msgspec import inspect
 
-from shipper.config.checks import ConfigError
-from shipper.config.document import MAX_BYTES, Document, Path, joined, read
-from shipper.config.rules import did_you_mean, key_shown, shown
-from shipper.config.scalars import look_back, resolved, seconds, size
-from shipper.config.sections import Bytes, Config, LookBack, Seconds
-from shipper.config.types import WHOLE, expected, fields, is_heading, is_text, type_at
+from shipper.config.document import MAX_BYTES, Document, Path, joined, read, resolved
+from shipper.config.errors import ConfigError, did_you_mean, key_shown, shown
+from shipper.config.sections import Config
+from shipper.config.types import WHOLE, aliases, expected, fields, is_heading, is_text, type_at
+from shipper.config.units import Bytes, LookBack, Seconds, look_back, seconds, size
 
 # Flags of the command line, by what they set.
 FLAGS: Final[Mapping[str, Path]] = {
@@ -95,20 +94,31 @@ def _set(values: object, path: Path, value: object) -> bool:
 
 
 def _check_keys(values: object, of: inspect.Type, path: Path, document: Document) -> None:
-    """Refuse unknown keys. Take out headings with nothing below: the defaults hold."""
+    """Refuse unknown keys, take older names for the new ones, and drop headings with nothing below: defaults hold."""
     if isinstance(values, list) and isinstance(of, inspect.VarTupleType):
         for index, value in enumerate(values):
             _check_keys(value, of.item_type, (*path, index), document)
     if not isinstance(values, dict) or not isinstance(of, inspect.StructType):
         return
-    known = fields(of)
-    for key, value in list(values.items()):
+    known, older = fields(of), aliases(of)
+    for name, value in list(values.items()):
+        key = older.get(name, name)
         if key not in known:
-            raise _error(f"unknown key{did_you_mean(key, known)}", joined((*path, key)), document)
+            raise _error(f"unknown key{did_you_mean(name, [*known, *older])}", joined((*path, name)), document)
+        if key != name:
+            _rename(values, name, key, path, document)
         if value is None and is_heading(known[key]):
             del values[key]
         else:
             _check_keys(value, known[key], (*path, key), document)
+
+
+def _rename(section: dict[str, object], name: str, key: str, path: Path, document: Document) -> None:
+    """Take an option that is given by its older name."""
+    if key in section:
+        raise _error(f"is the older name of {key}, which is given too", joined((*path, name)), document)
+    section[key] = section.pop(name)
+    document.places[(*path, key)] = document.places[(*path, name)]
 
 
 def _decode(of: type, value: object) -> object:

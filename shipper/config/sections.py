@@ -4,37 +4,26 @@ Each part of the agent is given its own section, never the whole. The names are 
 file, Promtail's where Promtail has one. A section cannot be made with values that make no sense.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 from msgspec import Meta, Struct
 from msgspec.structs import force_setattr
 
-from shipper.config import checks, rules
-from shipper.config.checks import GIB as GIB
-from shipper.config.checks import KIB as KIB
-from shipper.config.checks import MIB as MIB
-from shipper.config.checks import ConfigError as ConfigError
-from shipper.fields import FIELDS as FIELDS
-from shipper.fields import LINE_FIELDS as LINE_FIELDS
-from shipper.fields import TARGET_FIELDS as TARGET_FIELDS
+from shipper.config import checks
+from shipper.config.errors import ConfigError
+from shipper.config.units import KIB, MIB, Bytes, LookBack, Seconds
+from shipper.fields import FIELDS, TARGET_FIELDS
 
 LABELS: Final = ("namespace", "app", "pod", "response_flags", "termination_details", "source_san")
 MTLS_LABELS: Final = ("failure_reason", "side")  # with `keep: mtls`, beside those
 
-
-class Seconds(float):
-    """A duration: `250ms`, `1s`, `5m`, `1h`, `7d`; a bare number means seconds."""
-
-
-class LookBack(Seconds):
-    """A duration, or `all`, which is infinite."""
-
-
-class Bytes(int):
-    """A size: `64KiB`, `1MiB`; a bare number means bytes."""
-
-
 ALL: Final = LookBack("inf")
+
+
+class Alias(NamedTuple):
+    """An older name of an option, which a file may use for ever."""
+
+    name: str
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -108,7 +97,9 @@ class ClientConfig(Section, frozen=True):
     batchsize: Annotated[Bytes, "raw bytes of a request, 1KiB to 3MiB"] = Bytes(1 * MIB)
     timeout: Annotated[Seconds, "of a whole push, from connecting to the answer"] = Seconds(10)
     backoff_config: BackoffConfig = BackoffConfig()
-    max_in_flight: Annotated[int, Meta(ge=1, le=64), "requests at a time, one per stream"] = 8
+    max_in_flight_requests: Annotated[
+        int, Meta(ge=1, le=64), "requests at a time, one per stream", Alias("max_in_flight")
+    ] = 8
     basic_auth: BasicAuth = BasicAuth()
     bearer_token_file: Annotated[str, "read again when it changes; not with `basic_auth`"] = ""
     tls_config: TlsConfig = TlsConfig()
@@ -120,8 +111,8 @@ class ClientConfig(Section, frozen=True):
     quarantine_file: Annotated[str, "empty: `quarantine.jsonl` beside the positions"] = ""
 
     def __post_init__(self) -> None:
-        checks.refuse("url", rules.url_problem(self.url))
-        checks.refuse("tenant_id", rules.tenant_problem(self.tenant_id))
+        checks.refuse("url", checks.url_problem(self.url))
+        checks.refuse("tenant_id", checks.tenant_problem(self.tenant_id))
         checks.not_negative("batchwait", self.batchwait)
         checks.size("batchsize", self.batchsize, 1 * KIB, 3 * MIB)
         checks.positive("timeout", self.timeout)
@@ -143,8 +134,8 @@ class PodLogsConfig(Section, frozen=True):
         checks.filled("root", self.root)
         if not self.containers:
             raise ConfigError("expected at least one container", "containers")
-        checks.each("containers", self.containers, rules.name_problem)
-        checks.each("exclude_namespaces", self.exclude_namespaces, rules.name_problem)
+        checks.each("containers", self.containers, checks.name_problem)
+        checks.each("exclude_namespaces", self.exclude_namespaces, checks.name_problem)
 
 
 class ScrapeConfig(Section, frozen=True):
@@ -182,14 +173,14 @@ class ScrapeConfig(Section, frozen=True):
         if self.keep == "mtls" and self.labels == LABELS:
             force_setattr(self, "labels", LABELS + MTLS_LABELS)
         checks.filled("job_name", self.job_name)
-        checks.refuse("job_name", rules.label_value_problem(self.job_name))
+        checks.refuse("job_name", checks.label_value_problem(self.job_name))
         checks.fields("labels", self.labels, FIELDS)
         checks.fields("structured_metadata", self.structured_metadata, FIELDS)
         for index, name in enumerate(self.structured_metadata):
             if name in self.labels:
                 raise ConfigError(f"{name} is a label already", f"structured_metadata[{index}]")
         checks.fixed_labels("static_labels", self.static_labels)
-        checks.each("app_label", self.app_label, rules.pod_label_problem)
+        checks.each("app_label", self.app_label, checks.pod_label_problem)
         checks.pod_labels("pod_labels", self.pod_labels, FIELDS, asked=self.kubernetes)
         checks.pod_labels("pod_annotations", self.pod_annotations, FIELDS, asked=self.kubernetes)
 
@@ -197,17 +188,19 @@ class ScrapeConfig(Section, frozen=True):
 class LimitsConfig(Section, frozen=True):
     """What the agent may take, whatever happens."""
 
-    in_flight: Annotated[Bytes, "memory for what is read and not settled, at least 1MiB"] = Bytes(16 * MIB)
+    max_in_flight_bytes: Annotated[
+        Bytes, "memory for what is read and not settled, at least 1MiB", Alias("in_flight")
+    ] = Bytes(16 * MIB)
     max_line_size: Annotated[Bytes, "of a joined line, 1KiB to 16MiB; longer ones are dropped"] = Bytes(1 * MIB)
     max_label_values: Annotated[int, Meta(ge=1), "distinct values a label; more are `__overflow__`"] = 200
     max_streams: Annotated[int, Meta(ge=1), "live streams; beyond them labels are given up"] = 500
     open_files: Annotated[int, Meta(ge=1), "idle ones are closed and opened again"] = 200
 
     def __post_init__(self) -> None:
-        checks.size("in_flight", self.in_flight, 1 * MIB)
+        checks.size("max_in_flight_bytes", self.max_in_flight_bytes, 1 * MIB)
         checks.size("max_line_size", self.max_line_size, 1 * KIB, 16 * MIB)
-        if self.max_line_size > self.in_flight:
-            raise ConfigError("expected at most in_flight, which must hold one line", "max_line_size")
+        if self.max_line_size > self.max_in_flight_bytes:
+            raise ConfigError("expected at most max_in_flight_bytes, which must hold one line", "max_line_size")
 
 
 class Config(Section, frozen=True):

@@ -1,12 +1,13 @@
 """The types of the sections in words, for messages and for the documentation."""
 
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, get_type_hints
 
 from msgspec import inspect
 
 from shipper.config.document import Path
-from shipper.config.scalars import DURATION, LOOK_BACK, SIZE
-from shipper.config.sections import Bytes, Config, LookBack, Seconds
+from shipper.config.sections import Alias, Config
+from shipper.config.units import DURATION, LOOK_BACK, SIZE, Bytes, LookBack, Seconds
 
 WHOLE: Final = inspect.type_info(Config)
 _QUANTITIES: Final[dict[type, str]] = {Seconds: DURATION, LookBack: LOOK_BACK, Bytes: SIZE}
@@ -45,6 +46,21 @@ def _list(of: inspect.VarTupleType) -> str:
         return f"a list of {expected(of.item_type)}"
     count = "at most one" if of.min_length is None else "exactly one"
     return f"a list of {count} mapping"
+
+
+def aliases(of: inspect.StructType) -> dict[str, str]:
+    """The keys of a section by their older names."""
+    return {note.name: key for key, note in _notes(of) if isinstance(note, Alias)}
+
+
+def meanings(of: inspect.StructType) -> dict[str, str]:
+    """What the keys of a section mean; sections below it have no meaning here."""
+    return {key: note for key, note in _notes(of) if isinstance(note, str)}
+
+
+def _notes(of: inspect.StructType) -> Iterator[tuple[str, object]]:
+    for key, hint in get_type_hints(of.cls, include_extras=True).items():
+        yield from ((key, note) for note in getattr(hint, "__metadata__", ()))
 
 
 def fields(of: inspect.StructType) -> dict[str, inspect.Type]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from shipper.config import ConfigError
 from shipper.config.document import MAX_BYTES
-from shipper.config.rules import key_shown
+from shipper.config.errors import key_shown
 from shipper.promtail.convert import convert
 from shipper.promtail.notes import report
 

@@ -11,8 +11,8 @@ from msgspec import inspect
 
 from shipper.config import ConfigError
 from shipper.config.document import Path, joined
+from shipper.config.errors import key_shown
 from shipper.config.file import parse
-from shipper.config.rules import key_shown
 from shipper.config.types import type_at
 from shipper.promtail.layout import Setting, lay_out, scalar
 from shipper.promtail.node import Node

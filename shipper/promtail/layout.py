@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from shipper.config.document import Path
-from shipper.config.scalars import resolved
+from shipper.config.document import Path, resolved
 from shipper.config.types import is_text, type_at
 from shipper.promtail.node import Node
 from shipper.promtail.values import dollars, variables

@@ -9,7 +9,7 @@ from typing import Final
 
 from shipper.config import ConfigError
 from shipper.config.document import Document, Path, joined, read
-from shipper.config.rules import key_shown
+from shipper.config.errors import key_shown
 
 _MERGE: Final = "<<"  # YAML's merge key, which Promtail's reader knows
 

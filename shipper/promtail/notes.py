@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from shipper.config.rules import key_shown
+from shipper.config.errors import key_shown
 from shipper.promtail.node import Node
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from shipper.config.document import Path
-from shipper.config.rules import did_you_mean, key_shown, shown
+from shipper.config.errors import did_you_mean, key_shown, shown
 from shipper.promtail import values
 from shipper.promtail.draft import Draft
 from shipper.promtail.node import Node

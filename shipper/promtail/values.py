@@ -6,6 +6,8 @@ Pure. None for what cannot be said in ours.
 import re
 from typing import Final
 
+from shipper.config.units import duration_text, size_text
+
 _GO_DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{0,9})?(?:ns|us|µs|ms|s|m|h|d|w|y))+")
 _PART = re.compile(r"([0-9.]+)(ns|us|µs|ms|[smhdwy])")
 _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0} | {
@@ -15,7 +17,6 @@ _SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m
 }
 _GO_SIZE = re.compile(r"([0-9]{1,15})(?:\.0*)?\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
 _SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30}  # Loki's kb is 1024 bytes
-_UNITS: Final = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\}")
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _KNOWN_POD_LABELS: Final = {
@@ -33,9 +34,7 @@ def duration(text: str) -> str | None:
         total = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
     except ValueError:  # `1.` and a second dot
         return None
-    total = round(total, 3)
-    unit, name = next(((unit, name) for unit, name in _UNITS if total >= unit and total % unit == 0), (0.001, "ms"))
-    return f"{round(total / unit)}{name}"
+    return duration_text(total)
 
 
 def size(text: str) -> str | None:
@@ -43,11 +42,7 @@ def size(text: str) -> str | None:
     match = _GO_SIZE.fullmatch(text)
     if not match:
         return None
-    size = int(match[1]) << _SHIFTS[match[2].lower()]
-    shift, unit = next(
-        ((shift, unit) for shift, unit in ((20, "MiB"), (10, "KiB")) if size and size % (1 << shift) == 0), (0, "B")
-    )
-    return f"{size >> shift}{unit}"
+    return size_text(int(match[1]) << _SHIFTS[match[2].lower()])
 
 
 def variables(text: str) -> list[str]:

@@ -55,7 +55,7 @@ class Sender:
         self._settlement = Settlement(metrics, quarantine, clock)
         self._destination = Destination(new_waits, clock)
         self._size = RequestSize(min(int(config.batchsize), HARD_LIMIT), clock)
-        self._workers = int(config.max_in_flight)
+        self._workers = int(config.max_in_flight_requests)
         self._schedule = Schedule(
             self._destination,
             self._size,

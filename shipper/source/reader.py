@@ -143,7 +143,7 @@ class Reader:
     @property
     def _is_full(self) -> bool:
         """Whether nobody may read before something is settled; one that has had its share waits alone."""
-        return bool(self.paused) and self._limits.in_flight - self.pending_memory < (SHARE + 1) * LEAST_BYTES
+        return bool(self.paused) and self._limits.max_in_flight_bytes - self.pending_memory < (SHARE + 1) * LEAST_BYTES
 
     @property
     def _is_awaited(self) -> bool:
@@ -267,7 +267,7 @@ class Reader:
 
     def _room(self, follower: Follower) -> int:
         """Bytes this one may read now."""
-        free = self._limits.in_flight - self.pending_memory
+        free = self._limits.max_in_flight_bytes - self.pending_memory
         room = free // SHARE - follower.pending_memory
         return max(room, LEAST_BYTES) if free > 0 and not follower.pending_memory else room
 

@@ -8,7 +8,7 @@ from msgspec import inspect
 
 from shipper.config import GIB, KIB, MIB, Bytes, Config, LookBack, Seconds
 from shipper.config.docs import default_text, reference
-from shipper.config.scalars import look_back, seconds, size
+from shipper.config.units import look_back, seconds, size
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 

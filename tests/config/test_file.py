@@ -34,7 +34,7 @@ clients:
     batchsize: 1MiB
     timeout: 10s
     backoff_config: { min_period: 500ms, max_period: 10s }
-    max_in_flight: 8
+    max_in_flight_requests: 8
     basic_auth: { username: "", password_file: "" }
     bearer_token_file: ""
     tls_config: { ca_file: "", cert_file: "", key_file: "", server_name: "", insecure_skip_verify: false }
@@ -59,7 +59,7 @@ scrape_configs:
     pod_annotations: {}
 
 limits_config:
-  in_flight: 16MiB
+  max_in_flight_bytes: 16MiB
   max_line_size: 1MiB
   max_label_values: 200
   max_streams: 500
@@ -100,7 +100,7 @@ def test_every_kind_of_value_is_read() -> None:
         "clients:\n- url: https://loki/push\n  batchwait: 0.5\n  batchsize: 65536\n"
         '  tls_config: {insecure_skip_verify: yes}\n  headers: {X-A: "1"}\n'
         "scrape_configs:\n- keep: mtls\n  structured_metadata: [source_ip]\n"
-        "limits_config: {in_flight: 1GiB}\n"
+        "limits_config: {max_in_flight_bytes: 1GiB}\n"
     )
     client, scrape = config.clients[0], config.scrape_configs[0]
     assert (config.server.http_listen_port, config.server.log_level) == (0, "warn")
@@ -109,7 +109,15 @@ def test_every_kind_of_value_is_read() -> None:
     assert client.tls_config.insecure_skip_verify is True
     assert scrape.labels[-2:] == MTLS_LABELS
     assert scrape.structured_metadata == ("source_ip",)
-    assert config.limits_config.in_flight == 1024 * MIB
+    assert config.limits_config.max_in_flight_bytes == 1024 * MIB
+
+
+@pytest.mark.parametrize("bytes_key", ["max_in_flight_bytes", "in_flight"])
+@pytest.mark.parametrize("requests_key", ["max_in_flight_requests", "max_in_flight"])
+def test_the_older_names_mean_the_same(bytes_key: str, requests_key: str) -> None:
+    config = read(f"{CLIENT}{requests_key}: 3\nlimits_config: {{{bytes_key}: 2MiB}}\n")
+    assert config.limits_config.max_in_flight_bytes == 2 * MIB
+    assert config.clients[0].max_in_flight_requests == 3
 
 
 PORT = "expected an integer from 0 to 65535, got"
@@ -120,6 +128,18 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     ),
     "unknown key at the top": ("client: []\n", "1: client: unknown key, did you mean clients?"),
     "unknown key, nothing near": ("server:\n  zzz: 1\n", "2: server.zzz: unknown key"),
+    "nearly an older name": (
+        "limits_config:\n  in_fligt: 2MiB\n",
+        "2: limits_config.in_fligt: unknown key, did you mean in_flight?",
+    ),
+    "an older name and the newer": (
+        "limits_config:\n  in_flight: 2MiB\n  max_in_flight_bytes: 2MiB\n",
+        "2: limits_config.in_flight: is the older name of max_in_flight_bytes, which is given too",
+    ),
+    "an older name with a wrong value": (
+        f"{CLIENT}batchwait: 1s\n  max_in_flight: 100\n",
+        "4: clients[0].max_in_flight_requests: expected an integer from 1 to 64, got 100",
+    ),
     "unknown key of two lines": ('? "a\\nb"\n: 1\n', r"1: 'a\nb': unknown key"),
     "port out of range": ("server:\n\n  http_listen_port: 70000\n", f"3: server.http_listen_port: {PORT} 70000"),
     "port in quotes": ("server: {http_listen_port: '80'}", f"1: server.http_listen_port: {PORT} '80'"),
@@ -474,7 +494,7 @@ NEARLY_RIGHT = st.fixed_dictionaries(
             max_size=2,
         ),
         "scrape_configs": st.lists(section("labels", "keep", "static_labels", "pod_logs"), max_size=2),
-        "limits_config": section("in_flight", "max_streams", "max_line_size"),
+        "limits_config": section("max_in_flight_bytes", "in_flight", "max_streams", "max_line_size"),
     },
 )
 

@@ -9,7 +9,6 @@ from msgspec.structs import replace
 
 from shipper.config import (
     ALL,
-    FIELDS,
     KIB,
     LABELS,
     MIB,
@@ -29,6 +28,7 @@ from shipper.config import (
     ServerConfig,
     TlsConfig,
 )
+from shipper.fields import FIELDS
 
 URL = "http://loki:3100/loki/api/v1/push"
 NO_URL = "url: expected an http:// or https:// URL with a host, got "
@@ -169,12 +169,16 @@ REFUSED: list[tuple[Callable[..., Struct], dict[str, Any], str]] = [
     ),
     (ScrapeConfig, {"kubernetes": True, "pod_labels": {"job": "x"}}, "pod_labels.job: is set from job_name"),
     (ScrapeConfig, {"app_label": ("a b",)}, "app_label[0]: expected the name of a pod label, got 'a b'"),
-    (LimitsConfig, {"in_flight": Bytes(MIB - 1)}, "in_flight: expected at least 1MiB, got 1048575B"),
+    (
+        LimitsConfig,
+        {"max_in_flight_bytes": Bytes(MIB - 1)},
+        "max_in_flight_bytes: expected at least 1MiB, got 1048575B",
+    ),
     (LimitsConfig, {"max_line_size": Bytes(0)}, "max_line_size: expected 1KiB to 16MiB, got 0B"),
     (
         LimitsConfig,
-        {"in_flight": Bytes(2 * MIB), "max_line_size": Bytes(3 * MIB)},
-        "max_line_size: expected at most in_flight, which must hold one line",
+        {"max_in_flight_bytes": Bytes(2 * MIB), "max_line_size": Bytes(3 * MIB)},
+        "max_line_size: expected at most max_in_flight_bytes, which must hold one line",
     ),
     (
         whole,
@@ -229,8 +233,8 @@ def test_what_makes_no_sense_is_refused(section: Callable[..., Struct], options:
         (client, {"tenant_id": "team-a_1.(x)!*'"}),
         (client, {"headers": {"X-Trace": "a b\tc", "Authorization": "Custom x"}}),
         (client, {"external_labels": {"_cluster9": "é" * 1024}}),
-        (LimitsConfig, {"in_flight": Bytes(MIB), "max_line_size": Bytes(KIB)}),
-        (LimitsConfig, {"in_flight": Bytes(16 * MIB), "max_line_size": Bytes(16 * MIB)}),
+        (LimitsConfig, {"max_in_flight_bytes": Bytes(MIB), "max_line_size": Bytes(KIB)}),
+        (LimitsConfig, {"max_in_flight_bytes": Bytes(16 * MIB), "max_line_size": Bytes(16 * MIB)}),
         (ScrapeConfig, {"labels": (), "structured_metadata": FIELDS}),
         (whole, {"static_labels": {f"l{number}": "x" for number in range(8)}}),
     ],

@@ -208,7 +208,7 @@ def test_the_kubelet_waits_longer_than_the_agent_drains(pod: Manifest) -> None:
 def test_memory_holds_the_interpreter_and_what_is_in_flight(config: Config, container: Manifest) -> None:
     interpreter = 64  # MiB: CPython, aiohttp and the agent's own tables, rounded up
     requested = mebibytes(container["resources"]["requests"]["memory"])
-    assert requested * MIB >= interpreter * MIB + config.limits_config.in_flight
+    assert requested * MIB >= interpreter * MIB + config.limits_config.max_in_flight_bytes
     assert mebibytes(container["resources"]["limits"]["memory"]) >= requested
 
 

@@ -33,7 +33,7 @@ positions: {{filename: "{directory}/positions.json"}}
 clients:
   - {{url: "{url}", timeout: 150ms, batchwait: 10ms, backoff_config: {{min_period: 1ms, max_period: 10ms}}}}
 scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}{scrape}}}]
-limits_config: {{in_flight: 1MiB, max_line_size: 100KiB, max_streams: 6, max_label_values: 3, open_files: 3}}
+limits_config: {{max_in_flight_bytes: 1MiB, max_line_size: 100KiB, max_streams: 6, max_label_values: 3, open_files: 3}}
 """
 
 

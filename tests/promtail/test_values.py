@@ -6,7 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipper.config.scalars import expand, seconds, size
+from shipper.config.document import expand
+from shipper.config.units import seconds, size
 from shipper.promtail import values
 
 
@@ -18,8 +19,8 @@ from shipper.promtail import values
         ("1m30s", "90s"),
         ("1h0m0s", "1h"),
         ("1.5h", "90m"),
-        ("0s", "0ms"),
-        ("100us", "0ms"),
+        ("0s", "0s"),
+        ("100us", "0s"),
         ("7d", "7d"),
         ("soon", None),
         ("1.2.3s", None),

@@ -185,7 +185,7 @@ async def test_what_came_during_a_request_waits_for_no_company(start: Any, loki:
 async def test_several_streams_at_once_but_no_more_than_allowed(start: Any, loki: Any) -> None:
     gate = asyncio.Event()
     loki.reply = loki.after(gate)
-    async with start(max_in_flight=3) as agent:
+    async with start(max_in_flight_requests=3) as agent:
         for number in range(7):
             agent.put(f"line {number}", labels=f'{{app="{number}"}}')
         assert [push.lines[0] for push in await loki.pushes(3)] == ["line 0", "line 1", "line 2"]
@@ -297,7 +297,7 @@ async def test_a_request_above_the_tenants_burst_is_halved_in_order(start: Any, 
 )
 async def test_a_limited_stream_waits_alone_and_takes_no_room(start: Any, loki: Any, text: str) -> None:
     loki.reply = refusing(429, text, "limited", store=loki.store)
-    async with start(max_in_flight=1) as agent:
+    async with start(max_in_flight_requests=1) as agent:
         agent.put("limited")
         await loki.pushes(2)
         for number in range(5):

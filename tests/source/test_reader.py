@@ -212,7 +212,7 @@ async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, k
     with LogWriter(tmp_path, pod="loud-0") as loud, LogWriter(tmp_path, pod="quiet-0") as quiet:
         loud.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(4000)))
         quiet.write(kept(-1))
-        async with reading(settles=False, in_flight=16 * MIB).running() as running:
+        async with reading(settles=False, max_in_flight_bytes=16 * MIB).running() as running:
             reader = running.reader
             await running.until_read(kept(-1))
             await running.until(lambda: reader.paused)
@@ -237,7 +237,7 @@ async def test_all_targets_together_stay_within_the_budget(reading, tmp_path, ke
     for log in logs:
         log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(200)))
         log.close()
-    running = reading(settles=False, in_flight=2 * MIB)
+    running = reading(settles=False, max_in_flight_bytes=2 * MIB)
     async with running.running():
         reader = running.reader
         await running.until(lambda: len(reader.paused) == 30)
@@ -251,7 +251,7 @@ async def test_all_targets_together_stay_within_the_budget(reading, tmp_path, ke
 async def test_a_line_larger_than_a_share_is_read_all_the_same(reading, log, kept):
     log.write(kept(1, 900_000))
     log.write(kept(2))
-    async with reading(in_flight=MIB).running() as running:
+    async with reading(max_in_flight_bytes=MIB).running() as running:
         await running.until_read(kept(1, 900_000), kept(2))
 
 
@@ -364,7 +364,7 @@ async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_onc
     reading, log, kept, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(reader_module, "TURN", 0.0)  # one block
-    running = reading(settles=False, in_flight=MIB)
+    running = reading(settles=False, max_in_flight_bytes=MIB)
     told = running.told
     lines = [kept(number, 4000) for number in range(100)]
     for pod in range(12):  # so many that nobody may read any more
@@ -386,7 +386,7 @@ async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_onc
 
 
 async def test_one_that_is_never_answered_keeps_no_others_waiting_for_company(reading, tmp_path, kept):
-    running = reading(settles=False, in_flight=16 * MIB)
+    running = reading(settles=False, max_in_flight_bytes=16 * MIB)
     with LogWriter(tmp_path, pod="loud-0") as loud, LogWriter(tmp_path, pod="quiet-0") as quiet:
         loud.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(1500)))
         async with running.running():
@@ -417,7 +417,7 @@ async def test_a_directory_that_went_and_came_back_is_watched_again(reading, tmp
 async def test_once_waits_for_answers_when_the_budget_is_used_up(reading, tmp_path, kept):
     with LogWriter(tmp_path) as log:
         log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(1000)))
-    once = reading(settles=False, in_flight=MIB)
+    once = reading(settles=False, max_in_flight_bytes=MIB)
     task = asyncio.create_task(once.reader.run(once=True))
     async with asyncio.timeout(20):
         while not task.done():
@@ -434,7 +434,7 @@ async def test_once_reads_even_what_had_to_wait_for_a_descriptor(reading, tmp_pa
     for pod in range(4):
         with LogWriter(tmp_path, pod=f"pod-{pod}") as log:
             log.write_raw(b"".join(cri_line(number, kept(1000 * pod + number, 4000)) for number in range(200)))
-    once = reading(settles=False, open_files=1, in_flight=MIB)
+    once = reading(settles=False, open_files=1, max_in_flight_bytes=MIB)
     task = asyncio.create_task(once.reader.run(once=True))
     await once.until(lambda: len(once.reader.paused) == 2 and not once.reader._ready)  # and two have read nothing
     once.settles = True

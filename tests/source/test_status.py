@@ -55,7 +55,7 @@ async def test_a_paused_target_is_shown(reading, tmp_path, kept):
     with LogWriter(tmp_path) as log:
         for number in range(300):
             log.write(kept(number, 8000))
-    reading = reading(settles=False, in_flight=1 << 20)
+    reading = reading(settles=False, max_in_flight_bytes=1 << 20)
     reading.metrics.registry.register(StatusCollector(reading.reader))
     async with reading.running():
         await reading.until(lambda: reading.reader.paused)
