@@ -65,8 +65,10 @@ class Options:
 class Agent:
     """One run of the agent."""
 
-    def __init__(self, config: Config, options: Options, metrics: Metrics | None = None) -> None:
-        self._config, self._options = config, options
+    def __init__(
+        self, config: Config, options: Options, metrics: Metrics | None = None, timing: Timing | None = None
+    ) -> None:
+        self._config, self._options, self._timing = config, options, timing or Timing()
         self._scrape = config.scrape_configs[0]
         self._client = config.clients[0] if config.clients and not options.dry_run else None
         self.metrics = metrics or Metrics()
@@ -117,7 +119,7 @@ class Agent:
                 self._accounting,
                 snapshot,
                 saved,
-                Timing(),
+                self._timing,
                 on_change,
                 on_settled,
             )

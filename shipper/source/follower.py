@@ -1,13 +1,12 @@
-"""Follows one target's log through all its files: rotated, truncated, compressed, deleted, restarted.
+"""One target's files as one log, and its tickets.
 
-The files of a target are one log, read in order, the oldest first. Which file is which is decided by the directory's
-listing and the files' identities (`files`), never by events or names. Knows tickets; nothing of Loki.
+The files are read in order, the oldest first; which of them is which, `files` decides. Knows nothing of Loki.
 """
 
-import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 
 from shipper.entries import Entries
 from shipper.model import Block, Target
@@ -15,32 +14,34 @@ from shipper.pipeline.pipeline import TargetPipeline
 from shipper.pipeline.result import Result
 from shipper.source.positions.file import SavedTarget, Tickets
 from shipper.source.tail.files import Files
-from shipper.source.tail.look_back import LookBack
-from shipper.source.tail.tailer import Replaced, Tailer
+from shipper.source.tail.tailer import Tailer
 from shipper.source.timing import Timing
-
-log = logging.getLogger(__name__)
-
-QUIET = 5.0  # seconds without growth after which a file that has a successor, or no name, is finished
-PIECE_QUIET = 2.0  # the same for a dead container's last line, which is in pieces
-
 
 OnSettled = Callable[["Follower", int, bool], None]
 """Told of a follower's entries that are settled: how many bytes of memory are free, whether a position has moved."""
 
 
-@dataclass(slots=True)
-class Portion:
+class Next(Enum):
+    """How to go on after a step."""
+
+    READ = "with another step: there may be more to read"
+    LIST = "with a listing of the directory"
+    REST = "not at all, until something happens or time passes"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
     """What one step of reading came to."""
 
-    size: int  # bytes of the file
-    result: Result
-    entries: list[Entries]
+    next: Next
+    result: Result | None = None  # None: nothing was extracted
+    size: int = 0  # bytes of the file that were read for it
+    entries: tuple[Entries, ...] = ()
 
 
 @dataclass(slots=True)
 class Ledger:
-    """One target's books: read = filtered + sent + dropped + pending."""
+    """One target's counters: read = filtered + sent + dropped + pending."""
 
     read: int = 0
     filtered: Counter[str] = field(default_factory=Counter)
@@ -54,22 +55,13 @@ class Ledger:
 
 
 class Follower:
-    """One target, and its files in the order of their age; of a plain directory only those of its stem."""
+    """Reads the files of one target, in the order of their age."""
 
     def __init__(
-        self,
-        target: Target,
-        directory: str,
-        stem: str | None,
-        pipeline: TargetPipeline,
-        saved: SavedTarget,
-        look_back: LookBack,
-        on_settled: OnSettled,
-        timing: Timing,
+        self, target: Target, files: Files, pipeline: TargetPipeline, on_settled: OnSettled, timing: Timing
     ) -> None:
+        self.target, self.files = target, files
         self._on_settled, self._timing = on_settled, timing
-        self.target, self.directory, self.stem = target, directory, stem
-        self.files = Files(directory, saved.files, look_back)
         self.tickets = Tickets(self)
         self.ledger = Ledger()
         self.pending_memory = 0  # bytes of entries that are not settled
@@ -82,76 +74,50 @@ class Follower:
         """What the target is known by has been found out, before anything was read."""
         self.target, self._pipeline = target, pipeline
 
-    def note(self, name: str, *, wrote: bool) -> None:
-        """Something has happened to the file of this name: written to, or come, gone, renamed."""
-        for tailer in self.files.tailers:
-            if wrote and tailer.log.name == name and tailer.is_listed:
-                tailer.is_dirty = True
-                return
-        self.files.must_list = True
-
     # -- reading
 
-    async def step(self, buffer: memoryview, limit: int, now: float, wall: int) -> Portion | None:
-        """Read and extract one block, of about `limit` bytes; None when there is nothing to do at present."""
+    async def step(self, buffer: memoryview, limit: int, now: float, wall: int) -> Step:
+        """Read and extract one block of about `limit` bytes, of the oldest file that has one.
+
+        `now` is monotonic seconds; `wall` are nanoseconds since 1970, for lines without a time.
+        """
         for tailer in list(self.files.tailers):
-            if self._waits_for_pieces(tailer):
-                assert self._last
-                if not self._is_quiet(self._last, PIECE_QUIET, now):
-                    return None
-                return self._flush(wall)
-            if tailer.is_dirty and (block := await self._read(tailer, buffer, limit, now)):
+            if self._begins_after_open_line(tailer):
+                is_quiet = self._is_quiet(self._last, self._timing.partial_quiet, now)
+                return self._flush(wall) if is_quiet else self._rest()
+            if tailer.may_have_more and (block := await self.files.read(tailer, buffer, limit, now)):
                 return self._extract(tailer, block, wall)
-            if self.files.must_list:  # what has become of this file is to be seen before it is given up
-                return None
-            if tailer.is_dirty:
-                return Portion(0, Result(), [])
+            if self.files.must_list:  # to see what has become of this file before it is given up
+                return Step(Next.LIST)
+            if tailer.may_have_more:
+                return Step(Next.READ)
             if not self._is_over(tailer):
                 continue
-            has_tail = tailer.is_open and tailer.has_tail
-            if not (tailer.log.gzipped or self._is_quiet(tailer, QUIET, now)):
-                if has_tail:  # read after the next file's first pieces, it would be taken for one of them
-                    return None
+            is_unfinished = tailer.is_open and tailer.has_unfinished_line
+            if not (tailer.name.gzipped or self._is_quiet(tailer, self._timing.quiet, now)):
+                if is_unfinished:  # read it before the next file, or it would be joined to that one's partial lines
+                    return self._rest()
                 continue
-            if has_tail and (block := await self._read_tail(tailer, buffer)):
+            if is_unfinished and (block := await self.files.read_unfinished_line(tailer, buffer)):
                 return self._extract(tailer, block, wall)
             self.files.finish(tailer)
-        if self._pipeline.joiner and not any(tailer.is_listed for tailer in self.files.tailers) and self._is_ended(now):
+        if self._pipeline.joiner and self._is_gone and self._is_quiet(self._last, self._timing.partial_quiet, now):
             return self._flush(wall)
-        return None
+        return self._rest()
 
-    async def _read(self, tailer: Tailer, buffer: memoryview, limit: int, now: float) -> Block | None:
-        try:
-            if not tailer.is_open and not tailer.open(self.directory, tailer.log, now):
-                raise Replaced
-            return await tailer.read(buffer, limit, now)
-        except Replaced:
-            log.info("%s/%s was truncated or written anew: read from its beginning", self.directory, tailer.log.name)
-            self.files.losses.truncated += tailer.is_open
-            tailer.close()
-            tailer.is_replaced, tailer.is_dirty = True, False
-            self.files.must_list = True
-        except OSError as error:
-            self.files.fail(tailer, error)
-        return None
+    def _rest(self) -> Step:
+        return Step(Next.LIST if self.files.must_list else Next.REST)
 
-    async def _read_tail(self, tailer: Tailer, buffer: memoryview) -> Block | None:
-        try:
-            return await tailer.read_tail(buffer)
-        except OSError as error:
-            self.files.fail(tailer, error)
-            return None
-
-    def _extract(self, tailer: Tailer, block: Block, wall: int) -> Portion:
+    def _extract(self, tailer: Tailer, block: Block, wall: int) -> Step:
         self._last = tailer
         return self._account(tailer, len(block.data), self._pipeline.feed(block, wall))
 
-    def _flush(self, wall: int) -> Portion:
-        """A container has ended in the middle of a line: what there is of it counts as one."""
+    def _flush(self, wall: int) -> Step:
+        """A container has ended within a line: the pieces of it that are there count as one."""
         assert self._last
         return self._account(self._last, 0, self._pipeline.flush(wall))
 
-    def _account(self, tailer: Tailer, size: int, result: Result) -> Portion:
+    def _account(self, tailer: Tailer, size: int, result: Result) -> Step:
         """Open the tickets for what was extracted."""
         ledger = self.ledger
         ledger.read += result.lines
@@ -163,9 +129,14 @@ class Follower:
                 self.tickets.add(other, end, 0)
                 other.promised = end
         tailer.promised = ticket.end
-        entries = [Entries(labels, kept, ticket) for labels, kept in result.streams.items()]
-        self.pending_memory += sum(part.memory for part in entries)
-        return Portion(size, result, entries)
+        entries = tuple([Entries(labels, kept, ticket) for labels, kept in result.streams.items()])
+        self.pending_memory += sum([part.memory for part in entries])
+        return Step(self._next(), result, size, entries)
+
+    def _next(self) -> Next:
+        if self.files.must_list:
+            return Next.LIST
+        return Next.READ if self.files.has_work else Next.REST
 
     def _safe(self, tailer: Tailer) -> int:
         """The offset from which a restart would have to read again."""
@@ -174,20 +145,26 @@ class Follower:
 
     # -- the end of a file
 
-    def _waits_for_pieces(self, tailer: Tailer) -> bool:
-        """Whether a line is open in a container that has ended: another one's log comes next."""
+    def _begins_after_open_line(self, tailer: Tailer) -> bool:
+        """Whether a line is still open in an older container's log when this one has something to read."""
         last = self._last
-        return bool(self._pipeline.joiner) and last is not None and tailer.log.stem != last.log.stem and tailer.is_dirty
+        return (
+            bool(self._pipeline.joiner)
+            and last is not None
+            and tailer.name.stem != last.name.stem
+            and tailer.may_have_more
+        )
 
     def _is_over(self, tailer: Tailer) -> bool:
         """Whether nobody should write to it any more."""
         return tailer is not self.files.tailers[-1] or not tailer.is_listed
 
-    def _is_quiet(self, tailer: Tailer, seconds: float, now: float) -> bool:
-        return self.is_draining or now - tailer.grown_at >= seconds
+    def _is_quiet(self, tailer: Tailer | None, seconds: float, now: float) -> bool:
+        return tailer is None or self.is_draining or now - tailer.grown_at >= seconds
 
-    def _is_ended(self, now: float) -> bool:
-        return self._last is None or self._is_quiet(self._last, PIECE_QUIET, now)
+    @property
+    def _is_gone(self) -> bool:
+        return not any(tailer.is_listed for tailer in self.files.tailers)
 
     @property
     def is_waiting(self) -> bool:

@@ -16,14 +16,14 @@ from typing import Final, Protocol
 from shipper.config import LimitsConfig
 from shipper.entries import Entries
 from shipper.pipeline.labels import Admission
+from shipper.pipeline.result import Result
 from shipper.source.accounting import Accounting
 from shipper.source.discovery.targets import is_directory
-from shipper.source.follower import Follower, OnSettled, Portion
+from shipper.source.follower import Follower, Next, OnSettled, Step
 from shipper.source.pacing import Pacing
 from shipper.source.positions.saver import Saver
 from shipper.source.positions.snapshot import Snapshot
 from shipper.source.tail import handles
-from shipper.source.tail.names import list_logs
 from shipper.source.target_set import OnChange, TargetSet
 
 log = logging.getLogger(__name__)
@@ -155,7 +155,8 @@ class Reader:
     def _tick(self) -> None:
         self._target_set.scan_unwatched()
         for follower in self._waiting:
-            follower.files.must_list |= follower.files.is_linked
+            if follower.files.is_linked:
+                follower.files.expire_listing()
             self._ready[follower] = None
         self._waiting.clear()
 
@@ -183,7 +184,7 @@ class Reader:
             follower.behind_since = now
         self._idle.pop(follower, None)
         if follower.files.must_open and not self._has_room_to_open(follower):
-            follower.files.must_list = True
+            follower.files.expire_listing()
             del self._ready[follower]
             self._waiting.add(follower)
             return
@@ -198,16 +199,16 @@ class Reader:
 
     async def _read(self, follower: Follower, now: float) -> None:
         """Blocks of one log, until its turn is over."""
-        wall, files = time.time_ns(), follower.files
+        wall = time.time_ns()
         while (room := self._room(follower)) >= LEAST_BYTES:
-            portion = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, wall)
+            step = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, wall)
             self._target_set.touch(follower)  # after it: while it waited for the disk, a save may have been made
-            if portion is not None:
-                self._take(follower, portion)
-            if not (files.has_work if portion is not None else files.must_list):
+            if step.result is not None:
+                self._take(follower, step, step.result)
+            if step.next is Next.REST:
                 self._rest(follower)
                 return
-            if portion is None or files.must_list or self._stopping or time.monotonic() - now > TURN:
+            if step.next is Next.LIST or self._stopping or time.monotonic() - now > TURN:
                 return
         self.paused.add(follower)
         del self._ready[follower]
@@ -216,7 +217,9 @@ class Reader:
         """Nothing to read at present."""
         del self._ready[follower]
         follower.note_caught_up()
-        is_gone = not follower.files.tailers and (follower.stem is not None or not is_directory(follower.directory))
+        is_gone = not follower.files.tailers and (
+            follower.files.stem is not None or not is_directory(follower.files.directory)
+        )
         if is_gone and follower.is_done:
             self._waiting.discard(follower)
             self._idle.pop(follower, None)
@@ -232,37 +235,32 @@ class Reader:
 
     def _list(self, follower: Follower, now: float) -> None:
         try:
-            listing = list_logs(follower.directory)
+            if not follower.files.refresh(now):
+                self._wake_later(follower)
         except OSError as error:
-            self._accounting.notices.unreadable_directory(follower.directory, error)
-            follower.files.must_list = False
+            self._accounting.notices.unreadable_directory(follower.files.directory, error)
             self._waiting.add(follower)
-            return
-        follower.files.reconcile([one for one in listing if follower.stem in (None, one.log.stem)], now)
-        if follower.files.must_list:  # it changes while it is looked at: look again, but not at once
-            follower.files.must_list = False
-            self._wake_later(follower)
 
     def _wake_later(self, follower: Follower) -> None:
         def again() -> None:
             if follower in self.followers.values():
-                follower.files.must_list = True
+                follower.files.expire_listing()
                 self._ready[follower] = None
                 self.pacing.rouse()
 
         asyncio.get_running_loop().call_later(0.05, again)
 
-    def _take(self, follower: Follower, portion: Portion) -> None:
-        self._accounting.enter(follower.target, portion.result, portion.size)
+    def _take(self, follower: Follower, step: Step, result: Result) -> None:
+        self._accounting.enter(follower.target, result, step.size)
         if self._admission.changed:
             self._admission.changed = False
             self._snapshot.label_generation += 1
-        for entries in portion.entries:
+        for entries in step.entries:
             entries.ticket.label_generation = self._snapshot.label_generation
             self.pending_memory += entries.memory
             self._sink.put(entries)
-        self._has_kept |= bool(portion.entries)
-        if not portion.entries:
+        self._has_kept |= bool(step.entries)
+        if not step.entries:
             self._saver.moved(acked=False)
 
     def _room(self, follower: Follower) -> int:

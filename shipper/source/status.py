@@ -37,7 +37,7 @@ def targets(reader: Reader) -> list[dict[str, Any]]:
 
 def _file(tailer: Tailer) -> dict[str, Any]:
     return {
-        "name": tailer.log.name,
+        "name": tailer.name.text,
         "size": tailer.size,
         "read": tailer.size if tailer.read_offset == BEYOND else tailer.read_offset,
         "committed": tailer.size if tailer.committed == BEYOND else tailer.committed,

@@ -35,12 +35,12 @@ class StdinReader:
     async def run(self) -> None:
         """Read to the end of the pipe, or until cancelled."""
         buffer = memoryview(bytearray(2 * BLOCK_BYTES))
-        while self._tailer.is_dirty:
+        while self._tailer.may_have_more:
             self._feed(await self._tailer.read(buffer, BLOCK_BYTES, 0.0))
             while self._pending_memory >= self._budget:
                 self._settled.clear()
                 await self._settled.wait()
-        self._feed(await self._tailer.read_tail(buffer))
+        self._feed(await self._tailer.read_unfinished_line(buffer))
         self._take(self._pipeline.flush(time.time_ns()), 0)
 
     def settled(self, entries: Entries, dropped: int) -> None:  # noqa: ARG002  # the sink counts them

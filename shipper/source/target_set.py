@@ -14,6 +14,7 @@ from shipper.source.discovery.targets import Found, Targets, is_directory
 from shipper.source.follower import Follower, OnSettled
 from shipper.source.positions.file import SavedTarget
 from shipper.source.positions.snapshot import Snapshot
+from shipper.source.tail.files import Files
 from shipper.source.tail.look_back import LookBack
 from shipper.source.timing import Timing
 
@@ -105,7 +106,7 @@ class TargetSet:
                 self._look_at(follower)
 
     def _look_at(self, follower: Follower) -> None:
-        follower.files.must_list = True
+        follower.files.expire_listing()
         self._on_change(follower)
 
     def note_changes(self) -> bool:
@@ -118,8 +119,11 @@ class TargetSet:
                 continue
             wrote |= change.wrote
             for follower in self._in.get(change.directory, ()):
-                if follower.stem is None or change.name.startswith(f"{follower.stem}.log"):
-                    follower.note(change.name, wrote=change.wrote)
+                if (stem := follower.files.stem) is None or change.name.startswith(f"{stem}.log"):
+                    if change.wrote:
+                        follower.files.wrote(change.name)
+                    else:
+                        follower.files.expire_listing()
                     self._on_change(follower)
             if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
                 self._look_for_targets(change)
@@ -147,9 +151,8 @@ class TargetSet:
         named = self._describe(found, saved)
         target = named or Target(found.key, found.fields, {})
         pipeline = self._pipeline.open(target)
-        follower = Follower(
-            target, found.directory, found.stem, pipeline, saved, self._look_back, self._on_settled, self._timing
-        )
+        files = Files(found.directory, found.stem, saved.files, self._look_back)
+        follower = Follower(target, files, pipeline, self._on_settled, self._timing)
         if named is None:
             self.unnamed[follower] = found
             self._snapshot.forget(found.key)
@@ -174,8 +177,9 @@ class TargetSet:
         """The log is gone, and all of it is settled."""
         del self.followers[follower.target.key]
         self._snapshot.drop(follower)
-        self._in[follower.directory].remove(follower)
-        if not self._in[follower.directory]:
-            del self._in[follower.directory]
-            self._unwatched.discard(follower.directory)
+        directory = follower.files.directory
+        self._in[directory].remove(follower)
+        if not self._in[directory]:
+            del self._in[directory]
+            self._unwatched.discard(directory)
         self._pipeline.admission.release(follower.target.key)

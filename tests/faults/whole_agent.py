@@ -21,12 +21,14 @@ from lab.loki import LokiReceiver
 from shipper.agent import FINE, Agent, Options
 from shipper.config.file import parse
 from shipper.metrics import Metrics
-from shipper.source import follower, reader, status
+from shipper.source import reader, status
 from shipper.source.positions import saver
+from shipper.source.timing import Timing
 from soak.book import Book, Verdict
 
 PATIENCE = 30.0  # seconds, on the busiest of machines
 
+TIMING = Timing(quiet=0.1, partial_quiet=0.05)
 CONFIG = """
 server: {{http_listen_port: 0, log_level: error}}
 positions: {{filename: "{directory}/positions.json"}}
@@ -44,8 +46,6 @@ def hurried() -> Iterator[None]:
         stack.enter_context(warnings.catch_warnings(action="ignore", category=ResourceWarning))
         stack.callback(gc.collect)
         for module, name, seconds in (
-            (follower, "QUIET", 0.1),
-            (follower, "PIECE_QUIET", 0.05),
             (reader, "TICK", 0.02),
             (reader, "RESCAN", 0.2),
             (saver, "AFTER_ACK", 0.01),
@@ -102,7 +102,7 @@ class World:
         """A new process, on what the one before it has saved."""
 
         async def begin() -> None:
-            self._agent = Agent(self._config, Options())
+            self._agent = Agent(self._config, Options(), timing=TIMING)
             self._task = asyncio.create_task(self._agent.run())
 
         self._runner.run(begin())

@@ -19,17 +19,17 @@ from shipper.model import Target
 from shipper.pipeline.keep import UT
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
-from shipper.source import follower as follower_module
 from shipper.source import reader as reader_module
 from shipper.source.accounting import Accounting
 from shipper.source.discovery.targets import Found, Targets
-from shipper.source.follower import Follower, OnSettled
+from shipper.source.follower import Follower, Next, OnSettled
 from shipper.source.positions.file import Positions, SavedTarget
 from shipper.source.positions.saver import Saver
 from shipper.source.positions.snapshot import Snapshot
 from shipper.source.reader import Reader
+from shipper.source.tail.files import Files
+from shipper.source.tail.handles import OpenLog, open_log
 from shipper.source.tail.look_back import LookBack
-from shipper.source.tail.names import list_logs
 from shipper.source.target_set import Describe, OnChange, TargetSet
 from shipper.source.timing import Timing
 
@@ -50,21 +50,16 @@ class Following:
         *,
         stem: str | None = None,
         look_back: LookBack | None = None,
+        open_log: OpenLog = open_log,
         buffer: int = MIB,
         max_line_size: int = MIB,
     ) -> None:
         target = Target("target", {}, {})
         self.pipeline = make_pipeline(max_line_size).open(target)
-        self.follower = Follower(
-            target,
-            directory,
-            stem,
-            self.pipeline,
-            saved or SavedTarget(),
-            look_back or LookBack(math.inf),
-            lambda follower, memory, moved: None,
-            Timing(),
+        self.files = Files(
+            str(directory), stem, (saved or SavedTarget()).files, look_back or LookBack(math.inf), open_log
         )
+        self.follower = Follower(target, self.files, self.pipeline, lambda follower, memory, moved: None, Timing())
         self.stem, self.now = stem, 1000.0
         self.unsettled: list[Entries] = []
         self.parts: list[Entries] = []
@@ -74,26 +69,25 @@ class Following:
     async def read(self, wait: float = 0.0, *, limit: int = MIB) -> list[bytes]:
         """Let time pass, look at the directory and read all there is; the kept lines that this brought."""
         self.now += wait
-        self.follower.files.must_list = True
+        self.files.expire_listing()
         return await self.read_noted(limit=limit)
 
     def look(self) -> None:
         """Look at the directory, and read nothing."""
-        listing = list_logs(self.follower.directory)
-        self.follower.files.reconcile([one for one in listing if self.stem in (None, one.log.stem)], self.now)
+        if not self.files.refresh(self.now):
+            self.files.expire_listing()
 
     async def read_noted(self, *, limit: int = MIB) -> list[bytes]:
         """The same without looking at the directory, unless the follower asks for it."""
         lines = []
         for _ in range(2000):
-            if self.follower.files.must_list:
+            if self.files.must_list:
                 self.look()
-            portion = await self.follower.step(self._buffer, limit, self.now, 0)
-            if portion is not None:
-                self.unsettled += portion.entries
-                self.parts += portion.entries
-                lines += [line for part in portion.entries for line in part.unpacked().lines]
-            elif not self.follower.files.must_list:
+            step = await self.follower.step(self._buffer, limit, self.now, 0)
+            self.unsettled += step.entries
+            self.parts += step.entries
+            lines += [line for part in step.entries for line in part.unpacked().lines]
+            if step.result is None and step.next is Next.REST:
                 return lines
         raise AssertionError("the follower never comes to an end")
 
@@ -114,13 +108,13 @@ class Following:
     def restart(self, saved: SavedTarget | None = None, **settings) -> "Following":
         """Another process goes on with what was saved."""
         self.close()
-        heir = Following(self.follower.directory, saved or self.saved, stem=self.stem, **settings)
+        heir = Following(Path(self.files.directory), saved or self.saved, stem=self.stem, **settings)
         self.heirs.append(heir)
         return heir
 
     def close(self) -> None:
         """Give all descriptors back."""
-        self.follower.files.close()
+        self.files.close()
         for heir in self.heirs:
             heir.close()
 
@@ -172,6 +166,7 @@ class Reading:
         settles: bool = True,
         describe: Describe = by_path,
         saved: Mapping[str, SavedTarget] | None = None,
+        timing: Timing,
     ) -> None:
         self.metrics = Metrics()
         self.told: list[bool | str] = []  # what the sink hears beside entries
@@ -192,7 +187,7 @@ class Reading:
                 accounting,
                 self.snapshot,
                 saved or {},
-                Timing(),
+                timing,
                 on_change,
                 on_settled,
             )
@@ -267,23 +262,25 @@ class Reading:
 def any_reading():
     """Makes readers of any directory."""
 
-    def make(root: Path, *, settles: bool = True, describe: Describe = by_path, saved=None, **limits) -> Reading:
-        return Reading(root, LimitsConfig(**limits), settles=settles, describe=describe, saved=saved)
+    def make(
+        root: Path, *, settles: bool = True, describe: Describe = by_path, saved=None, timing=None, **limits
+    ) -> Reading:
+        timing = timing or Timing()
+        return Reading(root, LimitsConfig(**limits), settles=settles, describe=describe, saved=saved, timing=timing)
 
     return make
 
 
 @pytest.fixture
-def reading(tmp_path, any_reading):
+def reading(tmp_path, any_reading, request):
     """Makes readers of the directory."""
-    return lambda root=tmp_path, **settings: any_reading(root, **settings)
+    timing = Timing(quiet=0, partial_quiet=0) if "impatient" in request.fixturenames else Timing()
+    return lambda root=tmp_path, **settings: any_reading(root, timing=timing, **settings)
 
 
 @pytest.fixture
 def impatient(monkeypatch):
     """Time that a reader lets pass is short."""
-    monkeypatch.setattr(follower_module, "QUIET", 0.0)
-    monkeypatch.setattr(follower_module, "PIECE_QUIET", 0.0)
     monkeypatch.setattr(reader_module, "TICK", 0.01)
 
 

@@ -156,7 +156,7 @@ class History:
         return done
 
     def release(self) -> None:
-        self.following.follower.files.release_idle()
+        self.following.files.release_idle()
 
     def crash(self) -> None:
         """Go on with what was saved, not with what is known."""

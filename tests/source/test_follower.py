@@ -1,18 +1,21 @@
 """Scenarios of one target's log, read by a Follower whose time is given."""
 
+import errno
 import gzip
 import logging
 import os
 import shutil
-from pathlib import Path
+from collections.abc import Sequence
 
 import pytest
 
 from lab.containerd import cri_line
-from shipper.source.follower import PIECE_QUIET, QUIET
-from shipper.source.tail import files as files_module
+from shipper.source.tail.handles import Handle, PlainFile, open_log
 from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.names import LogName
+from shipper.source.timing import Timing
 
+QUIET, PARTIAL_QUIET = Timing().quiet, Timing().partial_quiet
 LONG_AGO = 60.0  # seconds: longer than anything waits
 BIG = 3 << 18  # more than is unpacked of a .gz at a time
 
@@ -41,8 +44,8 @@ async def test_what_was_written_since_the_listing_is_read_when_it_is_noted(follo
     await following.read()
     log.write(kept(1))
     assert await following.read_noted() == []
-    following.follower.note("0.log", wrote=True)
-    assert not following.follower.files.must_list
+    following.files.wrote("0.log")
+    assert not following.files.must_list
     assert await following.read_noted() == [kept(1)]
 
 
@@ -50,7 +53,7 @@ async def test_a_name_that_is_not_known_makes_it_look(following, log, kept):
     await following.read()
     log.restart()
     log.write(kept(1))
-    following.follower.note("1.log", wrote=True)
+    following.files.wrote("1.log")
     assert await following.read_noted() == [kept(1)]
 
 
@@ -159,7 +162,7 @@ async def test_a_few_equal_bytes_do_not_make_the_same_file(follow, tmp_path):
     path.write_bytes(line + b"\n")
     following = follow(tmp_path, stem="app")
     assert await following.read() == [line]
-    following.follower.files.release_idle()
+    following.files.release_idle()
     (tmp_path / "next").write_bytes(line + b"\n")
     (tmp_path / "next").rename(path)
     assert await following.read() == [line]
@@ -189,7 +192,7 @@ async def test_a_writer_that_is_late_is_heard(following, log, kept):
         late.write(cri_line(log.now(), kept(2)))
         assert await following.read(QUIET - 1.5) == [kept(2)]
     assert await following.read(LONG_AGO) == []
-    assert [tailer.is_open for tailer in following.follower.files.tailers] == [False, True]
+    assert [tailer.is_open for tailer in following.files.tailers] == [False, True]
 
 
 async def test_even_a_closed_rotated_file_is_read_when_it_grows(following, log, kept):
@@ -210,7 +213,7 @@ async def test_a_rotation_that_is_taken_back_changes_nothing(following, log, kep
     renamed.rename(log.path)
     log.write(kept(2))
     assert await following.read() == [kept(2)]
-    assert [tailer.log.name for tailer in following.follower.files.tailers] == ["0.log"]
+    assert [tailer.name.text for tailer in following.files.tailers] == ["0.log"]
 
 
 async def test_the_unfinished_end_of_a_rotated_file_is_a_line_when_it_is_quiet(following, log, kept):
@@ -233,7 +236,7 @@ async def test_compressing_the_older_ones_sends_nothing_again(following, log, ke
         assert await following.read(LONG_AGO if closed else 0) == []
     assert any(path.suffix == ".gz" for path in log.directory.iterdir())
     assert await following.read(LONG_AGO) == []
-    assert len(following.follower.files.tailers) == len(list(log.directory.iterdir()))
+    assert len(following.files.tailers) == len(list(log.directory.iterdir()))
 
 
 @pytest.mark.parametrize("sees_both", [True, False])
@@ -316,7 +319,7 @@ async def test_what_was_not_read_of_a_deleted_file_is_read(following, log, kept)
     assert await following.read() == [kept(2)]
     assert following.saved.files == []
     assert await following.read(LONG_AGO) == []
-    assert following.follower.files.tailers == []
+    assert following.files.tailers == []
     following.settle()
     assert following.follower.is_done
 
@@ -335,18 +338,18 @@ async def test_a_file_deleted_before_it_was_read_is_said(following, log, kept, c
     saved = following.saved
     log.write(kept(2))
     restarted = following.restart(saved)
-    restarted.follower.files.tailers[0].size = log.path.stat().st_size
+    restarted.files.tailers[0].size = log.path.stat().st_size
     log.delete()
     assert await restarted.read() == []
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
-    assert "lines lost" in caplog.text
+    assert "was deleted before it was fully read" in caplog.text
 
 
 async def test_an_inode_that_is_used_again_is_another_file(following, log, kept):
     log.write(kept(1))
     await following.read()
     following.settle()
-    following.follower.files.close()
+    following.files.close()
     inode = log.path.stat().st_ino
     log.close()
     log.path.write_bytes(b"")  # the same inode, as a new file would have it
@@ -372,8 +375,8 @@ async def test_an_open_piece_of_a_dead_container_is_a_line_and_not_the_next_ones
     assert await following.read() == []
     log.restart()
     log.write(kept(2))
-    assert await following.read(PIECE_QUIET / 2) == []
-    assert await following.read(PIECE_QUIET) == [kept(1), kept(2)]
+    assert await following.read(PARTIAL_QUIET / 2) == []
+    assert await following.read(PARTIAL_QUIET) == [kept(1), kept(2)]
     following.settle()
     assert set(following.committed.values()) == {path.stat().st_size for path in log.directory.iterdir()}
 
@@ -418,22 +421,15 @@ async def test_a_last_open_piece_is_a_line_when_the_log_is_gone(following, log, 
 # -- what cannot be read
 
 
-@pytest.fixture
-def forbidden(monkeypatch):
-    """Names that may not be opened."""
-    names, real = set(), files_module.open_log
+async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(follow, log, kept, caplog):
+    forbidden = {"0.log"}
 
-    def open_log(path, log):
-        if Path(path).name in names:
-            raise PermissionError(13, "Permission denied")
-        return real(path, log)
+    def guarded(path: str, name: LogName) -> Handle:
+        if name.text in forbidden:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return open_log(path, name)
 
-    monkeypatch.setattr(files_module, "open_log", open_log)
-    return names
-
-
-async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(following, log, kept, forbidden, caplog):
-    forbidden.add("0.log")
+    following = follow(log.directory, open_log=guarded)
     log.write(kept(1))
     for _ in range(3):
         assert await following.read() == []
@@ -442,32 +438,32 @@ async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(following
     assert await following.read() == [kept(1)]
 
 
-async def test_a_file_that_vanishes_while_it_is_opened_is_no_trouble(following, log, kept, monkeypatch, caplog):
-    real = files_module.open_log
-
-    def open_log(path, name):
+async def test_a_file_that_vanishes_while_it_is_opened_is_no_trouble(follow, log, caplog):
+    def vanishing(path: str, name: LogName) -> Handle:
         log.delete()
-        monkeypatch.setattr(files_module, "open_log", real)
-        return real(path, name)
+        return open_log(path, name)
 
-    monkeypatch.setattr(files_module, "open_log", open_log)
+    following = follow(log.directory, open_log=vanishing)
     assert await following.read() == []
     assert not caplog.records
 
 
-async def test_a_disk_that_fails_is_tried_again(following, log, kept, monkeypatch, caplog):
+async def test_a_disk_that_fails_is_tried_again(follow, log, kept, caplog):
+    broken = False
+
+    def preadv(fd: int, buffers: Sequence[memoryview], offset: int, flags: int) -> int:
+        if broken:
+            raise OSError(errno.EIO, "Input/output error")
+        return os.preadv(fd, buffers, offset, flags)
+
+    following = follow(log.directory, open_log=lambda path, _: PlainFile(path, preadv=preadv))
     log.write(kept(1))
-    real = os.preadv
-
-    def preadv(*_):
-        monkeypatch.setattr(os, "preadv", real)
-        raise OSError(5, "Input/output error")
-
-    await following.read()
+    assert await following.read() == [kept(1)]
     log.write(kept(2))
-    monkeypatch.setattr(os, "preadv", preadv)
+    broken = True
     assert await following.read() == []
     assert "Input/output error" in caplog.text
+    broken = False
     assert await following.read() == [kept(2)]
 
 
@@ -477,31 +473,31 @@ async def test_a_disk_that_fails_is_tried_again(following, log, kept, monkeypatc
 async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(following, log, kept):
     log.write(kept(1))
     await following.read()
-    assert following.follower.files.release_idle() == 1
-    assert not following.follower.files.are_open
+    assert following.files.release_idle() == 1
+    assert not following.files.are_open
     assert await following.read(LONG_AGO) == []
-    assert not following.follower.files.are_open
+    assert not following.files.are_open
     log.write(kept(2))
-    following.follower.note("0.log", wrote=True)
-    assert following.follower.files.must_open
+    following.files.wrote("0.log")
+    assert following.files.must_open
     assert await following.read_noted() == [kept(2)]
 
 
 async def test_a_file_that_was_released_is_found_under_its_new_name(following, log, kept):
     log.write(kept(1))
     await following.read()
-    following.follower.files.release_idle()
+    following.files.release_idle()
     log.write(kept(2))
     log.rotate()
     log.write(kept(3))
-    following.follower.note("0.log", wrote=True)  # it leads to another file by now
+    following.files.wrote("0.log")  # it leads to another file by now
     assert await following.read_noted() == [kept(2), kept(3)]
 
 
 async def test_what_is_not_read_to_its_end_is_not_released(following, log, kept):
     log.write_raw(cri_line(log.now(), kept(1))[:-5])
     await following.read()
-    assert following.follower.files.release_idle() == 0
+    assert following.files.release_idle() == 0
 
 
 # -- plain directories
@@ -538,7 +534,7 @@ async def test_a_file_with_two_names_is_read_once(following, log, kept):
     os.link(log.path, log.directory / "0.log.1")
     assert await following.read() == [kept(1)]
     assert await following.read(LONG_AGO) == []
-    assert len(following.follower.files.tailers) == 1
+    assert len(following.files.tailers) == 1
 
 
 # -- where to begin, and when it is over

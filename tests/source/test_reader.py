@@ -1,6 +1,7 @@
 """The one loop over all files, with real files and real inotify."""
 
 import asyncio
+import gzip
 import resource
 import shutil
 
@@ -11,7 +12,6 @@ from shipper.source import reader as reader_module
 from shipper.source.discovery import inotify
 from shipper.source.positions.file import SavedTarget
 from shipper.source.reader import SHARE
-from shipper.source.tail import files as files_module
 from shipper.source.tail import handles
 
 MIB = 1 << 20
@@ -465,20 +465,13 @@ async def test_the_books_close(reading, log, kept):
     assert (follower.ledger.pending, follower.ledger.sent) == (0, 10)
 
 
-async def test_troubles_are_counted(reading, log, kept, impatient, monkeypatch):
-    real = files_module.open_log
-
-    def open_log(path, name):
-        monkeypatch.setattr(files_module, "open_log", real)
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(files_module, "open_log", open_log)
+async def test_losses_are_counted(reading, log, kept, impatient):
+    (log.directory / "0.log.20200101-000000.gz").write_bytes(gzip.compress(b"x" * 99)[:9])
     running = reading()
     value = running.metrics.registry.get_sample_value
     log.write(kept(1))
     async with running.running():
-        await running.until(lambda: value("shipper_read_errors_total", {"error": "EACCES"}) == 1)
-        log.path.chmod(0o644)
+        await running.until(lambda: value("shipper_read_errors_total", {"error": "EIO"}) == 1)
         await running.until_read(kept(1))
         log.truncate()
         log.write(kept(2))

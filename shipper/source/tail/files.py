@@ -1,7 +1,7 @@
 """Which file is which: the files of one target, held against what its directory shows.
 
-A name is not even a hint: the kubelet renames and compresses, tools copy and truncate, inodes are used again. Decided
-by device, inode and fingerprint. Knows nothing of lines or tickets.
+A name tells nothing: the kubelet renames and compresses, tools copy and truncate, inodes are used again. Decided by
+device, inode and fingerprint. Knows nothing of lines or tickets.
 """
 
 import contextlib
@@ -9,132 +9,202 @@ import errno
 import logging
 from collections.abc import Sequence
 
+from shipper.model import Block
 from shipper.source.positions.file import SavedFile
-from shipper.source.tail.fingerprint import Fingerprint
+from shipper.source.tail.handles import Handle, OpenLog, open_log
 from shipper.source.tail.look_back import LookBack
 from shipper.source.tail.losses import Losses
-from shipper.source.tail.names import Listed, LogName
-from shipper.source.tail.tailer import Tailer, handle_identity, open_log
+from shipper.source.tail.names import ListedFile, LogName, list_logs
+from shipper.source.tail.state import State
+from shipper.source.tail.tailer import Replaced, Tailer
 
 log = logging.getLogger(__name__)
 
 
 class Files:
-    """The files of one target, the oldest first; those that an earlier process knew are there from the start."""
+    """The files of one target, the oldest first; those that an earlier process knew are there from the start.
 
-    def __init__(self, directory: str, saved: Sequence[SavedFile], look_back: LookBack) -> None:
-        self.directory = directory
-        self.tailers: list[Tailer] = [_remembered(file) for file in saved]
+    Of a plain directory only those of one `stem`. Its own state is one bit beside those of its files: whether the last
+    listing still holds. `expire_listing` ends that, and so does a file that is not where it was; `refresh` lists anew.
+    """
+
+    def __init__(
+        self,
+        directory: str,
+        stem: str | None,
+        saved: Sequence[SavedFile],
+        look_back: LookBack,
+        open_log: OpenLog = open_log,
+    ) -> None:
+        self.directory, self.stem = directory, stem
+        self.tailers: list[Tailer] = [Tailer.restored(file) for file in saved]
         self.must_list = True  # the directory must be listed before more is read
         self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
         self.losses = Losses()
-        self._look_back = look_back
-        self._unreadable: frozenset[tuple[int, int]] = frozenset()  # those that were complained of
+        self._look_back, self._open_log = look_back, open_log
+        self._unreadable: frozenset[tuple[int, int]] = frozenset()  # identities that were reported
 
-    def reconcile(self, listing: Sequence[Listed], now: float) -> None:
-        """Hold the files against what the directory shows."""
+    # -- what happens to the directory
+
+    def wrote(self, name: str) -> None:
+        """The file of this name was written to."""
+        for tailer in self.tailers:
+            if tailer.is_listed and tailer.name.text == name and tailer.state is not State.REPLACED:
+                tailer.grew()
+                return
+        self.expire_listing()
+
+    def expire_listing(self) -> None:
+        """Something may have come, gone, or been renamed."""
+        self.must_list = True
+
+    def refresh(self, now: float) -> bool:
+        """List the directory; False when it changed meanwhile: list it again, but not at once. Raises OSError."""
         self.must_list = False
-        for one in self.tailers:  # a copy of one that had to wait unread would not be known for a copy
+        self._reconcile([one for one in list_logs(self.directory) if self.stem in (None, one.name.stem)], now)
+        is_stable, self.must_list = not self.must_list, False
+        return is_stable
+
+    # -- which file is which
+
+    def _reconcile(self, listing: Sequence[ListedFile], now: float) -> None:
+        for tailer in self.tailers:  # else a copy of one that had to wait unread would not be recognised
             with contextlib.suppress(OSError):
-                one.recognise()
-        known = {tailer.identity: tailer for tailer in self.tailers if not tailer.is_replaced}
+                tailer.recognise()
         # All that are still there first: an inode that is used again frees its tailer for the file's compressed copy.
-        still = {
-            listed.identity: tailer
-            for listed in listing
-            if (tailer := known.get(listed.identity)) is not None and self._is_still(tailer, listed, now)
-        }
-        strays = [tailer for tailer in self.tailers if tailer not in still.values()]
-        listed_tailers: list[Tailer] = []
+        found = self._still_there(listing, now)
+        missing = [tailer for tailer in self.tailers if tailer not in found.values()]
+        present: list[Tailer] = []
         for listed in listing:
-            tailer = still.get(listed.identity) or self._discover(listed, strays, listed_tailers, now)
-            if tailer is not None and tailer not in listed_tailers:  # a file may have two names
-                tailer.see(listed)
-                still[listed.identity] = tailer
-                listed_tailers.append(tailer)
-        gone = [tailer for tailer in strays if tailer not in listed_tailers]
-        for tailer in gone:
-            tailer.is_listed = False
-            tailer.is_dirty = tailer.is_open  # no listing will tell that it has grown
-            if not tailer.is_open:
+            one = found.get(listed.identity) or self._discover(listed, missing, present, now)
+            if one is not None and one not in present:  # a file may have two names
+                one.listed(listed)
+                found[listed.identity] = one
+                present.append(one)
+        self.tailers = [tailer for tailer in missing if tailer.is_open] + present
+        for tailer in missing:
+            if tailer.is_open:
+                tailer.unlisted()
+            else:
                 self._forget(tailer, listing)
-        self.tailers = [tailer for tailer in gone if tailer.is_open] + listed_tailers
         if self._unreadable:
             self._unreadable &= {listed.identity for listed in listing}
         self.is_linked = any(listed.is_link for listed in listing)
 
-    def _is_still(self, tailer: Tailer, listed: Listed, now: float) -> bool:
+    def _still_there(self, listing: Sequence[ListedFile], now: float) -> dict[tuple[int, int], Tailer]:
+        known = {tailer.identity: tailer for tailer in self.tailers if tailer.state is not State.REPLACED}
+        return {
+            listed.identity: tailer
+            for listed in listing
+            if (tailer := known.get(listed.identity)) is not None and self._is_same(tailer, listed, now)
+        }
+
+    def _is_same(self, tailer: Tailer, listed: ListedFile, now: float) -> bool:
         """Whether this inode still holds the tailer's file; an open descriptor keeps it from being used again."""
-        if tailer.is_open or tailer.looks_like(listed):
+        if tailer.is_open or tailer.is_unchanged(listed):
             return True
         try:
-            return tailer.open(self.directory, listed.log, now)
+            return tailer.opened(self._open(listed.name), now)
         except OSError as error:
-            self._complain(listed, error)
+            self._cannot_open(listed, error)
             return True
 
-    def _discover(self, listed: Listed, strays: list[Tailer], others: Sequence[Tailer], now: float) -> Tailer | None:
-        """The tailer for a file that is new here; None when it cannot be read, or is a copy of another."""
+    def _discover(
+        self, listed: ListedFile, missing: list[Tailer], present: Sequence[Tailer], now: float
+    ) -> Tailer | None:
+        """The tailer for a file that is new here; None when it cannot be read, or is a copy of another.
+
+        When it holds what a missing file did, that one's tailer is taken off the list.
+        """
         try:
-            handle = open_log(f"{self.directory}/{listed.log.name}", listed.log)
+            handle = self._open(listed.name)
         except OSError as error:
-            self._complain(listed, error)
+            self._cannot_open(listed, error)
             return None
         if self._unreadable:
             self._unreadable -= {listed.identity}
         head = handle.head()
-        if handle_identity(handle) != listed.identity:
-            self.must_list = True  # renamed in between
+        if handle.identity != listed.identity:  # renamed since it was listed
+            self.must_list = True
             handle.close()
             return None
-        for stray in strays:
-            if _same_content(stray, listed, head) and (listed.log.gzipped or listed.size >= stray.read_offset):
-                strays.remove(stray)
-                stray.adopt(listed, handle, now)
-                return stray
-        is_copy = any(_same_content(other, listed, head) for other in [*others, *self.tailers] if other not in strays)
-        if listed.log.rotated and (is_copy or not head):  # or will it be one? its first bytes will tell
+        for tailer in missing:
+            if _same_content(tailer, listed, head) and (listed.name.gzipped or listed.size >= tailer.read_offset):
+                missing.remove(tailer)
+                tailer.moved(listed, handle, now)
+                return tailer
+        is_copy = any(_same_content(one, listed, head) for one in [*present, *self.tailers] if one not in missing)
+        if listed.name.rotated and (is_copy or not head):  # an empty one may become a copy: its first bytes will tell
             handle.close()
             return None
         tailer = Tailer(listed, self._look_back.start(listed, handle))
-        tailer.adopt(listed, handle, now)
+        tailer.opened(handle, now)
         return tailer
 
-    def _forget(self, tailer: Tailer, listing: Sequence[Listed]) -> None:
+    def _forget(self, tailer: Tailer, listing: Sequence[ListedFile]) -> None:
         """A closed file that no name leads to any more, and no other file holds its content."""
-        is_followed = any(listed.log.stem == tailer.log.stem for listed in listing)
+        is_followed = any(listed.name.stem == tailer.name.stem for listed in listing)
         unread = max(0, tailer.known_size - tailer.read_offset)
-        if not unread and not (tailer.was_written_unseen and is_followed):
-            return
-        self.losses.files += 1
-        self.losses.bytes += unread
-        log.error("%s/%s is gone before it was read to its end: lines lost, %s; usual after long downtime, else "
-                  "raise the kubelet's containerLogMaxSize", self.directory, tailer.log.name,
-                  _how_many(unread))  # fmt: skip
+        if unread or (tailer.may_have_grown_unseen and is_followed):
+            self.losses.files += 1
+            self.losses.bytes += unread
+            amount = f"at least {unread} bytes" if unread else "an unknown number of bytes"
+            log.error("%s/%s was deleted before it was fully read; lost %s; expected after long downtime, otherwise "
+                      "raise the kubelet's containerLogMaxSize", self.directory, tailer.name, amount)  # fmt: skip
 
-    def _complain(self, listed: Listed, error: OSError) -> None:
-        if error.errno == errno.ENOENT:
-            self.must_list = True
-        elif listed.identity not in self._unreadable:
-            self._unreadable |= {listed.identity}
-            self.losses.read_errors[error_name(error)] += 1
-            log.warning("cannot read %s/%s: %s; tried again", self.directory, listed.log.name, error.strerror or error)
+    # -- reading
 
-    def fail(self, tailer: Tailer, error: OSError) -> None:
-        """It could not be read; it will be tried again when something happens to it."""
-        tailer.is_dirty = False
-        tailer.close()
-        if not tailer.is_listed or error.errno == errno.ENOENT:
+    async def read(self, tailer: Tailer, buffer: memoryview, limit: int, now: float) -> Block | None:
+        """The file's next block of about `limit` bytes; None when it has none now, or cannot be read."""
+        try:
+            if not tailer.is_open and not tailer.opened(self._open(tailer.name), now):
+                raise Replaced
+            return await tailer.read(buffer, limit, now)
+        except Replaced:
+            log.info("%s/%s was truncated or overwritten: reading it from its beginning", self.directory, tailer.name)
+            self.losses.truncated += tailer.is_open
+            tailer.replaced()
             self.must_list = True
-        if error.errno != errno.ENOENT:
-            log.warning("cannot read %s/%s: %s; tried again", self.directory, tailer.log.name, error)
-            self.losses.read_errors[error_name(error)] += 1
+        except OSError as error:
+            self._cannot_read(tailer, error)
+        return None
+
+    async def read_unfinished_line(self, tailer: Tailer, buffer: memoryview) -> Block | None:
+        """What stands without a newline at the end of a file that nobody writes to any more."""
+        try:
+            return await tailer.read_unfinished_line(buffer)
+        except OSError as error:
+            self._cannot_read(tailer, error)
+            return None
 
     def finish(self, tailer: Tailer) -> None:
-        """Give the descriptor of a finished file back, and forget it when no name leads to it."""
+        """Close a file that is read to its end, and forget it when no name leads to it."""
         tailer.close()
         if not tailer.is_listed:
             self.tailers.remove(tailer)
+
+    def _open(self, name: LogName) -> Handle:
+        return self._open_log(f"{self.directory}/{name}", name)
+
+    # -- what goes wrong
+
+    def _cannot_open(self, listed: ListedFile, error: OSError) -> None:
+        if error.errno == errno.ENOENT:  # gone since it was listed
+            self.must_list = True
+        elif listed.identity not in self._unreadable:
+            self._unreadable |= {listed.identity}
+            self._report(listed.name, error)
+
+    def _cannot_read(self, tailer: Tailer, error: OSError) -> None:
+        tailer.failed()
+        if not tailer.is_listed or error.errno == errno.ENOENT:
+            self.must_list = True
+        if error.errno != errno.ENOENT:
+            self._report(tailer.name, error)
+
+    def _report(self, name: LogName, error: OSError) -> None:
+        self.losses.cannot_read(error)
+        log.warning("cannot read %s/%s: %s; retrying", self.directory, name, error.strerror or error)
 
     def take_losses(self) -> Losses | None:
         """What went wrong since this was last asked, to be counted by the caller; None when nothing did."""
@@ -143,15 +213,17 @@ class Files:
         losses, self.losses = self.losses, Losses()
         return losses
 
+    # -- descriptors
+
     @property
     def has_work(self) -> bool:
         """Whether there may be something to read now."""
-        return self.must_list or any(tailer.is_dirty for tailer in self.tailers)
+        return self.must_list or any(tailer.may_have_more for tailer in self.tailers)
 
     @property
     def must_open(self) -> bool:
         """Whether it needs descriptors it does not hold."""
-        return self.must_list or any(tailer.is_dirty and not tailer.is_open for tailer in self.tailers)
+        return self.must_list or any(tailer.state is State.UNREAD for tailer in self.tailers)
 
     @property
     def are_open(self) -> bool:
@@ -160,7 +232,7 @@ class Files:
 
     def release_idle(self) -> int:
         """Close what is read to its end, to make room for others; how many files that were."""
-        idle = [one for one in self.tailers if one.is_open and one.is_listed and not one.is_dirty and not one.has_tail]
+        idle = [tailer for tailer in self.tailers if tailer.is_idle]
         for tailer in idle:
             tailer.close()
         return len(idle)
@@ -172,33 +244,9 @@ class Files:
 
     def to_save(self) -> list[SavedFile]:
         """What a restart needs."""
-        return [_to_remember(tailer) for tailer in self.tailers if tailer.is_listed]
+        return [tailer.to_save() for tailer in self.tailers if tailer.is_listed]
 
 
-def error_name(error: OSError) -> str:
-    """`EACCES`; for errors that the system has no number for, `other`."""
-    return errno.errorcode.get(error.errno or 0, "other")
-
-
-def _how_many(unread: int) -> str:
-    return f"at least {unread} bytes" if unread else "how many nobody knows"
-
-
-def _same_content(tailer: Tailer, listed: Listed, head: bytes) -> bool:
+def _same_content(tailer: Tailer, listed: ListedFile, head: bytes) -> bool:
     """Whether this file holds what the tailer's did, compressed or copied."""
-    return tailer.log.stem == listed.log.stem and tailer.fingerprint.is_telling and tailer.fingerprint.matches(head)
-
-
-def _remembered(saved: SavedFile) -> Tailer:
-    """A file as the positions tell of it; the directory will show what has become of it."""
-    name = LogName.parse(saved.name) or LogName(saved.name, saved.name, "", gzipped=False)
-    listed = Listed(name, saved.device, saved.inode, -1, -1)
-    tailer = Tailer(listed, saved.offset, Fingerprint(saved.head, saved.digest))
-    tailer.size = saved.size
-    return tailer
-
-
-def _to_remember(tailer: Tailer) -> SavedFile:
-    head = tailer.fingerprint
-    size = tailer.known_size
-    return SavedFile(tailer.log.name, tailer.device, tailer.inode, head.size, head.digest, tailer.committed, size)
+    return tailer.name.stem == listed.name.stem and tailer.fingerprint.is_telling and tailer.fingerprint.matches(head)

@@ -1,4 +1,4 @@
-"""An open log file: plain, or gzipped and read as if it were plain.
+"""An open log: a plain file, a gzipped one that is read as if it were plain, or a pipe.
 
 Offsets are those of the plain content. What is in the page cache is read at once; what is not, in a thread, so that
 a slow disk never stops the event loop.
@@ -9,26 +9,29 @@ import errno
 import gzip
 import os
 import zlib
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from shipper.source.tail.fingerprint import HEAD_BYTES
+from shipper.source.tail.names import LogName
 
-BEYOND = 1 << 62  # an offset after the end of any file
-_PIECE = 1 << 18
+BEYOND: Final = 1 << 62  # an offset after the end of any file
+CHUNK_BYTES: Final = 1 << 18  # of one read from what can only be read forward
 
 _open: set[int] = set()  # descriptors of this process's logs
-_no_nowait: set[int] = set()  # devices whose file system knows no RWF_NOWAIT (tmpfs, overlayfs)
+_without_nowait: set[int] = set()  # devices whose file system knows no RWF_NOWAIT (tmpfs, overlayfs)
+
+Preadv = Callable[[int, Sequence[memoryview], int, int], int]
+"""`os.preadv`: descriptor, buffers, offset, flags."""
 
 
 class Handle(Protocol):
-    """An open file."""
+    """An open log."""
 
-    device: int
-    inode: int
+    identity: tuple[int, int]  # device and inode
 
     def size(self, read: int = 0) -> int:
-        """Bytes there are; while nobody knows, as in a gzipped file before its end was seen, more than were `read`."""
+        """Its bytes. Of a stream whose end was not seen yet nobody knows: then more than the `read` ones."""
 
     def head(self) -> bytes:
         """The first bytes, 1,024 at most."""
@@ -40,6 +43,15 @@ class Handle(Protocol):
         """Give the descriptor back."""
 
 
+OpenLog = Callable[[str, LogName], Handle]
+"""Opens a log by its path. Raises OSError."""
+
+
+def open_log(path: str, name: LogName) -> Handle:
+    """Open a log, plain or gzipped. Raises OSError."""
+    return GzipFile(path) if name.gzipped else PlainFile(path)
+
+
 def open_count() -> int:
     """How many logs are open in this process."""
     return len(_open)
@@ -48,11 +60,12 @@ def open_count() -> int:
 class PlainFile:
     """A file as it is."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, preadv: Preadv = os.preadv, without_nowait: set[int] = _without_nowait) -> None:
+        self._preadv, self._without_nowait = preadv, without_nowait
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         _open.add(self._fd)
         status = os.fstat(self._fd)
-        self.device, self.inode = status.st_dev, status.st_ino
+        self.identity = status.st_dev, status.st_ino
 
     def size(self, read: int = 0) -> int:  # noqa: ARG002
         return os.fstat(self._fd).st_size
@@ -61,23 +74,27 @@ class PlainFile:
         return os.pread(self._fd, HEAD_BYTES, 0)
 
     def peek(self, offset: int, size: int) -> bytes:
-        """Some bytes, without ceremony."""
+        """Up to `size` bytes from this offset, from the disk if need be."""
         return os.pread(self._fd, size, offset)
 
     async def read_into(self, view: memoryview, offset: int) -> int:
-        if self.device not in _no_nowait:
+        device, _ = self.identity
+        if device not in self._without_nowait:
             try:
-                length = os.preadv(self._fd, [view], offset, os.RWF_NOWAIT)
+                length = self._preadv(self._fd, [view], offset, os.RWF_NOWAIT)
                 if length == len(view) or offset + length >= self.size():
                     return length
-                return length + await asyncio.to_thread(os.preadv, self._fd, [view[length:]], offset + length)
+                return length + await self._read_in_thread(view[length:], offset + length)
             except BlockingIOError:
-                return await asyncio.to_thread(os.preadv, self._fd, [view], offset)
+                return await self._read_in_thread(view, offset)
             except OSError as error:
                 if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
                     raise
-                _no_nowait.add(self.device)
-        return os.preadv(self._fd, [view], offset)
+                self._without_nowait.add(device)
+        return self._preadv(self._fd, [view], offset, 0)
+
+    async def _read_in_thread(self, view: memoryview, offset: int) -> int:
+        return await asyncio.to_thread(self._preadv, self._fd, [view], offset, 0)
 
     def close(self) -> None:
         _open.discard(self._fd)
@@ -91,16 +108,16 @@ class GzipFile:
         self._raw = open(path, "rb")  # noqa: PTH123, SIM115  # stays open
         _open.add(self._raw.fileno())
         status = os.fstat(self._raw.fileno())
-        self.device, self.inode = status.st_dev, status.st_ino
+        self.identity = status.st_dev, status.st_ino
         try:
             self._rewind()
-            self._head = bytes(self._window.take(0, HEAD_BYTES))
+            self._head = bytes(self._buffer.take(0, HEAD_BYTES))
         except BaseException:
             self.close()
             raise
 
     def size(self, read: int = 0) -> int:
-        return self._window.size(read)
+        return self._buffer.size(read)
 
     def head(self) -> bytes:
         return self._head
@@ -113,51 +130,47 @@ class GzipFile:
         self._raw.close()
 
     def _read(self, view: memoryview, offset: int) -> int:
-        if offset < self._window.start:
+        if offset < self._buffer.start:
             self._rewind()
-        data = self._window.take(offset, len(view))
-        view[: len(data)] = data
-        return len(data)
+        return self._buffer.fill(view, offset)
 
     def _rewind(self) -> None:
         self._raw.seek(0)
         self._plain = gzip.GzipFile(fileobj=self._raw, mode="rb")
-        self._window = Window(self._piece)
+        self._buffer = ForwardBuffer(self._chunk)
 
-    def _piece(self) -> bytes:
+    def _chunk(self) -> bytes:
         try:
-            return self._plain.read(_PIECE)
+            return self._plain.read(CHUNK_BYTES)
         except (EOFError, zlib.error) as error:
             raise OSError(errno.EIO, f"damaged gzip data: {error}") from error
 
 
 class Pipe:
-    """What another program writes to us: no file, so nothing to come back to."""
+    """What another program writes to us: no file, so it cannot be read again."""
 
-    device = inode = 0
+    identity = 0, 0
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._window = Window(lambda: os.read(fd, _PIECE))
+        self._buffer = ForwardBuffer(lambda: os.read(fd, CHUNK_BYTES))
 
     def size(self, read: int = 0) -> int:
-        return self._window.size(read)
+        return self._buffer.size(read)
 
     def head(self) -> bytes:
         return b""
 
     async def read_into(self, view: memoryview, offset: int) -> int:
         await self._readable()
-        data = self._window.take(offset, len(view))
-        view[: len(data)] = data
-        return len(data)
+        return self._buffer.fill(view, offset)
 
     async def _readable(self) -> None:
-        """Wait for the other program; not in a thread, for one that waits cannot be stopped."""
+        """Wait for the other program; not in a thread, for a thread that waits cannot be stopped."""
         loop, came = asyncio.get_running_loop(), asyncio.Event()
         try:
             loop.add_reader(self._fd, came.set)
-        except PermissionError:  # a regular file, or a device that never makes one wait
+        except PermissionError:  # a regular file, or a device that is always ready
             return
         try:
             await came.wait()
@@ -168,26 +181,29 @@ class Pipe:
         """The descriptor is not ours."""
 
 
-class Window:
-    """The part of something that can only be read forward that may be asked for again."""
+class ForwardBuffer:
+    """Buffer over a stream that can only be read forward: the last bytes stay readable.
 
-    def __init__(self, piece: Callable[[], bytes]) -> None:
-        self._piece = piece  # more bytes; none at the end
+    `read_chunk` gives the stream's next bytes, none at its end.
+    """
+
+    def __init__(self, read_chunk: Callable[[], bytes]) -> None:
+        self._read_chunk = read_chunk
         self._kept = b""
         self.start = 0  # offset of what is kept
         self.ended = False
 
     @property
     def end(self) -> int:
-        """The offset up to which there has been something."""
+        """The offset after the last byte that was read."""
         return self.start + len(self._kept)
 
     def size(self, read: int) -> int:
-        """The whole's, once its end was seen; until then more than were read."""
+        """The stream's bytes once its end was seen; until then more than were read."""
         return self.end if self.ended else max(self.end, read) + 1
 
     def take(self, offset: int, size: int) -> memoryview:
-        """Bytes from this offset, not before `start`: what is at hand, and if that is too little one piece more."""
+        """Bytes from this offset, not before `start`: buffered ones, topped up with one more read if too few."""
         while self.end < offset and not self.ended:
             self.start, self._kept = self.end, self._more()
         passed = min(offset - self.start, len(self._kept))
@@ -197,7 +213,13 @@ class Window:
             self._kept += self._more()
         return memoryview(self._kept)[:size]
 
+    def fill(self, view: memoryview, offset: int) -> int:
+        """Bytes from this offset into the view; how many."""
+        data = self.take(offset, len(view))
+        view[: len(data)] = data
+        return len(data)
+
     def _more(self) -> bytes:
-        piece = self._piece()
-        self.ended = not piece
-        return piece
+        chunk = self._read_chunk()
+        self.ended = not chunk
+        return chunk

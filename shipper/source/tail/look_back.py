@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from shipper.source.tail.handles import BEYOND, Handle, PlainFile
-from shipper.source.tail.names import Listed
+from shipper.source.tail.names import ListedFile
 from shipper.times import SECOND, parse_time
 
 _NEAR = 1 << 16  # bytes: near enough, a line is seldom longer
@@ -21,13 +21,13 @@ class LookBack:
     def __init__(self, seconds: float, wall: Callable[[], int] = time.time_ns) -> None:
         self._seconds, self._wall = seconds, wall
 
-    def start(self, listed: Listed, handle: Handle) -> int:
+    def start(self, listed: ListedFile, handle: Handle) -> int:
         """The offset of a line start before which nothing is young enough."""
         if math.isinf(self._seconds):
             return 0
         oldest = self._wall() - int(self._seconds * SECOND)
         if listed.modified < oldest:
-            return BEYOND if listed.log.gzipped else listed.size
+            return BEYOND if listed.name.gzipped else listed.size
         return first_since(handle, oldest) if isinstance(handle, PlainFile) else 0
 
 

@@ -18,30 +18,29 @@ _UNFINISHED = ("tmp", "temp", "part", "swp")  # names of files that another prog
 class LogName:
     """A log file's name, taken apart."""
 
-    name: str
+    text: str
     stem: str  # `0` of `0.log`: the container's restart count, or in a plain directory what the log is called
     rotated: str  # empty: the one that is written to
     gzipped: bool
 
     @classmethod
-    def parse(cls, name: str) -> "LogName | None":
+    def parse(cls, text: str) -> "LogName | None":
         """None when this is not a log's name, or one that no label and no JSON could hold."""
-        found = _NAME.fullmatch(name)
-        if (
-            not found
-            or name.startswith(".")
-            or not name.isprintable()
-            or (found["rotated"] or "").endswith(_UNFINISHED)
-        ):
+        found = _NAME.fullmatch(text)
+        if not found or text.startswith(".") or not text.isprintable():
             return None
-        return cls(name, found["stem"], found["rotated"] or "", bool(found["gz"]))
+        rotated = found["rotated"] or ""
+        return None if rotated.endswith(_UNFINISHED) else cls(text, found["stem"], rotated, bool(found["gz"]))
+
+    def __str__(self) -> str:
+        return self.text
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedFile:
     """A log file as the directory shows it."""
 
-    log: LogName
+    name: LogName
     device: int
     inode: int
     size: int
@@ -56,31 +55,31 @@ class Listed:
     @property
     def order(self) -> tuple[int, bool, str, int, int]:
         """Sorts by age, the oldest first: by restart, then rotated ones by their time, the written one last."""
-        rotated = self.log.rotated
-        number = int(self.log.stem) if self.log.stem.isdecimal() else 0
+        rotated = self.name.rotated
+        number = int(self.name.stem) if self.name.stem.isdecimal() else 0
         when = rotated if _TIME.fullmatch(rotated) else ""
         step = -int(rotated) if rotated.isdecimal() else 0
         return (number, not rotated, when, step, self.modified)
 
 
-def list_logs(directory: str) -> list[Listed]:
+def list_logs(directory: str) -> list[ListedFile]:
     """The log files of a directory, the oldest first; none when it is gone. Raises OSError when it cannot be read."""
     found = []
     try:
         with os.scandir(directory) as entries:
             for entry in entries:
-                if (log := LogName.parse(entry.name)) and (listed := _stat(log, entry)):
+                if (name := LogName.parse(entry.name)) and (listed := _stat(name, entry)):
                     found.append(listed)
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(found, key=lambda listed: listed.order)
 
 
-def _stat(log: LogName, entry: os.DirEntry[str]) -> Listed | None:
+def _stat(name: LogName, entry: os.DirEntry[str]) -> ListedFile | None:
     try:
         status = entry.stat()
     except OSError:  # a dangling link, or gone by now
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return Listed(log, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, entry.is_symlink())
+    return ListedFile(name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, entry.is_symlink())

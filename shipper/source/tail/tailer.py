@@ -7,74 +7,161 @@ of what a line means, and nothing of other files.
 from stringzilla import find, rfind
 
 from shipper.model import Block
+from shipper.source.positions.file import SavedFile
+from shipper.source.tail import state
 from shipper.source.tail.fingerprint import HEAD_BYTES, Fingerprint
-from shipper.source.tail.handles import BEYOND, GzipFile, Handle, Pipe, PlainFile
-from shipper.source.tail.names import Listed, LogName
+from shipper.source.tail.handles import BEYOND, Handle, Pipe
+from shipper.source.tail.names import ListedFile, LogName
+from shipper.source.tail.state import State
 
 NEWLINE = b"\n"
 
 
 class Replaced(Exception):
-    """The file does not hold what was read from it: truncated, or written anew."""
+    """The file does not hold what was read from it: truncated, or overwritten."""
 
 
 class Tailer:
     """One file: `read_offset` is where the next read starts, everything before `committed` is in Loki or given up."""
 
-    def __init__(self, listed: Listed, offset: int = 0, fingerprint: Fingerprint | None = None) -> None:
-        self.log: LogName = listed.log
-        self.device, self.inode = listed.device, listed.inode
+    def __init__(self, listed: ListedFile, offset: int = 0, fingerprint: Fingerprint | None = None) -> None:
+        self.name: LogName = listed.name
+        self.identity = listed.identity
         self.fingerprint = fingerprint or Fingerprint()
         self.read_offset = self.committed = self.promised = offset
         self.size = 0  # when it was last looked at
         self.grown_at = 0.0  # monotonic
-        self._looked_at = -1.0  # monotonic
-        self.is_dirty = True  # there may be something to read
         self.is_listed = True  # a name in the directory leads to it
-        self.is_replaced = False  # its content is gone from this inode
+        self.state = State.UNREAD
+        self._looked_at = -1.0  # monotonic
         self._skipped_from: int | None = None  # where a line that fits no buffer begins
-        self._seen: Listed | None = None
+        self._seen: ListedFile | None = None
         self._handle: Handle | None = None
 
-    # -- which file it is
+    @classmethod
+    def of_pipe(cls, fd: int) -> "Tailer":
+        """What another program writes to us."""
+        tailer = cls(ListedFile(LogName("stdin", "stdin", "", gzipped=False), 0, 0, 0, 0))
+        tailer._use(Pipe(fd), 0.0)
+        return tailer
 
-    @property
-    def identity(self) -> tuple[int, int]:
-        """Device and inode."""
-        return self.device, self.inode
+    @classmethod
+    def restored(cls, saved: SavedFile) -> "Tailer":
+        """A file as the positions tell of it; the directory will show what has become of it."""
+        name = LogName.parse(saved.name) or LogName(saved.name, saved.name, "", gzipped=False)
+        listed = ListedFile(name, saved.device, saved.inode, -1, -1)
+        tailer = cls(listed, saved.offset, Fingerprint(saved.head, saved.digest))
+        tailer.size = saved.size
+        return tailer
+
+    def to_save(self) -> SavedFile:
+        """What a restart needs."""
+        head = self.fingerprint
+        return SavedFile(self.name.text, *self.identity, head.size, head.digest, self.committed, self.known_size)
+
+    # -- its state
 
     @property
     def is_open(self) -> bool:
         """Whether it holds a descriptor."""
         return self._handle is not None
 
-    def open(self, directory: str, log: LogName, now: float) -> bool:
-        """Open it by a name; False when that leads to another file by now. Raises OSError."""
-        handle = open_log(f"{directory}/{log.name}", log)
-        if handle_identity(handle) != self.identity or not self.fingerprint.matches(handle.head()):
-            handle.close()
-            return False
-        self._use(handle, now)
-        return True
+    @property
+    def may_have_more(self) -> bool:
+        """Whether there may be something to read now."""
+        return self.state is State.READING or self.state is State.UNREAD
 
-    def see(self, listed: Listed) -> None:
-        """The directory shows it, perhaps under another name, perhaps grown."""
-        unread = listed.size > self.read_offset and not listed.log.gzipped
-        seen = self._seen
-        if unread or seen is None or (listed.size, listed.modified) != (seen.size, seen.modified):
-            self.is_dirty = True
-        self.log, self._seen, self.is_listed = listed.log, listed, True
+    @property
+    def is_idle(self) -> bool:
+        """Whether it can be closed and found again: by its name, and with nothing to read."""
+        return self.state is State.CAUGHT_UP and self.is_listed and not self.has_unfinished_line
+
+    @property
+    def has_unfinished_line(self) -> bool:
+        """Whether something without a newline stands at its end."""
+        return self.size > self.read_offset or self._skipped_from is not None
+
+    @property
+    def held(self) -> int:
+        """The offset up to which lines are whole."""
+        return self.read_offset if self._skipped_from is None else self._skipped_from
 
     @property
     def known_size(self) -> int:
         """Bytes it has, as far as anyone has looked."""
         seen = self._seen
-        return max(self.size, seen.size if seen and not seen.log.gzipped else 0)
+        return max(self.size, seen.size if seen and not seen.name.gzipped else 0)
 
     @property
-    def was_written_unseen(self) -> bool:
+    def may_have_grown_unseen(self) -> bool:
         """Whether an earlier process left it while it was written to, and this one has never seen it."""
-        return self._seen is None and not self.log.rotated and self.fingerprint.size > 0
+        return self._seen is None and not self.name.rotated and self.fingerprint.size > 0
+
+    # -- what happens to it
+
+    def opened(self, handle: Handle, now: float) -> bool:
+        """Its name was opened; False when that leads to another file by now, and the handle is closed."""
+        if handle.identity != self.identity or not self.fingerprint.matches(handle.head()):
+            handle.close()
+            return False
+        self._use(handle, now)
+        return True
+
+    def moved(self, listed: ListedFile, handle: Handle, now: float) -> None:
+        """Its content lives on in this file: compressed, or copied before a truncation."""
+        self.identity = listed.identity
+        if self._handle:
+            handle.close()  # the old descriptor still leads to the whole content
+        else:
+            self._use(handle, now)
+
+    def listed(self, listed: ListedFile) -> None:
+        """The directory shows it, perhaps under another name, perhaps grown."""
+        unread = listed.size > self.read_offset and not listed.name.gzipped
+        seen = self._seen
+        if unread or seen is None or (listed.size, listed.modified) != (seen.size, seen.modified):
+            self.grew()
+        self.name, self._seen, self.is_listed = listed.name, listed, True
+
+    def unlisted(self) -> None:
+        """No name leads to it any more, so no listing will tell that it has grown: look once."""
+        self.is_listed = False
+        self.grew()
+
+    def grew(self) -> None:
+        """It was written to, or may have been."""
+        self.state = state.GREW[self.state]
+
+    def replaced(self) -> None:
+        """Its content is gone from its inode."""
+        self._close()
+        self.state = state.REPLACED[self.state]
+
+    def failed(self) -> None:
+        """It cannot be read; it is tried again when something happens to it."""
+        self._close()
+        self.state = state.FAILED[self.state]
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        self._close()
+        self.state = state.CLOSED[self.state]
+
+    def _use(self, handle: Handle, now: float) -> None:
+        self._handle, self.grown_at = handle, now
+        self.state = state.OPENED[self.state]
+        self._note_head(handle.head())
+
+    def _close(self) -> None:
+        if self._handle:
+            self._handle.close()
+            self._handle = None
+
+    # -- which file it is
+
+    def is_unchanged(self, listed: ListedFile) -> bool:
+        """Whether nothing has happened to a closed file since it was last listed."""
+        return self._seen == listed
 
     def recognise(self) -> None:
         """Take the fingerprint as soon as there is something to take it of, read or not. Raises OSError."""
@@ -83,48 +170,11 @@ class Tailer:
             if self.fingerprint.matches(head):
                 self._note_head(head)
 
-    def looks_like(self, listed: Listed) -> bool:
-        """Whether nothing has happened to a closed file since it was last seen."""
-        return self._seen == listed
-
-    def adopt(self, listed: Listed, handle: Handle, now: float) -> None:
-        """Its content lives on in another file: gzipped, or copied away before a truncation."""
-        self.device, self.inode = listed.device, listed.inode
-        self.see(listed)
-        if self._handle:
-            handle.close()  # the old descriptor still leads to the whole content
-        else:
-            self._use(handle, now)
-            self.is_replaced = False
-
-    @classmethod
-    def of_pipe(cls, fd: int) -> "Tailer":
-        """What another program writes to us."""
-        tailer = cls(Listed(LogName("stdin", "stdin", "", gzipped=False), 0, 0, 0, 0))
-        tailer._use(Pipe(fd), 0.0)
-        return tailer
-
-    def _use(self, handle: Handle, now: float) -> None:
-        self._handle, self.is_dirty, self.grown_at = handle, True, now
-        self._note_head(handle.head())
-
-    def close(self) -> None:
-        """Give the descriptor back."""
-        if self._handle:
-            self._handle.close()
-            self._handle = None
+    def _note_head(self, head: bytes) -> None:
+        if len(head) > self.fingerprint.size:
+            self.fingerprint = Fingerprint.of(head)
 
     # -- reading
-
-    @property
-    def held(self) -> int:
-        """The offset up to which lines are whole."""
-        return self.read_offset if self._skipped_from is None else self._skipped_from
-
-    @property
-    def has_tail(self) -> bool:
-        """Whether something without a newline stands at its end."""
-        return self.size > self.read_offset or self._skipped_from is not None
 
     async def read(self, buffer: memoryview, limit: int, now: float) -> Block | None:
         """The next whole lines, about `limit` bytes; None when there are none yet. Raises Replaced and OSError."""
@@ -134,7 +184,7 @@ class Tailer:
             self._look(handle, now)
             self._looked_at = now
         if self.size <= self.read_offset:
-            self.is_dirty = False
+            self.state = state.READ_TO_ITS_END[self.state]
             return None
         start = self.read_offset
         window = buffer[:limit]
@@ -142,12 +192,12 @@ class Tailer:
         if length == limit < len(buffer) and find(window, NEWLINE) < 0:  # one long line: all the room there is
             window = buffer
             length = await handle.read_into(window, start)
-        self.is_dirty = length == len(window) or (bool(length) and start + length < handle.size(start + length))
-        if not self.is_dirty:
+        if length < len(window) and (not length or start + length >= handle.size(start + length)):
+            self.state = state.READ_TO_ITS_END[self.state]
             self.size = start + length
         return self._lines(start, window, length)
 
-    async def read_tail(self, buffer: memoryview) -> Block | None:
+    async def read_unfinished_line(self, buffer: memoryview) -> Block | None:
         """What has no newline at the end of a file that nobody writes to any more: a line. Raises OSError."""
         handle = self._handle
         assert handle
@@ -161,6 +211,14 @@ class Tailer:
             return None
         buffer[length] = NEWLINE[0]
         return Block(self, start, buffer[: length + 1])
+
+    def _look(self, handle: Handle, now: float) -> None:
+        size, head = handle.size(self.read_offset), handle.head()
+        if size < self.read_offset or not self.fingerprint.matches(head):
+            raise Replaced
+        if size != self.size:
+            self.size, self.grown_at = size, now
+            self._note_head(head)
 
     def _lines(self, start: int, window: memoryview, length: int) -> Block | None:
         read = window[:length]
@@ -181,25 +239,3 @@ class Tailer:
             return None
         self.read_offset = start + end
         return Block(self, start + begin, read[begin:end], too_long)
-
-    def _look(self, handle: Handle, now: float) -> None:
-        size, head = handle.size(self.read_offset), handle.head()
-        if size < self.read_offset or not self.fingerprint.matches(head):
-            raise Replaced
-        if size != self.size:
-            self.size, self.grown_at = size, now
-            self._note_head(head)
-
-    def _note_head(self, head: bytes) -> None:
-        if len(head) > self.fingerprint.size:
-            self.fingerprint = Fingerprint.of(head)
-
-
-def open_log(path: str, log: LogName) -> Handle:
-    """Open a log, plain or gzipped. Raises OSError."""
-    return GzipFile(path) if log.gzipped else PlainFile(path)
-
-
-def handle_identity(handle: Handle) -> tuple[int, int]:
-    """Device and inode of an open file."""
-    return handle.device, handle.inode

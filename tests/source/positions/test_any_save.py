@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import tempfile
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -10,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.containerd import LogWriter, cri_line
-from shipper.source import follower as follower_module
 from shipper.source import reader as reader_module
 from shipper.source.positions.file import SavedTarget
+from shipper.source.timing import Timing
 from tests.source.conftest import by_path
 
 WHICH = st.integers(0, 2)  # log
@@ -143,15 +144,17 @@ async def live(steps: list[tuple], node: Node) -> None:
         node.close()
 
 
+QUICK = Timing(quiet=0.002, partial_quiet=0.002)
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, max_size=25), st.frozensets(WHICH))
 def test_what_is_saved_is_what_a_whole_look_would_save(any_reading, steps, known):
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        for module, name in ((follower_module, "QUIET"), (follower_module, "PIECE_QUIET"), (reader_module, "TICK")):
-            stack.enter_context(mock.patch.object(module, name, 0.002))
+        stack.enter_context(mock.patch.object(reader_module, "TICK", 0.002))
 
         async def run() -> None:
-            await live(steps, Node(root, any_reading, known))
+            await live(steps, Node(root, partial(any_reading, timing=QUICK), known))
 
         asyncio.run(run())

@@ -19,7 +19,7 @@ NEAR = 1 << 16
 
 def begin(directory, seconds):
     (listed,) = list_logs(directory)
-    handle = (GzipFile if listed.log.gzipped else PlainFile)(directory / listed.log.name)
+    handle = (GzipFile if listed.name.gzipped else PlainFile)(directory / listed.name.text)
     try:
         return LookBack(seconds, lambda: NOW).start(listed, handle)
     finally:

@@ -30,7 +30,7 @@ def test_other_files_are_no_logs(name):
 
 @given(st.text())
 def test_no_name_is_too_strange(name):
-    assert (log := LogName.parse(name)) is None or log.name == name
+    assert (log := LogName.parse(name)) is None or log.text == name
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def test_no_name_is_too_strange(name):
 def test_the_oldest_stands_first_whatever_the_time_of_its_inode(tmp_path, names):
     for name in reversed(names):
         (tmp_path / name).touch()
-    assert [listed.log.name for listed in list_logs(tmp_path)] == names
+    assert [listed.name.text for listed in list_logs(tmp_path)] == names
 
 
 def test_rotated_names_without_an_order_are_ordered_by_their_time(tmp_path):
     for age, name in enumerate(["app.log.b", "app.log.c", "app.log.a"]):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    assert [listed.log.name for listed in list_logs(tmp_path)] == ["app.log.a", "app.log.c", "app.log.b"]
+    assert [listed.name.text for listed in list_logs(tmp_path)] == ["app.log.a", "app.log.c", "app.log.b"]
 
 
 def test_only_files_count(tmp_path):
@@ -60,7 +60,7 @@ def test_only_files_count(tmp_path):
     os.mkfifo(tmp_path / "2.log")
     (tmp_path / "3.log").write_bytes(b"data")
     (tmp_path / "4.log").symlink_to(tmp_path / "3.log")
-    assert [(listed.log.name, listed.size) for listed in list_logs(tmp_path)] == [("3.log", 4), ("4.log", 4)]
+    assert [(listed.name.text, listed.size) for listed in list_logs(tmp_path)] == [("3.log", 4), ("4.log", 4)]
 
 
 def test_a_directory_that_is_gone_holds_nothing(tmp_path):

@@ -1,0 +1,62 @@
+"""The life of a file: its states, and the events that lead from one to the next.
+
+               opened            read to its end
+    UNREAD ──────────────► READING ────────────► CAUGHT_UP
+      │ ▲                  │ ▲ │ ▲                 │   │
+      │ └───── closed ─────┘ │ │ └───── grew ──────┘   │
+      │ ▲                    │ │                       │
+      │ └ grew ─ CLOSED ─────┘ │                       │
+      │           ▲    opened  │                       │
+      ├─ failed ──┴── failed ──┼── closed, or failed ──┘
+      │                        │
+      └─ replaced ► REPLACED ◄─┘           (and a copy of its content leads from there: opened)
+
+Each event is a table of these steps. An event that cannot happen in a state is a bug: it raises KeyError. Whether a
+name in the directory leads to the file is no part of this: a deleted file is read like any other while it is open.
+"""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Final
+
+
+class State(Enum):
+    """What can be done with a file; each begins as UNREAD."""
+
+    UNREAD = "closed, and there may be something to read"
+    READING = "open, and there may be more to read"
+    CAUGHT_UP = "open, and read to its end"
+    CLOSED = "closed, and nothing to do until it grows: read to its end, or it cannot be read"
+    REPLACED = "closed, and its content is gone from its inode: a copy may be found"
+
+
+Event = Mapping[State, State]
+
+OPENED: Final[Event] = {
+    State.UNREAD: State.READING,
+    State.CLOSED: State.READING,
+    State.REPLACED: State.READING,
+}
+READ_TO_ITS_END: Final[Event] = {State.READING: State.CAUGHT_UP}
+GREW: Final[Event] = {
+    State.UNREAD: State.UNREAD,
+    State.READING: State.READING,
+    State.CAUGHT_UP: State.READING,
+    State.CLOSED: State.UNREAD,
+}
+CLOSED: Final[Event] = {
+    State.UNREAD: State.UNREAD,
+    State.READING: State.UNREAD,
+    State.CAUGHT_UP: State.CLOSED,
+    State.CLOSED: State.CLOSED,
+    State.REPLACED: State.REPLACED,
+}
+FAILED: Final[Event] = {
+    State.UNREAD: State.CLOSED,
+    State.READING: State.CLOSED,
+    State.CAUGHT_UP: State.CLOSED,  # while the line without a newline at its end was read
+}
+REPLACED: Final[Event] = {
+    State.UNREAD: State.REPLACED,  # its name leads to another file
+    State.READING: State.REPLACED,
+}
