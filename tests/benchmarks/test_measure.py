@@ -58,7 +58,7 @@ def results() -> Results:
 
 def test_the_report_tells_every_measurement(results: Results) -> None:
     text = report.markdown(SHORT, results)
-    told = ("0.25%", "p50 250.0 ms", "sender 2.00 times bare", "5.0 times read (goal 3)", "it did not end within 5 s")
+    told = ["0.25%", "p50 250.0 ms", "sender 2.00 times bare", "5.0 times read (goal 3)", "it did not end within 5 s"]
     told += ("0.40 CPU s (goal 0.9)", "52.0 MiB (goal 84)", "5.0 MiB more (goal 16)", "1.30% of a core above 0.10%")
     assert [words for words in told if words not in text] == []
     for table in text.split("\n\n"):

@@ -47,7 +47,8 @@ def pod(manifests: dict[str, Manifest]) -> Manifest:
 
 @pytest.fixture
 def container(pod: Manifest) -> Manifest:
-    (container,) = pod["containers"]
+    containers: list[Manifest] = pod["containers"]
+    (container,) = containers
     return container
 
 

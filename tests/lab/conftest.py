@@ -7,7 +7,7 @@ from lab.mesh import Called, mesh
 
 
 @pytest.fixture(scope="session")
-def called(tmp_path_factory) -> list[Called]:
+def called(tmp_path_factory: pytest.TempPathFactory) -> list[Called]:
     """One call of each client to a real Envoy, which has ended since."""
 
     async def all_clients() -> list[Called]:

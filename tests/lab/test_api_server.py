@@ -21,7 +21,7 @@ async def asked(query: dict[str, str], accept: str) -> tuple[int, list[str]]:
 
 
 @pytest.mark.parametrize(("query", "accept"), [(LIST, METADATA_LIST), (WATCH, METADATA)], ids=["list", "watch"])
-async def test_what_is_asked_well_is_answered(query, accept):
+async def test_what_is_asked_well_is_answered(query: dict[str, str], accept: str) -> None:
     assert await asked(query, accept) == (200, [])
 
 
@@ -38,7 +38,7 @@ async def test_what_is_asked_well_is_answered(query, accept):
         (NODE | {"watch": "1", "resourceVersion": "1000"}, METADATA, "timeoutSeconds"),
     ],
 )
-async def test_what_burdens_a_server_or_tells_too_much_is_noted(query, accept, why):
+async def test_what_burdens_a_server_or_tells_too_much_is_noted(query: dict[str, str], accept: str, why: str) -> None:
     status, (violation,) = await asked(query, accept)
     assert status == 400
     assert why in violation

@@ -1,4 +1,5 @@
 import ssl
+from collections.abc import Mapping
 
 import pytest
 
@@ -7,11 +8,11 @@ from lab.certificates import Certificates, Identity
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Certificates:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
-def shake_hands(made: Certificates, client: Identity | None) -> dict[str, object]:
+def shake_hands(made: Certificates, client: Identity | None) -> Mapping[str, object]:
     """A handshake in memory; returns the client's certificate as the server sees it."""
     server_side, client_side = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
     server_side.load_cert_chain(made.payment.certificate, made.payment.key)
@@ -29,11 +30,11 @@ def shake_hands(made: Certificates, client: Identity | None) -> dict[str, object
             side.do_handshake()
         except ssl.SSLWantReadError:
             continue
-    return server.getpeercert()
+    return server.getpeercert() or {}
 
 
 @pytest.mark.parametrize("which", ["checkout", "chained"])
-def test_the_good_ones_are_taken_with_their_name(made, which):
+def test_the_good_ones_are_taken_with_their_name(made: Certificates, which: str) -> None:
     seen = shake_hands(made, getattr(made, which))
     assert seen["subjectAltName"] == (("URI", "spiffe://cluster.local/ns/shop/sa/checkout"),)
 
@@ -51,16 +52,16 @@ def test_the_good_ones_are_taken_with_their_name(made, which):
         ("server_only", "uns.* purpose"),
     ],
 )
-def test_the_wrong_ones_are_refused_for_their_reason(made, which, reason):
+def test_the_wrong_ones_are_refused_for_their_reason(made: Certificates, which: str, reason: str) -> None:
     with pytest.raises(ssl.SSLCertVerificationError, match=reason):
         shake_hands(made, getattr(made, which))
 
 
-def test_no_certificate_is_refused(made):
+def test_no_certificate_is_refused(made: Certificates) -> None:
     with pytest.raises(ssl.SSLError, match=r"(?i)peer did not return a certificate"):
         shake_hands(made, None)
 
 
-def test_only_the_name_is_wrong_with_another_trust_domain(made):
+def test_only_the_name_is_wrong_with_another_trust_domain(made: Certificates) -> None:
     seen = shake_hands(made, made.other_domain)
     assert seen["subjectAltName"] == (("URI", "spiffe://partner.example/ns/billing/sa/invoices"),)

@@ -1,6 +1,7 @@
 import asyncio
 import gzip
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,9 @@ def lines_of(log: bytes) -> list[bytes]:
     """The container's lines, put together again from complete CRI lines."""
     whole, open_line = [], b""
     for line in log.split(b"\n")[:-1]:
-        _, _, tag, content = CRI.fullmatch(line).groups()
+        parts = CRI.fullmatch(line)
+        assert parts is not None
+        _, _, tag, content = parts.groups()
         assert len(content) <= PIECE
         open_line += content
         if tag == b"F":
@@ -32,7 +35,7 @@ contents = st.one_of(
 
 
 @given(st.lists(contents, max_size=6))
-def test_every_line_can_be_put_together_again(tmp_path_factory, lines):
+def test_every_line_can_be_put_together_again(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes]) -> None:
     with LogWriter(tmp_path_factory.mktemp("pods")) as log:
         for line in lines:
             log.write(line)
@@ -41,7 +44,9 @@ def test_every_line_can_be_put_together_again(tmp_path_factory, lines):
 
 
 @given(st.lists(st.one_of(contents, st.just(b"cr\r")), max_size=4), st.integers(1, 50_000))
-def test_what_a_process_prints_arrives_whatever_the_reads(tmp_path_factory, lines, chunk):
+def test_what_a_process_prints_arrives_whatever_the_reads(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], chunk: int
+) -> None:
     async def print_in_chunks(log: LogWriter) -> None:
         pipe = asyncio.StreamReader()
         printed = b"".join(line + b"\n" for line in lines)
@@ -55,12 +60,13 @@ def test_what_a_process_prints_arrives_whatever_the_reads(tmp_path_factory, line
         assert lines_of(log.path.read_bytes()) == [line.removesuffix(b"\r") for line in lines]
 
 
-async def test_a_last_line_without_newline_stays_unfinished(tmp_path):
+async def test_a_last_line_without_newline_stays_unfinished(tmp_path: Path) -> None:
     pipe = asyncio.StreamReader()
     pipe.feed_data(b"whole\ntorn")
     pipe.feed_eof()
+    seen: list[bytes] = []
     with LogWriter(tmp_path, clock=lambda: 10**18) as log:
-        await log.copy(pipe, "stderr", tee=(seen := []).append)
+        await log.copy(pipe, "stderr", tee=seen.append)
         assert seen == [b"whole"]
         assert log.path.read_bytes().splitlines() == [
             b"2001-09-09T01:46:40Z stderr F whole",
@@ -77,23 +83,23 @@ async def test_a_last_line_without_newline_stays_unfinished(tmp_path):
         (-1, "1969-12-31T23:59:59.999999999Z"),
     ],
 )
-def test_times_lose_their_trailing_zeros(nanos, text):
+def test_times_lose_their_trailing_zeros(nanos: int, text: str) -> None:
     assert rfc3339nano(nanos) == text
 
 
-def test_the_directory_names_pod_and_container(tmp_path):
+def test_the_directory_names_pod_and_container(tmp_path: Path) -> None:
     with LogWriter(tmp_path, namespace="shop", pod="cart-1", uid="u-1", container="app") as log:
         log.write(b"x", nanos=0)
     assert (tmp_path / "shop_cart-1_u-1/app/0.log").read_bytes() == cri_line(0, b"x")
 
 
-def test_a_fixed_time_is_that_of_all_pieces(tmp_path):
+def test_a_fixed_time_is_that_of_all_pieces(tmp_path: Path) -> None:
     with LogWriter(tmp_path) as log:
         assert log.write(b"x" * (PIECE + 1), nanos=7) == 7
         assert [line.split()[0] for line in log.path.read_bytes().splitlines()] == [rfc3339nano(7).encode()] * 2
 
 
-def test_the_runtime_writes_to_the_renamed_file_until_it_reopens(tmp_path):
+def test_the_runtime_writes_to_the_renamed_file_until_it_reopens(tmp_path: Path) -> None:
     with LogWriter(tmp_path) as log:
         log.write(b"before")
         renamed = log.rename()
@@ -105,7 +111,7 @@ def test_the_runtime_writes_to_the_renamed_file_until_it_reopens(tmp_path):
         assert lines_of(log.path.read_bytes()) == [b"after"]
 
 
-def test_rotations_leave_one_plain_file_and_compressed_older_ones(tmp_path):
+def test_rotations_leave_one_plain_file_and_compressed_older_ones(tmp_path: Path) -> None:
     with LogWriter(tmp_path) as log:
         for number in range(7):
             log.write(b"%d" % number)
@@ -118,7 +124,7 @@ def test_rotations_leave_one_plain_file_and_compressed_older_ones(tmp_path):
         assert log.path.read_bytes() == b""
 
 
-def test_restart_truncate_and_delete(tmp_path):
+def test_restart_truncate_and_delete(tmp_path: Path) -> None:
     log = LogWriter(tmp_path)
     log.write(b"first")
     log.restart()

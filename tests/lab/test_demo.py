@@ -71,7 +71,7 @@ class MistakenAgent(StandInAgent):
         return super()._reason(record).replace("cert_expired", "cert_invalid")
 
 
-async def test_all_is_well_when_all_arrives():
+async def test_all_is_well_when_all_arrives() -> None:
     said: list[str] = []
     assert await demo.main("", said.append, StandInAgent()) == 0
     text = "\n".join(said)
@@ -81,7 +81,7 @@ async def test_all_is_well_when_all_arrives():
     assert "NOT AS IT SHOULD BE" not in text
 
 
-async def test_a_loki_of_ones_own_is_pushed_to_and_asked():
+async def test_a_loki_of_ones_own_is_pushed_to_and_asked() -> None:
     said: list[str] = []
     async with LokiReceiver() as loki:
         assert await demo.main(loki.url, said.append, StandInAgent(mtls=False)) == 0
@@ -103,13 +103,13 @@ async def test_a_loki_of_ones_own_is_pushed_to_and_asked():
         (StandInAgent(code=3), "the agent ended with code 3"),
     ],
 )
-async def test_what_did_not_arrive_is_told_by_the_exit_code(agent, complaint):
+async def test_what_did_not_arrive_is_told_by_the_exit_code(agent: StandInAgent, complaint: str) -> None:
     said: list[str] = []
     assert await demo.main("", said.append, agent) == 1
     assert any("NOT AS IT SHOULD BE" in one and complaint in one for one in said)
 
 
-async def test_a_loki_that_is_away_is_said_so_before_anything_waits_for_it():
+async def test_a_loki_that_is_away_is_said_so_before_anything_waits_for_it() -> None:
     async with LokiReceiver() as loki:
         url = loki.base_url
 
@@ -122,7 +122,7 @@ async def test_a_loki_that_is_away_is_said_so_before_anything_waits_for_it():
     assert len(said) == 2
 
 
-async def test_the_agent_itself_ships_what_the_demo_expects():
+async def test_the_agent_itself_ships_what_the_demo_expects() -> None:
     said: list[str] = []
     assert await demo.main("", said.append) == 0, "\n".join(said)
     text = "\n".join(said)
@@ -132,7 +132,7 @@ async def test_the_agent_itself_ships_what_the_demo_expects():
     assert re.search(r"│ cert_expired +│ upstream +│ 1 ", text)
 
 
-async def test_colours_change_nothing_but_the_colour():
+async def test_colours_change_nothing_but_the_colour() -> None:
     plain: list[str] = []
     colourful: list[str] = []
     agent = StandInAgent(forgets='"UT"')
@@ -144,12 +144,12 @@ async def test_colours_change_nothing_but_the_colour():
     assert [one.count("\n") for one in bare] == [one.count("\n") for one in plain]
 
 
-def test_warnings_of_the_agent_are_found():
+def test_warnings_of_the_agent_are_found() -> None:
     output = "2026-11-23T14:21:51.688Z info  fine\n2026-11-23T14:21:51.7Z warn  6 failures not shipped\n"
     assert Run(0, output, {}).warnings == ["6 failures not shipped"]
 
 
-def test_the_last_ledger_counts():
+def test_the_last_ledger_counts() -> None:
     text = (
         "x ledger: read=1 filtered=0 sent=0 dropped=0 pending=1\n"
         "INFO ledger: read=9 filtered=7 sent=1 dropped=1 pending=0 and so on\n"

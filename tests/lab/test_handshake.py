@@ -13,7 +13,7 @@ from lab.upstreams import serving, upstreams
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory) -> Certificates:
+def made(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return certificates.make(tmp_path_factory.mktemp("certificates"))
 
 
@@ -30,7 +30,7 @@ async def talk(made: Certificates, upstream: str, caller: Caller) -> bytes:
             writer.close()
 
 
-async def test_a_good_client_is_answered(made):
+async def test_a_good_client_is_answered(made: Certificates) -> None:
     assert await talk(made, "fine", Caller("checkout", "", made.checkout)) == b"HTTP/1.1 200 OK"
 
 
@@ -43,13 +43,13 @@ async def test_a_good_client_is_answered(made):
         ("tls-1.1", "protocol version"),
     ],
 )
-async def test_who_is_refused_is_told_why(made, upstream, alert):
+async def test_who_is_refused_is_told_why(made: Certificates, upstream: str, alert: str) -> None:
     caller = Caller("checkout", "", made.checkout, ciphers="ECDHE-ECDSA-AES256-GCM-SHA384")
     with pytest.raises(ssl.SSLError) as refused:
         await talk(made, upstream, caller)
     assert alert in str(refused.value).lower().replace("_", " ")
 
 
-async def test_a_server_that_is_not_trusted_is_refused(made):
+async def test_a_server_that_is_not_trusted_is_refused(made: Certificates) -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         await talk(made, "fine", Caller("checkout", "", made.checkout, trust=made.stranger))

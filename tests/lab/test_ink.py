@@ -1,8 +1,9 @@
 import io
+from typing import TextIO
 
 import pytest
 
-from lab.ink import chosen, coloured, plain
+from lab.ink import Ink, chosen, coloured, plain
 
 
 class Terminal(io.StringIO):
@@ -21,15 +22,15 @@ class Terminal(io.StringIO):
         (io.StringIO(), {"TERM": "xterm"}, plain),
     ],
 )
-def test_colours_are_for_a_terminal_that_wants_them(stream, environ, ink):
+def test_colours_are_for_a_terminal_that_wants_them(stream: TextIO, environ: dict[str, str], ink: Ink) -> None:
     assert chosen(stream, environ) is ink
 
 
-def test_a_column_of_no_meaning_keeps_its_colour():
+def test_a_column_of_no_meaning_keeps_its_colour() -> None:
     assert coloured("client", "checkout") == "checkout"
     assert coloured("failure_reason", "   ") == "   "
 
 
-def test_what_is_missing_is_red_and_what_is_there_green():
+def test_what_is_missing_is_red_and_what_is_there_green() -> None:
     assert coloured("keep: ut", "-   ") == "\x1b[31m-   \x1b[0m"
     assert coloured("keep: mtls", "1") == "\x1b[32m1\x1b[0m"

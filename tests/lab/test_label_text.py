@@ -9,7 +9,7 @@ values = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=
 
 
 @given(st.dictionaries(names, values, max_size=5))
-def test_what_is_rendered_is_read_back(labels):
+def test_what_is_rendered_is_read_back(labels: dict[str, str]) -> None:
     assert parse(render(labels)) == labels
 
 
@@ -27,7 +27,7 @@ def test_what_is_rendered_is_read_back(labels):
         ('{a="}, {"}', {"a": "}, {"}),
     ],
 )
-def test_reads_what_loki_reads(text, labels):
+def test_reads_what_loki_reads(text: str, labels: dict[str, str]) -> None:
     assert parse(text) == labels
     assert list(parse(text)) == sorted(labels)
 
@@ -57,12 +57,12 @@ def test_reads_what_loki_reads(text, labels):
         '{a="b\\\nc"}',
     ],
 )
-def test_refuses_what_loki_refuses(text):
+def test_refuses_what_loki_refuses(text: str) -> None:
     with pytest.raises(LabelTextError, match="parse error"):
         parse(text)
 
 
-def test_unprintable_values_are_quoted_as_in_go():
+def test_unprintable_values_are_quoted_as_in_go() -> None:
     assert render({"b": 'x"\\\n\x01', "a": "\x7f\u200b\U000e0001é"}) == (
         r'{a="\x7f\u200b\U000e0001é", b="x\"\\\n\x01"}'
     )

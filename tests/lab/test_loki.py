@@ -1,4 +1,6 @@
 import asyncio
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 import aiohttp
 import pytest
@@ -16,16 +18,23 @@ from lab.faults import (
     status,
     too_large_above,
 )
-from lab.limits import KIB, MIB, SECOND, Limits
+from lab.limits import KIB, MIB, Limits
 from lab.loki import LokiReceiver
 from lab.query import query_range
 from shipper import push_pb2
+from shipper.times import SECOND
 
 NOW = 1_800_000_000 * SECOND
 HOUR = 3600 * SECOND
 AB = '{a="b", service_name="unknown_service"}'
 
 Line = tuple[int, bytes]
+
+
+class PushLines(Protocol):
+    async def __call__(
+        self, *streams: tuple[str, list[Line]], metadata: dict[str, str] | None = None
+    ) -> tuple[int, str]: ...
 
 
 class Clock:
@@ -45,53 +54,54 @@ def request(*streams: tuple[str, list[Line]], metadata: dict[str, str] | None = 
             entry.timestamp.seconds, entry.timestamp.nanos = divmod(nanos, SECOND)
             for name, value in (metadata or {}).items():
                 entry.structured_metadata.add(name=name, value=value)
-    return snappy.compress(message.SerializeToString())
+    body: bytes = snappy.compress(message.SerializeToString())
+    return body
 
 
 @pytest.fixture
-def clock():
+def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-async def loki(clock):
+async def loki(clock: Clock) -> AsyncIterator[LokiReceiver]:
     async with LokiReceiver(clock=clock) as receiver:
         yield receiver
 
 
 @pytest.fixture
-async def session():
+async def session() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
 
 
 @pytest.fixture
-def push(loki, session):
-    async def push(*streams: tuple[str, list[Line]], **fields: object) -> tuple[int, str]:
-        return await send(session, loki, request(*streams, **fields))
+def push(loki: LokiReceiver, session: aiohttp.ClientSession) -> PushLines:
+    async def push(*streams: tuple[str, list[Line]], metadata: dict[str, str] | None = None) -> tuple[int, str]:
+        return await send(session, loki, request(*streams, metadata=metadata))
 
     return push
 
 
-async def send(session, loki, body: bytes, **headers: str) -> tuple[int, str]:
+async def send(session: aiohttp.ClientSession, loki: LokiReceiver, body: bytes, **headers: str) -> tuple[int, str]:
     headers = {"Content-Type": "application/x-protobuf"} | headers
     async with session.post(loki.url, data=body, headers=headers) as response:
         return response.status, await response.text()
 
 
-async def test_keeps_what_was_pushed_with_its_copies(loki, push):
+async def test_keeps_what_was_pushed_with_its_copies(loki: LokiReceiver, push: PushLines) -> None:
     assert await push(('{b="x", a="y"}', [(NOW, b"1"), (NOW + 1, b"2")])) == (204, "")
     assert (await push(('{a="y",b="x"}', [(NOW, b"1")])))[0] == 204
     text = '{a="y", b="x", service_name="unknown_service"}'
     assert loki.streams == {text: {(NOW, b"1"): 2, (NOW + 1, b"2"): 1}}
 
 
-async def test_service_name_comes_from_the_labels_unless_sent(loki, push):
+async def test_service_name_comes_from_the_labels_unless_sent(loki: LokiReceiver, push: PushLines) -> None:
     await push(('{app="cart", job="mesh"}', [(NOW, b"1")]), ('{app="x", service_name="y"}', [(NOW, b"2")]))
     assert [entry.labels["service_name"] for entry in loki.stored()] == ["cart", "y"]
 
 
-async def test_metadata_of_the_first_copy_stays(loki, push):
+async def test_metadata_of_the_first_copy_stays(loki: LokiReceiver, push: PushLines) -> None:
     await push(('{a="b"}', [(NOW, b"1")]), metadata={"node": "n1"})
     await push(('{a="b"}', [(NOW, b"1")]), metadata={"node": "n2"})
     [entry] = loki.stored()
@@ -113,7 +123,9 @@ async def test_metadata_of_the_first_copy_stays(loki, push):
         (request(), {"Content-Encoding": "zstd"}, 'Content-Encoding "zstd" not supported'),
     ],
 )
-async def test_what_can_not_be_decoded_is_refused_and_recorded(loki, session, body, headers, text):
+async def test_what_can_not_be_decoded_is_refused_and_recorded(
+    loki: LokiReceiver, session: aiohttp.ClientSession, body: bytes, headers: dict[str, str], text: str
+) -> None:
     code, answer = await send(session, loki, body, **headers)
     assert code == 400
     assert answer.startswith(text)
@@ -123,23 +135,25 @@ async def test_what_can_not_be_decoded_is_refused_and_recorded(loki, session, bo
 
 
 @pytest.mark.parametrize("nanos", [-1, SECOND])
-async def test_nanoseconds_beyond_a_second_are_no_time(loki, session, nanos):
+async def test_nanoseconds_beyond_a_second_are_no_time(
+    loki: LokiReceiver, session: aiohttp.ClientSession, nanos: int
+) -> None:
     message = push_pb2.PushRequest()
     message.streams.add(labels='{a="b"}').entries.add(line=b"x").timestamp.nanos = nanos
     code, answer = await send(session, loki, snappy.compress(message.SerializeToString()))
     assert (code, answer[:17]) == (400, "proto: timestamp:")
 
 
-async def test_a_request_without_streams_is_422(push):
+async def test_a_request_without_streams_is_422(push: PushLines) -> None:
     assert await push() == (422, "error at least one valid stream is required for ingestion\n")
 
 
-async def test_a_stream_without_entries_is_no_error(loki, push):
+async def test_a_stream_without_entries_is_no_error(loki: LokiReceiver, push: PushLines) -> None:
     assert (await push(('{a="b"}', [])))[0] == 204
     assert loki.streams == {}
 
 
-async def test_broken_labels_refuse_the_good_stream_too(loki, push):
+async def test_broken_labels_refuse_the_good_stream_too(loki: LokiReceiver, push: PushLines) -> None:
     code, answer = await push(('{a="b"}', [(NOW, b"good")]), ("{a=b}", [(NOW, b"x")]))
     assert (code, answer[:23]) == (400, "couldn't parse labels: ")
     assert loki.streams == {}
@@ -157,7 +171,9 @@ async def test_broken_labels_refuse_the_good_stream_too(loki, push):
         ({"a": "é" * 1024 + "v"}, "label_value_too_long", "has label value too long: 'éé"),
     ],
 )
-async def test_label_limits_refuse_their_stream_alone(loki, push, labels, reason, text):
+async def test_label_limits_refuse_their_stream_alone(
+    loki: LokiReceiver, push: PushLines, labels: dict[str, str], reason: str, text: str
+) -> None:
     inner = ", ".join(f'{name}="{value}"' for name, value in labels.items())
     code, answer = await push(("{" + inner + "}", [(NOW, b"x"), (NOW, b"y")]), ('{a="b"}', [(NOW, b"good")]))
     assert code == 400
@@ -166,7 +182,7 @@ async def test_label_limits_refuse_their_stream_alone(loki, push, labels, reason
     assert loki.refused == {reason: 2}
 
 
-async def test_fifteen_labels_and_long_values_are_taken(push):
+async def test_fifteen_labels_and_long_values_are_taken(push: PushLines) -> None:
     inner = ", ".join(f'l{n}="{"v" * 2048}"' for n in range(15))
     assert (await push(("{" + inner + "}", [(NOW, b"x")])))[0] == 204
 
@@ -193,13 +209,15 @@ async def test_fifteen_labels_and_long_values_are_taken(push):
         ),
     ],
 )
-async def test_entry_limits_refuse_the_entry_alone(loki, push, entry, reason, text):
+async def test_entry_limits_refuse_the_entry_alone(
+    loki: LokiReceiver, push: PushLines, entry: Line, reason: str, text: str
+) -> None:
     assert await push(('{a="b"}', [entry, (NOW, b"good")])) == (400, text)
     assert loki.streams == {AB: {(NOW, b"good"): 1}}
     assert loki.refused == {reason: 1}
 
 
-async def test_at_the_limits_all_is_taken(loki, push):
+async def test_at_the_limits_all_is_taken(loki: LokiReceiver, push: PushLines) -> None:
     edges = [(NOW - HOUR, b""), (NOW, b"z" * (256 * KIB)), (NOW + 600 * SECOND, b"y")]
     assert (await push(('{a="b"}', edges)))[0] == 204
     assert (await push(('{c="d"}', [(NOW - 7 * 24 * HOUR, b"old")])))[0] == 204
@@ -213,19 +231,19 @@ async def test_at_the_limits_all_is_taken(loki, push):
         ({f"n{number}": "v" for number in range(129)}, "structured_metadata_too_many"),
     ],
 )
-async def test_metadata_limits(loki, push, metadata, reason):
+async def test_metadata_limits(loki: LokiReceiver, push: PushLines, metadata: dict[str, str], reason: str) -> None:
     assert (await push(('{a="b"}', [(NOW, b"x")]), metadata=metadata))[0] == 400
     assert loki.refused == {reason: 1}
 
 
-async def test_equal_errors_are_told_once_with_their_number(push):
+async def test_equal_errors_are_told_once_with_their_number(push: PushLines) -> None:
     code, answer = await push(('{a="b"}', [(0, b"1"), (0, b"2"), (SECOND, b"3")]))
     assert code == 400
     assert answer.startswith(f"2 errors like: entry for stream '{AB}' has timestamp too old")
     assert answer.count("; entry for stream") == 1
 
 
-async def test_too_far_behind_the_newest_of_its_stream(loki, push):
+async def test_too_far_behind_the_newest_of_its_stream(loki: LokiReceiver, push: PushLines) -> None:
     code, answer = await push(('{a="b"}', [(NOW, b"new"), (NOW - HOUR - 1, b"late"), (NOW - HOUR, b"just")]))
     assert (code, answer) == (
         400,
@@ -236,18 +254,18 @@ async def test_too_far_behind_the_newest_of_its_stream(loki, push):
     assert [entry.line for entry in loki.stored()] == [b"just", b"new"]
 
 
-async def test_a_list_of_ignored_entries_ends_at_ten(push):
+async def test_a_list_of_ignored_entries_ends_at_ten(push: PushLines) -> None:
     late = [(NOW - 2 * HOUR - n, b"late") for n in range(12)]
     _, answer = await push(('{a="b"}', [(NOW, b"new"), *late]))
     assert answer.count("ignored, reason:") == 10
     assert "total ignored: 12 out of 13" in answer
 
 
-async def test_a_backlog_in_order_is_never_behind(loki, push):
+async def test_a_backlog_in_order_is_never_behind(loki: LokiReceiver, push: PushLines) -> None:
     assert (await push(('{a="b"}', [(NOW + n * HOUR, b"x") for n in range(-20, 1)])))[0] == 204
 
 
-async def test_an_earlier_streams_refusal_is_hidden_by_the_last_one(loki, push):
+async def test_an_earlier_streams_refusal_is_hidden_by_the_last_one(loki: LokiReceiver, push: PushLines) -> None:
     await push(('{a="b"}', [(NOW, b"new")]))
     late = ('{a="b"}', [(NOW - 2 * HOUR, b"late")])
     assert (await push(late, ('{c="d"}', [(NOW, b"x")])))[0] == 204
@@ -255,7 +273,7 @@ async def test_an_earlier_streams_refusal_is_hidden_by_the_last_one(loki, push):
     assert (await push(('{c="d"}', [(NOW, b"x")]), late))[0] == 400
 
 
-async def test_an_ingester_error_hides_validation_errors(push):
+async def test_an_ingester_error_hides_validation_errors(push: PushLines) -> None:
     lines = [(NOW, b"new"), (NOW - 2 * HOUR, b"late"), (0, b"old")]
     _, answer = await push(('{a="b"}', lines))
     assert "too old" not in answer
@@ -265,7 +283,7 @@ async def test_an_ingester_error_hides_validation_errors(push):
 # -- refusals for a while
 
 
-async def test_stream_limit(clock, session):
+async def test_stream_limit(clock: Clock, session: aiohttp.ClientSession) -> None:
     async with LokiReceiver(Limits(max_streams=1), clock) as loki:
         await send(session, loki, request(('{a="b"}', [(NOW, b"x")])))
         code, answer = await send(session, loki, request(('{a="c"}', [(NOW, b"x")])))
@@ -274,7 +292,7 @@ async def test_stream_limit(clock, session):
         assert list(loki.streams) == [AB]
 
 
-async def test_the_tenants_rate_comes_back_with_time(loki, clock, push):
+async def test_the_tenants_rate_comes_back_with_time(loki: LokiReceiver, clock: Clock, push: PushLines) -> None:
     lines = [(NOW + n, b"z" * 250 * KIB) for n in range(12)]
     assert (await push(('{a="b"}', lines)))[0] == 204
     assert (await push(('{a="c"}', lines)))[0] == 204
@@ -286,7 +304,7 @@ async def test_the_tenants_rate_comes_back_with_time(loki, clock, push):
     assert (await push(('{a="d"}', lines)))[0] == 204
 
 
-async def test_a_streams_own_rate(clock, session):
+async def test_a_streams_own_rate(clock: Clock, session: aiohttp.ClientSession) -> None:
     async with LokiReceiver(Limits(stream_rate=MIB, stream_burst=MIB), clock) as loki:
         lines = [(NOW + n, b"z" * 200 * KIB) for n in range(4)]
         assert (await send(session, loki, request(('{a="b"}', lines))))[0] == 204
@@ -298,7 +316,7 @@ async def test_a_streams_own_rate(clock, session):
         assert (await send(session, loki, request(('{a="c"}', more))))[0] == 204
 
 
-async def test_a_message_of_more_than_4_mib_is_500(loki, push):
+async def test_a_message_of_more_than_4_mib_is_500(loki: LokiReceiver, push: PushLines) -> None:
     lines = [(NOW + n, b"z" * 250 * KIB) for n in range(17)]
     code, answer = await push(('{a="b"}', lines))
     assert code == 500
@@ -309,7 +327,7 @@ async def test_a_message_of_more_than_4_mib_is_500(loki, push):
 # -- faults
 
 
-async def test_a_fault_holds_until_it_is_changed(loki, push):
+async def test_a_fault_holds_until_it_is_changed(loki: LokiReceiver, push: PushLines) -> None:
     loki.fault = status(503, "away", {"Retry-After": "3"})
     good = ('{a="b"}', [(NOW, b"x")])
     assert [await push(good), await push(good)] == [(503, "away"), (503, "away")]
@@ -317,7 +335,7 @@ async def test_a_fault_holds_until_it_is_changed(loki, push):
     assert (await push(good))[0] == 204
 
 
-async def test_a_script_is_used_up_first(loki, push):
+async def test_a_script_is_used_up_first(loki: LokiReceiver, push: PushLines) -> None:
     loki.fault = status(500)
     loki.script += [status(429), slow(0)]
     good = ('{a="b"}', [(NOW, b"x")])
@@ -325,7 +343,7 @@ async def test_a_script_is_used_up_first(loki, push):
 
 
 @pytest.mark.parametrize(("fault", "copies"), [(reset_before(), 0), (reset_after(), 1)])
-async def test_a_reset_before_or_after_storing(loki, push, fault: Fault, copies):
+async def test_a_reset_before_or_after_storing(loki: LokiReceiver, push: PushLines, fault: Fault, copies: int) -> None:
     loki.script.append(fault)
     with pytest.raises(aiohttp.ClientConnectionError):
         await push(('{a="b"}', [(NOW, b"x")]))
@@ -333,7 +351,9 @@ async def test_a_reset_before_or_after_storing(loki, push, fault: Fault, copies)
 
 
 @pytest.mark.parametrize("fault", [hang(), stall()])
-async def test_a_client_of_a_hanging_loki_is_freed_at_the_end(clock, session, fault: Fault):
+async def test_a_client_of_a_hanging_loki_is_freed_at_the_end(
+    clock: Clock, session: aiohttp.ClientSession, fault: Fault
+) -> None:
     async with LokiReceiver(clock=clock) as loki:
         loki.fault = fault
         waiting = asyncio.create_task(send(session, loki, request(('{a="b"}', [(NOW, b"x")]))))
@@ -344,7 +364,7 @@ async def test_a_client_of_a_hanging_loki_is_freed_at_the_end(clock, session, fa
     assert loki.streams == {}
 
 
-async def test_a_held_push_is_stored_when_it_is_let_go(loki, push):
+async def test_a_held_push_is_stored_when_it_is_let_go(loki: LokiReceiver, push: PushLines) -> None:
     loki.fault = held(until := asyncio.Event())
     waiting = asyncio.create_task(push(('{a="b"}', [(NOW, b"x")])))
     await loki.requests(1)
@@ -353,7 +373,7 @@ async def test_a_held_push_is_stored_when_it_is_let_go(loki, push):
     assert (await waiting)[0] == 204
 
 
-async def test_faults_for_some_pushes(loki, push):
+async def test_faults_for_some_pushes(loki: LokiReceiver, push: PushLines) -> None:
     loki.fault = for_stream('app="bad"', status(429))
     assert (await push(('{app="bad"}', [(NOW, b"x")])))[0] == 429
     assert (await push(('{app="good"}', [(NOW, b"x")])))[0] == 204
@@ -361,7 +381,7 @@ async def test_faults_for_some_pushes(loki, push):
     assert (await push(('{a="b"}', [(NOW, bytes(range(32, 127)) * 3)])))[0] == 413
 
 
-async def test_refused_connections_and_the_same_port_again(loki, push):
+async def test_refused_connections_and_the_same_port_again(loki: LokiReceiver, push: PushLines) -> None:
     url, good = loki.url, ('{a="b"}', [(NOW, b"x")])
     await push(good)
     await loki.refuse()
@@ -375,7 +395,7 @@ async def test_refused_connections_and_the_same_port_again(loki, push):
 # -- waiting and asking
 
 
-async def test_waiting_for_entries_ends_when_they_come(loki, push):
+async def test_waiting_for_entries_ends_when_they_come(loki: LokiReceiver, push: PushLines) -> None:
     waiting = asyncio.create_task(loki.entries(2))
     await push(('{a="b"}', [(NOW + 1, b"2")]))
     assert not waiting.done()
@@ -383,13 +403,13 @@ async def test_waiting_for_entries_ends_when_they_come(loki, push):
     assert [entry.line for entry in await waiting] == [b"1", b"2"]
 
 
-async def test_waiting_in_vain_says_what_is_there(loki, push):
+async def test_waiting_in_vain_says_what_is_there(loki: LokiReceiver, push: PushLines) -> None:
     await push(('{a="b"}', [(NOW, b"1")]))
     with pytest.raises(TimeoutError, match=r"no 2 entries in 0 s: 1 stored, answers \{204: 1\}"):
         await loki.entries(2, within=0)
 
 
-async def test_a_query_finds_by_labels_and_time(loki, push):
+async def test_a_query_finds_by_labels_and_time(loki: LokiReceiver, push: PushLines) -> None:
     await push(('{app="x", job="mesh"}', [(NOW, b"1"), (NOW + 2, b"3"), (NOW + 3, b"4")]))
     await push(('{app="y", job="mesh"}', [(NOW + 1, b"2")]), metadata={"node": "n1"})
     await push(('{job="other"}', [(NOW, b"5")]))
@@ -401,6 +421,6 @@ async def test_a_query_finds_by_labels_and_time(loki, push):
         await query_range(loki.base_url, "{}", NOW, NOW + 3)
 
 
-async def test_ready(loki, session):
+async def test_ready(loki: LokiReceiver, session: aiohttp.ClientSession) -> None:
     async with session.get(f"{loki.base_url}/ready") as response:
         assert (response.status, await response.text()) == (200, "ready\n")
