@@ -43,12 +43,19 @@ class QuarantineFile:
     """Appends to `path`; when it is full it becomes `<path>.1`, in place of the one before."""
 
     def __init__(
-        self, path: Path, metrics: Metrics, *, limit: int = LIMIT, wall: Callable[[], float] = time.time
+        self,
+        path: Path,
+        metrics: Metrics,
+        *,
+        limit: int = LIMIT,
+        wall: Callable[[], float] = time.time,
+        write: Callable[[int, memoryview], int] = os.write,
     ) -> None:
         self._path = path
         self._metrics = metrics
         self._limit = limit
         self._wall = wall
+        self._os_write = write
         self._reports = Seldom()
 
     def write(self, refused: Sequence[RefusedEntry]) -> None:
@@ -77,20 +84,19 @@ class QuarantineFile:
                 os.close(file)
                 file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 size = 0
-            _write_whole(file, data, size)
+            self._write_whole(file, data, size)
         finally:
             os.close(file)
 
-
-def _write_whole(file: int, data: bytes, size: int) -> None:
-    """All of it, or nothing: half a line would spoil the next one."""
-    rest = memoryview(data)
-    try:
-        while rest:
-            rest = rest[os.write(file, rest) :]
-    except OSError:
-        os.ftruncate(file, size)
-        raise
+    def _write_whole(self, file: int, data: bytes, size: int) -> None:
+        """All of it, or nothing: half a line would spoil the next one."""
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._os_write(file, rest) :]
+        except OSError:
+            os.ftruncate(file, size)
+            raise
 
 
 def _line(refused: RefusedEntry, now: float) -> bytes:

@@ -1,4 +1,4 @@
-"""The entries of one stream that wait, and how batches are cut from them.
+"""The queue of one stream's entries, and how batches are cut from it.
 
 Knows the limits a stream's entries have in Loki; nothing of requests or answers.
 """
@@ -7,54 +7,54 @@ from collections import deque
 from dataclasses import dataclass
 
 from shipper.entries import Entries
-from shipper.model import Kept
+from shipper.model import Entry, Kept
 from shipper.sink.batch import Batch
 from shipper.times import SECOND
 
 HARD_LIMIT = 3 << 20  # bytes of a request: Loki passes messages of up to 4 MiB
 
-# Loki's defaults. An entry beyond one is sent all the same, alone: then the answer is about it and nothing else.
+# Loki's default limits. An entry outside them is sent alone: so a refusal is about that entry and no other.
 OLDEST = 7 * 86_400 * SECOND
 AHEAD = 600 * SECOND
-LONGEST = 256 << 10
+LONGEST = 256 << 10  # bytes of a line
 WINDOW = 3600 * SECOND  # how far an entry may lie behind the newest of its stream
 
 
 @dataclass(slots=True, eq=False)
-class Piece:
-    """Entries as they came; once some of them had to be cut off, taken apart."""
+class QueuedEntries:
+    """Entries as they were put; unpacked once only some of them went into a batch."""
 
     entries: Entries
-    came: float
-    kept: Kept | None = None
-    at: int = 0  # so many are cut off
+    since: float
+    unpacked: Kept | None = None
+    sent: int = 0  # how many of them went into batches
 
 
 class Queue:
-    """Waiting entries of one stream, in the order they came."""
+    """Entries in the order they came."""
 
     def __init__(self, labels: str) -> None:
         self._labels = labels
-        self._pieces: deque[Piece] = deque()
+        self._queued: deque[QueuedEntries] = deque()
         self.size = 0  # bytes of lines and metadata
 
     def __bool__(self) -> bool:
-        return bool(self._pieces)
+        return bool(self._queued)
 
     @property
     def since(self) -> float:
         """When the oldest came."""
-        return self._pieces[0].came
+        return self._queued[0].since
 
-    def put(self, entries: Entries, came: float) -> None:
+    def put(self, entries: Entries, now: float) -> None:
         """Add entries, at least one, at the end."""
-        self._pieces.append(Piece(entries, came))
+        self._queued.append(QueuedEntries(entries, now))
         self.size += entries.size
 
     def pack(self) -> None:
-        """Forget what was taken apart: nothing is cut off for a while, and it takes more memory than is counted."""
-        if self._pieces:
-            self._pieces[0].kept = None
+        """Drop the unpacked copy of the first entries, which no budget counts: nothing is cut for a while."""
+        if self._queued:
+            self._queued[0].unpacked = None
 
     def cut(self, limit: int, newest_sent: int | None, now: int) -> Batch:
         """The next batch: as many entries as go into `limit` bytes, at least one.
@@ -65,14 +65,14 @@ class Queue:
         """
         cut = _Cut(min(limit, HARD_LIMIT), newest_sent, now)
         since = self.since
-        while self._pieces and not cut.full:
-            piece = self._pieces[0]
-            if piece.kept is None and cut.takes_whole(piece.entries):
-                self._pieces.popleft()
-            elif cut.is_worth_it:  # a smaller request costs less than taking one apart
+        while self._queued and not cut.is_full:
+            first = self._queued[0]
+            if first.unpacked is None and cut.takes_whole(first.entries):
+                self._queued.popleft()
+            elif cut.is_worth_it:  # a smaller request costs less than to unpack entries
                 break
-            elif cut.takes_some(piece):
-                self._pieces.popleft()
+            elif cut.takes_some(first):
+                self._queued.popleft()
         self.size -= cut.size
         return Batch(self._labels, cut.parts, since, cut.size)
 
@@ -83,7 +83,7 @@ class _Cut:
     def __init__(self, limit: int, newest_sent: int | None, now: int) -> None:
         self.parts: list[Entries] = []
         self.size = 0
-        self.full = False
+        self.is_full = False
         self._limit = limit
         self._earliest, self._latest = now - OLDEST, now + AHEAD
         self._seen = newest_sent  # newest time so far: Loki's, and of this batch
@@ -96,7 +96,7 @@ class _Cut:
         return self.size >= self._limit / 2
 
     def takes_whole(self, entries: Entries) -> bool:
-        """Take all of these, if none is odd and all fit."""
+        """Take all of these, if all fit and none is outside the default limits."""
         seen = entries.newest if self._seen is None else max(self._seen, entries.newest)
         fits = (
             entries.longest <= LONGEST
@@ -110,22 +110,22 @@ class _Cut:
             self.parts.append(entries)
         return fits
 
-    def takes_some(self, piece: Piece) -> bool:
-        """Take what fits from the piece's beginning; whether nothing of it is left."""
-        whole = piece.kept = piece.kept or piece.entries.unpacked()
-        begin, end = piece.at, len(whole)
-        for entry in whole.part(begin):
-            if self._is_odd(entry.nanos, len(entry.line)) or not self._fits(entry.nanos, entry.nanos, entry.size):
-                self.full = True
+    def takes_some(self, queued: QueuedEntries) -> bool:
+        """Take as many of these as fit; whether none is left."""
+        all_entries = queued.unpacked = queued.unpacked or queued.entries.unpacked()
+        begin, end = queued.sent, len(all_entries)
+        for entry in all_entries.part(begin):
+            if self._goes_alone(entry) or not self._fits(entry.nanos, entry.nanos, entry.size):
+                self.is_full = True
                 if self._first is not None:  # it begins the next batch
                     break
             self._add(entry.nanos, entry.nanos, entry.size)
-            piece.at += 1
-            if self.full:  # it goes alone
+            queued.sent += 1
+            if self.is_full:
                 break
-        if piece.at > begin:
-            self.parts.append(piece.entries.part(whole, begin, piece.at))
-        return piece.at == end
+        if queued.sent > begin:
+            self.parts.append(queued.entries.part(all_entries, begin, queued.sent))
+        return queued.sent == end
 
     def _add(self, oldest: int, newest: int, size: int) -> None:
         self.size += size
@@ -139,9 +139,10 @@ class _Cut:
         span = max(self._last, newest) - min(self._first, oldest)
         return self.size + size <= self._limit and span <= WINDOW
 
-    def _is_odd(self, nanos: int, length: int) -> bool:
+    def _goes_alone(self, entry: Entry) -> bool:
+        """Whether it is outside Loki's default limits."""
         return (
-            length > LONGEST
-            or not self._earliest <= nanos <= self._latest
-            or (self._seen is not None and nanos < self._seen - WINDOW)
+            len(entry.line) > LONGEST
+            or not self._earliest <= entry.nanos <= self._latest
+            or (self._seen is not None and entry.nanos < self._seen - WINDOW)
         )

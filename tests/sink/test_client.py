@@ -1,10 +1,9 @@
 """One push, and whatever the network does to it."""
 
 import asyncio
-import base64
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -14,21 +13,26 @@ import trustme
 from aiohttp import web
 
 from shipper import __version__
-from shipper.config import BasicAuth, ClientConfig, Seconds, TlsConfig
+from shipper.config import Seconds, TlsConfig
 from shipper.entries import Entries, push_body
 from shipper.metrics import Metrics
 from shipper.model import Kept
 from shipper.sink.answers.refusal import TEXT_LIMIT
-from shipper.sink.answers.status import TenantLimited, Unavailable
+from shipper.sink.answers.status import PushError, TenantLimited, Unavailable
 from shipper.sink.client import Client
+from tests.sink.harness import Settings
+from tests.sink.loki import Loki
 from tests.tickets import ticket
 
 BODY = push_body('{app="a"}', [Entries('{app="a"}', Kept([1], [b"line"]), ticket())])
 
 
+Pushing = Callable[..., Awaitable[PushError | None]]
+
+
 @pytest.fixture
-def push(settings: Callable[..., ClientConfig], metrics: Metrics) -> Any:
-    async def pushing(times: int = 1, **changes: Any) -> Any:
+def push(settings: Settings, metrics: Metrics) -> Pushing:
+    async def pushing(times: int = 1, **changes: Any) -> PushError | None:
         async with Client(settings(**changes), metrics) as client:
             for _ in range(times):
                 error = await client.push(BODY)
@@ -37,7 +41,13 @@ def push(settings: Callable[..., ClientConfig], metrics: Metrics) -> Any:
     return pushing
 
 
-async def test_what_loki_gets(push: Any, loki: Any, metrics: Metrics) -> None:
+async def failing(pushing: Awaitable[PushError | None]) -> PushError:
+    error = await pushing
+    assert error is not None
+    return error
+
+
+async def test_what_loki_gets(push: Pushing, loki: Loki, metrics: Metrics) -> None:
     assert await push(tenant_id="ours", headers={"x-trace": "1"}) is None
     (received,) = loki.received
     assert received.lines == ["line"]
@@ -50,30 +60,12 @@ async def test_what_loki_gets(push: Any, loki: Any, metrics: Metrics) -> None:
     assert metrics.registry.get_sample_value("shipper_push_duration_seconds_count", {"status": "204"}) == 1
 
 
-async def test_no_tenant_no_header(push: Any, loki: Any) -> None:
+async def test_no_tenant_no_header(push: Pushing, loki: Loki) -> None:
     await push()
     assert "X-Scope-OrgID" not in loki.received[0].headers
 
 
-async def test_a_password_that_changes_is_read_again(
-    settings: Any, metrics: Metrics, loki: Any, tmp_path: Path
-) -> None:
-    secret = tmp_path / "password"
-    secret.write_text("old\n")
-    auth = BasicAuth(username="us", password_file=str(secret))
-    async with Client(settings(basic_auth=auth), metrics) as client:
-        await client.push(BODY)
-        secret.write_text("newer: ü\n")
-        await client.push(BODY)
-        secret.write_text("")  # being replaced
-        await client.push(BODY)
-        secret.unlink()
-        await client.push(BODY)
-    sent = [base64.b64decode(push.headers["Authorization"].removeprefix("Basic ")).decode() for push in loki.received]
-    assert sent == ["us:old", "us:newer: ü", "us:newer: ü", "us:newer: ü"]
-
-
-async def test_a_token_that_is_not_there_yet(settings: Any, metrics: Metrics, loki: Any, tmp_path: Path) -> None:
+async def test_a_token_that_is_not_there_yet(settings: Settings, metrics: Metrics, loki: Loki, tmp_path: Path) -> None:
     token = tmp_path / "token"
     async with Client(settings(bearer_token_file=str(token)), metrics) as client:
         error = await client.push(BODY)
@@ -84,7 +76,7 @@ async def test_a_token_that_is_not_there_yet(settings: Any, metrics: Metrics, lo
     assert [push.headers["Authorization"] for push in loki.received] == ["Bearer abc"]
 
 
-async def test_an_answer_is_translated(push: Any, loki: Any) -> None:
+async def test_an_answer_is_translated(push: Pushing, loki: Loki) -> None:
     loki.reply = loki.answer(429, "slow down", Retry_After="7")
     error = await push()
     assert isinstance(error, TenantLimited)
@@ -94,7 +86,7 @@ async def test_an_answer_is_translated(push: Any, loki: Any) -> None:
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 204 X\r\n\r\n", b"HTTP/1.1 429 X\r\nRetry-After: 1\r\nContent-Length: 4\r\n\r\nslow"]
 )
-async def test_one_connection_serves_push_after_push(push: Any, answer: bytes) -> None:
+async def test_one_connection_serves_push_after_push(push: Pushing, answer: bytes) -> None:
     connections, gone = 0, asyncio.Event()
 
     async def handle(request: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -116,24 +108,24 @@ async def test_one_connection_serves_push_after_push(push: Any, answer: bytes) -
     assert connections == 1
 
 
-async def test_redirects_are_not_followed(push: Any, loki: Any) -> None:
+async def test_redirects_are_not_followed(push: Pushing, loki: Loki) -> None:
     loki.reply = loki.answer(307, "", Location=loki.url)
-    assert (await push()).cause == "http_307"
+    assert (await failing(push())).cause == "http_307"
     assert len(loki.received) == 1
 
 
-async def test_nobody_listens(push: Any) -> None:
-    assert (await push(url="http://127.0.0.1:1/loki/api/v1/push")).cause == "connection"
+async def test_nobody_listens(push: Pushing) -> None:
+    assert (await failing(push(url="http://127.0.0.1:1/loki/api/v1/push"))).cause == "connection"
 
 
-async def test_an_answer_that_never_comes(push: Any, loki: Any, metrics: Metrics) -> None:
+async def test_an_answer_that_never_comes(push: Pushing, loki: Loki, metrics: Metrics) -> None:
     loki.reply = loki.after(loki.closing)
-    assert (await push(timeout=Seconds(0.02))).cause == "timeout"
+    assert (await failing(push(timeout=Seconds(0.02)))).cause == "timeout"
     assert metrics.registry.get_sample_value("shipper_push_duration_seconds_count", {"status": "0"}) == 1
 
 
 @pytest.mark.parametrize("status", [200, 400, 500])
-async def test_a_body_that_stalls(push: Any, loki: Any, status: int) -> None:
+async def test_a_body_that_stalls(push: Pushing, loki: Loki, status: int) -> None:
     received = asyncio.Event()
 
     async def handle(request: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
@@ -145,7 +137,7 @@ async def test_a_body_that_stalls(push: Any, loki: Any, status: int) -> None:
     server = await asyncio.start_server(handle, "127.0.0.1", 0)
     async with server:
         port = server.sockets[0].getsockname()[1]
-        error = await push(url=f"http://127.0.0.1:{port}/loki/api/v1/push", timeout=Seconds(0.05))
+        error = await failing(push(url=f"http://127.0.0.1:{port}/loki/api/v1/push", timeout=Seconds(0.05)))
         received.set()
     assert error.cause == "timeout"
 
@@ -162,7 +154,7 @@ async def test_a_body_that_stalls(push: Any, loki: Any, status: int) -> None:
         b"",
     ],
 )
-async def test_bytes_that_are_no_answer(push: Any, answer: bytes) -> None:
+async def test_bytes_that_are_no_answer(push: Pushing, answer: bytes) -> None:
     async def handle(request: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -174,13 +166,15 @@ async def test_bytes_that_are_no_answer(push: Any, answer: bytes) -> None:
         assert isinstance(await push(url=f"http://127.0.0.1:{port}/loki/api/v1/push"), Unavailable)
 
 
-async def test_of_an_endless_answer_the_beginning_is_read(push: Any, loki: Any) -> None:
+async def test_of_an_endless_answer_the_beginning_is_read(push: Pushing, loki: Loki) -> None:
     loki.reply = loki.answer(400, "x" * (1 << 20))
-    error = await push(times=2)
+    error = await failing(push(times=2))
     assert len(error.text) == TEXT_LIMIT
 
 
-async def test_a_proxy_is_taken_from_the_environment(push: Any, loki: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_proxy_is_taken_from_the_environment(
+    push: Pushing, loki: Loki, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", loki.url.replace("http://", "http://us:secret@"))
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
@@ -188,7 +182,7 @@ async def test_a_proxy_is_taken_from_the_environment(push: Any, loki: Any, monke
     assert loki.received[0].headers["Host"] == "loki.invalid"
     assert "Proxy-Authorization" in loki.received[0].headers
     monkeypatch.setenv("no_proxy", "loki.invalid")
-    assert (await push(url="http://loki.invalid/loki/api/v1/push")).cause == "connection"
+    assert (await failing(push(url="http://loki.invalid/loki/api/v1/push"))).cause == "connection"
 
 
 # -- TLS
@@ -216,7 +210,7 @@ class Tls:
 
 
 @pytest.fixture
-async def tls(tmp_path: Path) -> Any:
+async def tls(tmp_path: Path) -> AsyncIterator[Tls]:
     ca = trustme.CA()
     server = Tls(ca, tmp_path)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -233,24 +227,24 @@ async def tls(tmp_path: Path) -> Any:
     await runner.cleanup()
 
 
-async def test_tls_with_a_ca_and_a_server_name(push: Any, tls: Any) -> None:
+async def test_tls_with_a_ca_and_a_server_name(push: Pushing, tls: Tls) -> None:
     ca_file = tls.file("ca.pem", tls.ca.cert_pem)
     named = TlsConfig(ca_file=ca_file, server_name="loki.example")
     assert await push(url=tls.url, tls_config=named) is None
-    wrong = await push(url=tls.url, tls_config=TlsConfig(ca_file=ca_file))
+    wrong = await failing(push(url=tls.url, tls_config=TlsConfig(ca_file=ca_file)))
     assert (wrong.cause, "certificate" in wrong.text.lower()) == ("connection", True)
-    assert (await push(url=tls.url)).cause == "connection"
+    assert (await failing(push(url=tls.url))).cause == "connection"
     assert await push(url=tls.url, tls_config=TlsConfig(insecure_skip_verify=True)) is None
 
 
-async def test_a_client_certificate_that_is_renewed_is_used(settings: Any, metrics: Metrics, tls: Any) -> None:
-    def issue(name: str) -> dict[str, str]:
+async def test_a_client_certificate_that_is_renewed_is_used(settings: Settings, metrics: Metrics, tls: Tls) -> None:
+    def issue(name: str) -> tuple[str, str]:
         cert = tls.ca.issue_cert(name)
-        key_file = tls.file("key.pem", cert.private_key_pem)
-        return {"cert_file": tls.file("cert.pem", *cert.cert_chain_pems), "key_file": key_file}
+        return tls.file("cert.pem", *cert.cert_chain_pems), tls.file("key.pem", cert.private_key_pem)
 
-    files = issue("first.example")
-    config = TlsConfig(ca_file=tls.file("ca.pem", tls.ca.cert_pem), server_name="loki.example", **files)
+    cert_file, key_file = issue("first.example")
+    ca_file = tls.file("ca.pem", tls.ca.cert_pem)
+    config = TlsConfig(ca_file=ca_file, server_name="loki.example", cert_file=cert_file, key_file=key_file)
     async with Client(settings(url=tls.url, tls_config=config), metrics) as client:
         assert await client.push(BODY) is None
         tls.file("cert.pem", *tls.ca.issue_cert("second.example").cert_chain_pems)  # its key comes later
@@ -260,7 +254,7 @@ async def test_a_client_certificate_that_is_renewed_is_used(settings: Any, metri
     assert tls.clients == ["first.example", "first.example", "third.example"]
 
 
-async def test_a_certificate_that_is_not_there(push: Any, tls: Any) -> None:
+async def test_a_certificate_that_is_not_there(push: Pushing, tls: Tls) -> None:
     error = await push(url=tls.url, tls_config=TlsConfig(ca_file="/nowhere/ca.pem"))
     assert isinstance(error, Unavailable)
     assert "No such file" in error.text

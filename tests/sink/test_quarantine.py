@@ -1,4 +1,4 @@
-"""What is refused for good stays readable, bounded, and out of the way."""
+"""Refused entries stay readable, and their file bounded."""
 
 import errno
 import json
@@ -10,7 +10,6 @@ import pytest
 
 from shipper.metrics import Metrics
 from shipper.model import Entry
-from shipper.sink import quarantine as module
 from shipper.sink.quarantine import ANSWER_LIMIT, QuarantineFile, RefusedEntry
 
 LABELS = '{app="checkout"}'
@@ -47,8 +46,8 @@ def test_each_entry_is_a_line_a_person_can_read(tmp_path: Path, metrics: Metrics
 
 
 def test_bytes_that_are_no_text(tmp_path: Path, metrics: Metrics) -> None:
-    odd = refused(b'\xff\n\x00"', labels="\ud800", answer="\udcff" + "x" * 5000)
-    QuarantineFile(tmp_path / "q", metrics).write([odd])
+    unreadable = refused(b'\xff\n\x00"', labels="\ud800", answer="\udcff" + "x" * 5000)
+    QuarantineFile(tmp_path / "q", metrics).write([unreadable])
     (record,) = read(tmp_path / "q")
     assert record["line"] == '\\xff\n\x00"'
     assert record["labels"] == "\\ud800"
@@ -76,23 +75,22 @@ def test_a_folder_that_is_gone_is_said_once_and_counted(
     assert counted(metrics, "entries_quarantined") == 0
 
 
-def test_a_disk_that_fills_up_leaves_no_half_line(
-    tmp_path: Path, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    quarantine = QuarantineFile(tmp_path / "q", metrics)
-    quarantine.write([refused(b"before")])
-    whole, written = os.write, 0
+def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, metrics: Metrics) -> None:
+    space = 10_000
 
-    def full(file: int, data: bytes) -> int:
-        nonlocal written
-        if written:
+    def write(file: int, data: memoryview) -> int:
+        nonlocal space
+        if not space:
             raise OSError(errno.ENOSPC, "No space left on device")
-        written = whole(file, bytes(data)[:10])
+        written = os.write(file, data[:space])
+        space -= written
         return written
 
-    monkeypatch.setattr(module.os, "write", full)
+    quarantine = QuarantineFile(tmp_path / "q", metrics, write=write)
+    quarantine.write([refused(b"before")])
+    space = 10
     quarantine.write([refused(b"lost")])
-    monkeypatch.undo()
+    space = 10_000
     quarantine.write([refused(b"after")])
     assert [record["line"] for record in read(tmp_path / "q")] == ["before", "after"]
     assert counted(metrics, "quarantine_errors") == 1

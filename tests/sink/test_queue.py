@@ -58,7 +58,7 @@ def test_every_entry_goes_once_in_order_with_its_ticket(
 
 
 @given(BLOCKS, st.sampled_from([1, 60, 200, 1 << 20]), st.none() | TIMES)
-def test_batches_keep_the_limits_and_the_odd_go_alone(
+def test_batches_keep_the_limits_and_what_is_outside_goes_alone(
     blocks: list[list[Entry]], limit: int, newest: int | None
 ) -> None:
     queue = Queue(LABELS)
@@ -77,7 +77,7 @@ def test_batches_keep_the_limits_and_the_odd_go_alone(
         newest = max(times) if newest is None else max(newest, *times)
 
 
-def test_a_batch_that_is_half_full_takes_no_piece_apart_for_more() -> None:
+def test_a_batch_that_is_half_full_unpacks_no_entries_for_more() -> None:
     queue = Queue(LABELS)
     for number in range(10):
         queue.put(block(*(Entry(NOW + number, bytes(10)) for _ in range(10))), 0.0)
@@ -103,13 +103,23 @@ def test_what_came_first_says_how_long_a_batch_waited() -> None:
     assert queue.since == 6.0
 
 
-def test_what_was_taken_apart_is_forgotten_and_goes_on_where_it_was() -> None:
+class Counting(Entries):
+    """Counts how often they were unpacked."""
+
+    times = 0
+
+    def unpacked(self) -> Kept:
+        Counting.times += 1
+        return super().unpacked()
+
+
+def test_the_unpacked_copy_is_dropped_and_cutting_goes_on_where_it_was() -> None:
     queue = Queue(LABELS)
     entries = [Entry(NOW + number, bytes(100)) for number in range(10)]
-    queue.put(block(*entries), 0.0)
-    batches = []
-    while queue:
-        batches.append(queue.cut(250, None, NOW))
-        queue.pack()
-        assert all(piece.kept is None for piece in queue._pieces)
-    assert [entry for batch in batches for entry in batch.unpacked()] == entries
+    queue.put(Counting(LABELS, Kept.of(entries), ticket()), 0.0)
+    first, second = queue.cut(250, None, NOW), queue.cut(250, None, NOW)
+    assert Counting.times == 1
+    queue.pack()
+    rest = cut_all(queue, 250)
+    assert Counting.times == 2
+    assert [entry for batch in (first, second, *rest) for entry in batch.unpacked()] == entries

@@ -13,7 +13,7 @@ from shipper.sink.answers.status import PushError, StreamLimited, Unavailable
 from shipper.sink.destination import Destination, RequestSize
 from shipper.sink.schedule import LINGER, Schedule
 from shipper.sink.stream import Stream
-from tests.sink.conftest import Clock
+from tests.sink.clock import Clock
 from tests.tickets import ticket
 
 WALL = 10**18
@@ -62,7 +62,8 @@ class Scene:
             self.schedule.done(stream, stored=error is None)
 
     async def _answer(self, labels: str) -> PushError | None:
-        answer = self.answers[labels] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[PushError | None] = asyncio.get_running_loop().create_future()
+        self.answers[labels] = answer
         return await answer
 
     def put(self, labels: str, entries: int = 1, size: int = 10) -> None:
