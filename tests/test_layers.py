@@ -5,25 +5,51 @@ never waits; the sink knows neither of the two.
 """
 
 import ast
+import graphlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent / "shipper"
 SOURCE, PIPELINE, SINK = "shipper.source", "shipper.pipeline", "shipper.sink"
+# Each floor may use the floors below it, and what is in its own package.
+FLOORS = (
+    {"backoff", "fields", "log", "metrics", "push_pb2", "times"},
+    {"config", "model"},
+    {"wire"},
+    {"entries"},
+    {"pipeline", "promtail", "server"},
+    {"explain", "source", "sink"},
+    {"agent"},
+    {"cli"},
+    {"__main__"},
+)
 WAITS = ("aiohttp", "asyncio", "concurrent", "io", "os", "pathlib", "random", "socket", "threading", "time")
 
 
 def imports(path: Path) -> set[str]:
     """The full names that a module imports; `from a import b` may name the module `a.b`, so it gives both."""
-    found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}: a relative import"
-            found.update({str(node.module)} | {f"{node.module}.{alias.name}" for alias in node.names})
-    return found
+    return {name for node in ast.walk(ast.parse(path.read_text("utf-8"))) for name in imported(node)}
+
+
+def imported(node: ast.AST) -> Iterator[str]:
+    """The names that one statement imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "a relative import"
+        yield str(node.module)
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def room_of(module: str) -> str:
+    """The module or package right below `shipper` that a name belongs to; empty for what is not ours."""
+    return module.split(".")[1] if module.startswith("shipper.") else ""
 
 
 def below(directory: str) -> list[Path]:
@@ -64,3 +90,37 @@ def test_what_explains_a_line_knows_only_what_reads_one() -> None:
 @pytest.mark.parametrize("package", [SOURCE, PIPELINE, SINK])
 def test_the_agent_is_seen_to_import_each(package: str) -> None:
     assert offences([ROOT / "agent.py"], package) != []
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    modules = {name_of(path): path for path in below(".")}
+    graph: dict[str, set[str]] = {}
+    for name, path in modules.items():
+        found = {one for node in ast.parse(path.read_text("utf-8")).body for one in imported(node)} & modules.keys()
+        # `from package import module` needs the module; the package itself has begun to load by then.
+        graph[name] = {one for one in found if not name.startswith(f"{one}.")}
+    assert len(list(graphlib.TopologicalSorter(graph).static_order())) == len(modules)
+
+
+def test_nothing_imports_what_is_above_it() -> None:
+    height = {room: at for at, rooms in enumerate(FLOORS) for room in rooms}
+    for path in below("."):
+        own = room_of(name_of(path))
+        rooms = {room_of(name) for name in imports(path)} & height.keys() - {own}
+        assert not own or own in height, f"{own} stands on no floor"
+        assert [room for room in sorted(rooms) if height[room] >= height.get(own, -1)] == [], path
+
+
+def test_the_tail_knows_neither_metrics_nor_formats() -> None:
+    assert offences(below("source/tail"), "shipper.metrics", PIPELINE, SINK, "shipper.config") == []
+
+
+@pytest.mark.parametrize("wing", ["source/tail", "source/discovery", "source/positions", "source/kubernetes"])
+def test_a_wing_of_the_source_does_not_know_its_rooms(wing: str) -> None:
+    rooms = [name_of(path) for path in (ROOT / "source").glob("*.py") if path.stem != "__init__"]
+    assert offences(below(wing), *rooms) == []
+
+
+def test_what_reads_lokis_answers_knows_nothing_of_pushing() -> None:
+    rooms = [name_of(path) for path in (ROOT / "sink").glob("*.py") if path.stem != "__init__"]
+    assert offences(below("sink/answers"), "shipper.metrics", "shipper.config", "aiohttp", "asyncio", *rooms) == []
