@@ -10,8 +10,12 @@ from shipper.config.file import parse
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "what-happens-when.md").read_text()
-CELLS = [[cell.strip() for cell in row.split("|")] for row in re.findall(r"^\|(.*)\|$", PAGE, re.MULTILINE)]
-ROWS = [row for row in CELLS if "`test_" in row[-1] or "soak" in row[-1]]
+TROUBLES = PAGE.split("\n## Figures\n")[0]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in TROUBLES.splitlines()
+    if line.startswith("|") and not line.startswith(("| Trouble |", "|---"))
+]
 RULES = yaml.safe_load((ROOT / "deploy" / "prometheus" / "rules.yaml").read_text())["spec"]["groups"]
 
 
