@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Final, TextIO
 
+from shipper.terminal import shows_colors
+
 Ink = Callable[[str, str], str]
 """The column's name and a cell as it stands in it; HEAD for the names themselves."""
 
@@ -43,8 +45,7 @@ def coloured(column: str, cell: str) -> str:
 
 def chosen(stream: TextIO, environ: Mapping[str, str]) -> Ink:
     """Colours for a terminal that can show them, unless NO_COLOR is set (https://no-color.org)."""
-    wanted = stream.isatty() and not environ.get("NO_COLOR") and environ.get("TERM") != "dumb"
-    return coloured if wanted else plain
+    return coloured if shows_colors(stream, environ) else plain
 
 
 def _paint(colour: str, cell: str) -> str:

@@ -1,4 +1,4 @@
-"""Commands and flags, and nothing else."""
+"""The commands and flags, and the exit codes of a wrong command line; the work is done elsewhere."""
 
 import argparse
 import os
@@ -24,48 +24,48 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="shipper", description=(__doc__ and "Ships failed mTLS handshakes from Istio's logs to Loki.")
-    )
+    parser = _Parser(prog="shipper", description="Ships failed mTLS handshakes from Istio's logs to Loki.")
     parser.add_argument("--version", action="version", version=f"shipper {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
 
-    run = commands.add_parser("run", help="tail and ship", allow_abbrev=False)
-    run.add_argument("--config.file", metavar="FILE", dest="config", help="YAML; flags win over it")
-    run.add_argument("--log-dir", metavar="ROOT", help="laid out like /var/log/pods, or any directory of logs")
+    run = commands.add_parser("run", help="follow logs and ship what is kept of them", allow_abbrev=False)
+    run.add_argument("--config.file", metavar="FILE", dest="config", help="the configuration, YAML; flags win over it")
+    run.add_argument("--log-dir", metavar="ROOT", help="directory of logs: laid out like /var/log/pods, or any other")
     run.add_argument("--client.url", metavar="URL", help="Loki's push endpoint")
-    run.add_argument("--positions.file", metavar="FILE", help="how far each file is shipped")
-    run.add_argument("--server.http-listen-address", metavar="HOST", help="of /metrics and the like")
-    run.add_argument("--server.http-listen-port", metavar="PORT", help="0: any free one")
-    run.add_argument("--keep", metavar="RULE", help="ut, or mtls: what really is a failed handshake")
+    run.add_argument("--positions.file", metavar="FILE", help="where to keep how far each file is shipped")
     run.add_argument(
-        "--once", action="store_true", help="ship what is there, and end: 0 if all of it was taken, else 3"
+        "--server.http-listen-address",
+        metavar="HOST",
+        help="where /metrics is served",
     )
+    run.add_argument("--server.http-listen-port", metavar="PORT", help="its port; 0: any free one")
+    run.add_argument("--keep", metavar="RULE", help="what to keep. ut: lines with the flag UT; mtls: failed handshakes")
+    run.add_argument("--once", action="store_true", help="ship what is there and exit (0: all accepted, 3: not)")
     run.add_argument("--once.patience", metavar="TIME", dest="patience", default="25s",
-                     help="how long --once waits for a Loki that is away; 25s")  # fmt: skip
-    run.add_argument("--dry-run", action="store_true", help="print what would be sent, and touch nothing")
-    run.add_argument("--stdin", action="store_true", help="read lines from standard input, and end with it")
+                     help="how long --once waits while Loki accepts nothing (default: 25s)")  # fmt: skip
+    run.add_argument("--dry-run", action="store_true", help="print what would be sent; send and save nothing")
+    run.add_argument("--stdin", action="store_true", help="read lines from standard input, ship them and exit")
     run.set_defaults(main=_run)
 
     check = commands.add_parser("check", help="check a configuration file", allow_abbrev=False)
-    check.add_argument("--config.file", metavar="FILE", dest="config", required=True)
+    check.add_argument("--config.file", metavar="FILE", dest="config", required=True, help="the file to check")
     check.set_defaults(main=_check)
 
     explain = commands.add_parser("explain", help="say why a handshake failed", allow_abbrev=False)
-    explain.add_argument("line", nargs="?", metavar="LINE", help="of the access log; - or none: standard input")
-    explain.add_argument("--file", metavar="FILE", help="read its lines")
-    explain.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: an object a line")
+    explain.add_argument("line", nargs="?", metavar="LINE", help="a line of the access log; - or none: standard input")
+    explain.add_argument("--file", metavar="FILE", help="read the lines of a file")
+    explain.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object per line")
     explain.set_defaults(main=_explain)
 
-    promtail = commands.add_parser("import", help="make a configuration of Promtail's", allow_abbrev=False)
-    promtail.add_argument("file", metavar="FILE", help="promtail.yaml, or its ConfigMap; -: standard input")
-    promtail.add_argument("--output", metavar="FILE", help="a new file for the configuration; else standard output")
+    promtail = commands.add_parser("import", help="convert a Promtail configuration", allow_abbrev=False)
+    promtail.add_argument("file", metavar="FILE", help="promtail.yaml or its ConfigMap; -: standard input")
+    promtail.add_argument("--output", metavar="FILE", help="write to this new file instead of standard output")
     promtail.set_defaults(main=_import)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; the exit code."""
+    """Run a command and return its exit code."""
     options = _parser().parse_args(arguments)
     try:
         code: int = options.main(options)
@@ -85,7 +85,7 @@ def _run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"--once.patience: {error}") from error
 
-    from shipper import agent, log  # what is not needed for a usage error is not loaded for it
+    from shipper import agent, log  # late: a usage error needs none of it
 
     log.set_up(config.server.log_level, config.server.log_format)
     return agent.run(

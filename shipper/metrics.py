@@ -1,12 +1,15 @@
-"""What the agent tells about itself.
+"""Every counter of the agent. Gauges that are computed when they are asked for stand in source/status.py.
 
-The ledger closes at every moment: lines_read = lines_filtered + entries_sent + entries_dropped +
-entries_pending.
-No label holds a path, and no series outlives what it speaks of.
+The counters add up at every moment: lines_read = lines_filtered + entries_sent + entries_dropped + entries_pending.
+No label holds a path, and no series lives longer than what it counts.
 """
+
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
+
+PUSH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
 class Metrics:
@@ -14,62 +17,49 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
-        on = self.registry
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
 
         # the ledger
-        self.lines_read = Counter(
-            "shipper_lines_read", "Complete lines read; a line in pieces counts once", registry=on
+        self.lines_read = counter(
+            "shipper_lines_read", "Complete lines read; a line that the runtime has split counts once"
         )
-        self.lines_filtered = Counter("shipper_lines_filtered", "Lines not kept, by reason", ["reason"], registry=on)
-        self.entries_sent = Counter("shipper_entries_sent", "Entries Loki has acknowledged", registry=on)
-        self.entries_dropped = Counter(
-            "shipper_entries_dropped", "Entries given up for good, by reason", ["reason"], registry=on
+        self.lines_filtered = counter("shipper_lines_filtered", "Lines not kept, by reason", ["reason"])
+        self.entries_sent = counter("shipper_entries_sent", "Entries that Loki has stored")
+        self.entries_dropped = counter(
+            "shipper_entries_dropped", "Entries that will never be sent, by reason", ["reason"]
         )
-        self.entries_pending = Gauge("shipper_entries_pending", "Entries read and not yet settled", registry=on)
+        self.entries_pending = gauge("shipper_entries_pending", "Entries read, and neither sent nor dropped yet")
 
         # reading
-        self.bytes_read = Counter("shipper_bytes_read", "Bytes read from logs", registry=on)
-        self.files_truncated = Counter("shipper_files_truncated", "Files that shrank under the reader", registry=on)
-        self.files_lost = Counter(
-            "shipper_files_lost", "Files that were gone before they were read to their end", registry=on
+        self.bytes_read = counter("shipper_bytes_read", "Bytes read from log files")
+        self.files_truncated = counter("shipper_files_truncated", "Files that became shorter while they were read")
+        self.files_lost = counter("shipper_files_lost", "Files that were deleted before they were fully read")
+        self.bytes_lost = counter(
+            "shipper_bytes_lost", "Unread bytes of lost files, as far as known; there may have been more"
         )
-        self.bytes_lost = Counter(
-            "shipper_bytes_lost", "Bytes of those that are known to be unread; there may have been more", registry=on
+        self.read_errors = counter("shipper_read_errors", "Files that could not be read, by error", ["error"])
+        self.positions_saves = counter(
+            "shipper_positions_saves", "Saves of the positions file, by outcome", ["outcome"]
         )
-        self.read_errors = Counter(
-            "shipper_read_errors", "Files that could not be read, by error", ["error"], registry=on
-        )
-        self.positions_saves = Counter(
-            "shipper_positions_saves", "Savings of the positions, by outcome", ["outcome"], registry=on
-        )
-        self.label_overflows = Counter(
-            "shipper_label_overflows",
-            "Lines whose label became __overflow__, by label",
-            ["label"],
-            registry=on,
+        self.label_overflows = counter(
+            "shipper_label_overflows", "Lines with a label whose value became __overflow__, by label", ["label"]
         )
 
-        # what pods are
-        self.kubernetes_pods = Gauge("shipper_kubernetes_pods", "Pods the Kubernetes API has told of", registry=on)
-        self.kubernetes_targets = Counter(
-            "shipper_kubernetes_targets",
-            "New logs by their pod's metadata: found, or none in time",
-            ["metadata"],
-            registry=on,
+        # the Kubernetes API
+        self.kubernetes_pods = gauge("shipper_kubernetes_pods", "Pods of this node that the Kubernetes API has named")
+        self.kubernetes_targets = counter(
+            "shipper_kubernetes_targets", "New logs, by whether their pod's metadata came in time", ["metadata"]
         )
-        self.kubernetes_errors = Counter(
-            "shipper_kubernetes_errors",
-            "Requests to the Kubernetes API that failed, by reason",
-            ["reason"],
-            registry=on,
+        self.kubernetes_errors = counter(
+            "shipper_kubernetes_errors", "Failed requests to the Kubernetes API, by reason", ["reason"]
         )
 
-        # the audit
-        self.handshake_failures = Counter(
+        # failed handshakes
+        self.handshake_failures = counter(
             "mtls_handshake_failures",
             "Failed handshakes seen in the logs, each connection once; lines read again after a crash count again",
             ["namespace", "app", "failure_reason", "side", "shipped"],
-            registry=on,
         )
 
         # pushing
@@ -77,21 +67,17 @@ class Metrics:
             "shipper_push_duration_seconds",
             "Time from a push request to its answer, by status (0: no answer)",
             ["status"],
-            buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
-            registry=on,
+            buckets=PUSH_SECONDS,
+            registry=self.registry,
         )
-        self.push_bytes = Counter("shipper_push_bytes", "Compressed bytes of pushes Loki has taken", registry=on)
-        self.retries = Counter("shipper_push_retries", "Pushes that must be repeated, by cause", ["cause"], registry=on)
-        self.streams = Gauge("shipper_streams", "Streams with entries that are not settled", registry=on)
-        self.quarantined = Counter(
-            "shipper_entries_quarantined",
-            "Dropped entries that were written to the quarantine file",
-            registry=on,
+        self.push_bytes = counter("shipper_push_bytes", "Compressed bytes of accepted pushes")
+        self.retries = counter("shipper_push_retries", "Pushes that failed and are repeated, by cause", ["cause"])
+        self.streams = gauge("shipper_streams", "Streams with pending entries")
+        self.quarantined = counter(
+            "shipper_entries_quarantined", "Dropped entries that were written to the quarantine file"
         )
-        self.quarantine_errors = Counter(
-            "shipper_quarantine_errors",
-            "Dropped entries that could not be written to the quarantine file",
-            registry=on,
+        self.quarantine_errors = counter(
+            "shipper_quarantine_errors", "Dropped entries that could not be written to the quarantine file"
         )
 
     def ledger(self) -> dict[str, int]:

@@ -12,6 +12,7 @@ from shipper.config import ConfigError
 from shipper.explain.lines import Unreadable, read
 from shipper.explain.render import as_json, as_text
 from shipper.explain.report import explain
+from shipper.terminal import discard_output, shows_colors
 
 FINE, SOME_UNREADABLE, FAILED, INTERRUPTED = 0, 1, 1, 130
 STDIN: Final = "-"
@@ -26,7 +27,7 @@ def run(line: str | None, file: str | None, output: str) -> int:
         with _source(line, file) as lines:
             return _explain(lines, sys.stdout, output)
     except BrokenPipeError:  # `| head` has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain once more
+        discard_output()
         return FINE
     except OSError as error:  # a disk that fails, or is full
         print(f"shipper: explain: {error.strerror}", file=sys.stderr)
@@ -49,7 +50,7 @@ def _source(line: str | None, file: str | None) -> AbstractContextManager[Iterab
 
 
 def _explain(lines: Iterable[bytes], to: TextIO, output: str) -> int:
-    code, color, between = FINE, _colored(to), ""
+    code, color, between = FINE, shows_colors(to, os.environ), ""
     if isinstance(to, io.TextIOWrapper):
         to.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
     for found in read(lines):
@@ -60,8 +61,3 @@ def _explain(lines: Iterable[bytes], to: TextIO, output: str) -> int:
         print(answer, file=to, flush=True)  # at once: the input may be a log that is followed
         between = "\n"
     return code
-
-
-def _colored(to: TextIO) -> bool:
-    """Only for a person at a terminal who has not said otherwise (no-color.org)."""
-    return to.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

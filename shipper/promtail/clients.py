@@ -127,10 +127,12 @@ _CLIENT: Final[Table] = {
     "drop_rate_limited_batches": unless_off(changed("what Loki's rate limit refuses waits, and is not dropped")),
     "stream_lag_labels": unless_off(changed("the lag is told by log: shipper_lag_seconds{namespace, pod, container}")),
     "oauth2": unless_off(lost("no OAuth 2: a token in bearer_token_file, renewed by another program, does it")),
-    **dict.fromkeys(
-        ("proxy_url", "proxy_from_environment", "no_proxy", "proxy_connect_header"),
-        unless_off(lost("pushes go straight to Loki, through no proxy")),
+    "proxy_url": unless_off(
+        changed("the proxy is named by HTTPS_PROXY of the environment, HTTP_PROXY for an http:// url")
     ),
+    "proxy_from_environment": same,
+    "no_proxy": unless_off(changed("hosts that need no proxy are named by NO_PROXY of the environment")),
+    "proxy_connect_header": unless_off(lost("no headers for the proxy but those of a user name in HTTPS_PROXY")),
     "follow_redirects": changed("a redirect is not followed: it is said in the log, and the lines wait"),
     "enable_http2": same,
 }

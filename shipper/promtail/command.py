@@ -1,6 +1,5 @@
 """`shipper import`: where the file comes from, where configuration and report go, and the exit code."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Final
@@ -10,6 +9,7 @@ from shipper.config.document import MAX_BYTES
 from shipper.config.errors import key_shown
 from shipper.promtail.convert import convert
 from shipper.promtail.notes import report
+from shipper.terminal import discard_output
 
 FINE: Final = 0
 STDIN: Final = "-"
@@ -34,7 +34,7 @@ def _print(configuration: str) -> None:
     try:
         print(configuration, end="", flush=True)
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the exit would complain once more
+        discard_output()
         if not isinstance(error, BrokenPipeError):  # `| head` has seen enough, but a full disk has not
             raise ConfigError(f"standard output: {_reason(error)}") from error
 

@@ -5,14 +5,20 @@ import json
 import signal
 import sys
 from asyncio.subprocess import PIPE
+from collections.abc import Callable
+from pathlib import Path
 
 import aiohttp
 import pytest
 
 from lab import faults
+from lab.containerd import LogWriter
 from lab.lines import healthy, timed_out
 from shipper import __version__
 from shipper.cli import main
+from tests.agent.conftest import Node
+
+Pod = Callable[..., LogWriter]
 
 
 async def shipper(*arguments: object, stdin: bytes = b"") -> tuple[int, str, str]:
@@ -38,7 +44,10 @@ async def shipper(*arguments: object, stdin: bytes = b"") -> tuple[int, str, str
         (["ship"], "shipper: argument COMMAND: invalid choice: 'ship'"),
     ],
 )
-def test_a_wrong_command_line_is_one_line_and_exit_code_2(arguments, said, capsys):
+def test_a_wrong_command_line_is_one_line_and_exit_code_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code: object = None
     try:
         code = main(arguments)
     except SystemExit as end:
@@ -48,35 +57,35 @@ def test_a_wrong_command_line_is_one_line_and_exit_code_2(arguments, said, capsy
     assert said in err
 
 
-def test_check_says_where_a_file_is_wrong(tmp_path, capsys):
+def test_check_says_where_a_file_is_wrong(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "agent.yaml"
     file.write_text("server:\n  http_listen_prot: 9080\n")
     assert main(["check", "--config.file", str(file)]) == 2
     assert f"{file}:2: server.http_listen_prot: unknown key, did you mean http_listen_port?" in capsys.readouterr().err
 
 
-def test_check_says_which_secret_is_missing(tmp_path, capsys):
+def test_check_says_which_secret_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "agent.yaml"
     file.write_text("clients: [{url: 'http://loki/', bearer_token_file: /no/such/token}]\n")
     assert main(["check", "--config.file", str(file)]) == 2
     assert "clients[0].bearer_token_file: cannot read /no/such/token" in capsys.readouterr().err
 
 
-def test_check_of_a_right_file(tmp_path, capsys):
+def test_check_of_a_right_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "agent.yaml"
     file.write_text("clients: [{url: 'http://loki:3100/loki/api/v1/push'}]\n")
     assert main(["check", "--config.file", str(file)]) == 0
     assert "fine" in capsys.readouterr().out
 
 
-def test_version(capsys):
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         main(["--version"])
     assert end.value.code == 0
     assert __version__ in capsys.readouterr().out
 
 
-async def test_lines_from_a_pipe_are_shipped(node):
+async def test_lines_from_a_pipe_are_shipped(node: Node) -> None:
     lines = b"\n".join([timed_out(1), healthy(2), b"no JSON", timed_out(3)])  # the last without a newline
     code, _, err = await shipper("run", "--stdin", "--client.url", node.loki.url, stdin=lines)
     assert code == 0
@@ -84,14 +93,14 @@ async def test_lines_from_a_pipe_are_shipped(node):
     assert "ledger: read=4 filtered=2 sent=2 dropped=0 pending=0" in err
 
 
-async def test_a_pipe_can_be_looked_at_without_a_loki(node):
+async def test_a_pipe_can_be_looked_at_without_a_loki(node: Node) -> None:
     code, out, _ = await shipper("run", "--stdin", "--dry-run", stdin=timed_out(1) + b"\n")
     assert code == 0
     assert out.startswith('{job="kubernetes-pods-istio-proxy", response_flags="UT"} ')
     assert out.rstrip().endswith(timed_out(1).decode())
 
 
-async def test_sigterm_ends_it_while_loki_hangs_and_the_next_run_delivers(node, pod):
+async def test_sigterm_ends_it_while_loki_hangs_and_the_next_run_delivers(node: Node, pod: Pod) -> None:
     log = pod()
     log.write(timed_out(1))
     node.loki.fault = faults.hang()
@@ -109,7 +118,7 @@ async def test_sigterm_ends_it_while_loki_hangs_and_the_next_run_delivers(node, 
     assert len(node.loki.stored()) == 1
 
 
-async def test_the_server_tells_health_metrics_and_targets(node, pod):
+async def test_the_server_tells_health_metrics_and_targets(node: Node, pod: Pod) -> None:
     pod().write(timed_out(1))
     arguments = ["run", "--log-dir", node.root, "--client.url", node.loki.url, "--positions.file", node.positions]
     command = [sys.executable, "-m", "shipper", *map(str, arguments), "--server.http-listen-port", "0"]

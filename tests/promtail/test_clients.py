@@ -68,6 +68,9 @@ def test_what_ours_refuses_is_left_out_and_said() -> None:
     [
         ("drop_rate_limited_batches: true", Kind.CHANGED),
         ("follow_redirects: true", Kind.CHANGED),
+        ("proxy_url: http://proxy:3128", Kind.CHANGED),
+        ("no_proxy: loki", Kind.CHANGED),
+        ("proxy_connect_header: {X-A: [b]}", Kind.LOST),
         ("batchwait: soon", Kind.LOST),
         ("batchsize: many", Kind.LOST),
         ("tls_config: {ca: PEM}", Kind.LOST),
@@ -82,7 +85,10 @@ def test_what_is_not_the_same_is_told(inner: str, kind: Kind) -> None:
     assert (kind, 3) in [(of, line) for of, line, _, _ in imported(client(inner)).said]
 
 
-@pytest.mark.parametrize("inner", ["name: a", "drop_rate_limited_batches: false", "proxy_url: ''", "batchwait: 2s"])
+@pytest.mark.parametrize(
+    "inner",
+    ["name: a", "drop_rate_limited_batches: false", "proxy_url: ''", "proxy_from_environment: true", "batchwait: 2s"],
+)
 def test_what_is_the_same_is_not(inner: str) -> None:
     assert 3 not in [line for _, line, _, _ in imported(client(inner)).said]
 
