@@ -1,6 +1,6 @@
 """What goes in one request: entries of one stream, in order.
 
-Knows how entries are told apart and divided; nothing of time, sending or settling.
+Knows how entries are divided; nothing of time, sending or settling.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""One push: bytes to Loki, and its answer translated into what the sender shall do.
+"""One push over HTTP: bytes to Loki, and its answer as an error that says what to do.
 
 Knows HTTP, TLS and credentials; nothing of entries, streams, order or repetition.
 """
@@ -26,8 +26,8 @@ from shipper.sink.credentials import authorization, tls_context
 class Client:
     """A session with Loki's push endpoint; an asynchronous context.
 
-    Secrets and certificates are read again when their files change. The proxy is the environment's; ~/.netrc is
-    not asked.
+    Secrets and certificates are read again when their files change. The proxy is taken from the environment; ~/.netrc
+    is not read.
     """
 
     def __init__(self, config: ClientConfig, metrics: Metrics, *, wall: Callable[[], float] = time.time) -> None:
@@ -61,7 +61,7 @@ class Client:
     async def push(self, body: bytes) -> PushError | None:
         """Send a snappy block that holds a push request. None: all of it is stored.
 
-        Whatever the other side does is told in the return value, never raised.
+        Whatever the other side does is returned, never raised.
         """
         begun, status = time.monotonic(), 0
         try:
@@ -69,7 +69,7 @@ class Client:
                 status, error = await self._exchange(body)
         except TimeoutError:
             error = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
-        except Exception as raised:  # there is no end to what a network and its other side can do
+        except Exception as raised:  # a network, and what answers, can fail in any way
             error = Unavailable("connection", f"{type(raised).__name__}: {raised}")
         self._took(status).observe(time.monotonic() - begun)
         if error is None:

@@ -14,15 +14,15 @@ from shipper.sink.answers.status import PushError, Unavailable
 
 log = logging.getLogger(__name__)
 
-UNKNOWN_400_STREAMS = 3  # that get one in a row, and nothing is stored: then it is not about their lines
-DOUBLING_TIME = 60.0  # seconds without an answer "too large", then requests may be twice as large
+UNKNOWN_400_STREAMS = 3  # as many streams get an unknown 400 and nothing is stored: it is not about their lines
+DOUBLING_TIME = 60.0  # seconds until requests may be twice as large again
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A push that has begun."""
 
-    epoch: int  # what was known of the destination then
+    epoch: int  # the destination's, when the push began: it counts failures and recoveries
     probes: bool
 
 
@@ -46,7 +46,7 @@ class Destination:
 
     @property
     def failing(self) -> str:
-        """What is wrong with it; empty when it works as far as anyone knows."""
+        """Why it does not accept pushes; empty while it does."""
         return str(self._error) if self._error else ""
 
     @property
@@ -55,7 +55,7 @@ class Destination:
         return math.inf if self._probing else self._not_before
 
     def begin(self) -> Attempt:
-        """A push begins; one of the methods below tells how it ended."""
+        """A push begins; its end must be reported by one of the methods below."""
         if self._error is None:
             return self._ordinary
         self._probing = True
@@ -71,7 +71,7 @@ class Destination:
             self._recover()
 
     def failed(self, attempt: Attempt, error: PushError) -> None:
-        """It accepts nothing. Several pushes that began before this was known count once."""
+        """It accepts nothing. Pushes that began before this was known count as one failure."""
         self._end(attempt)
         now = self._clock()
         if attempt.epoch == self._epoch:
@@ -113,7 +113,7 @@ class Destination:
 
 
 class RequestSize:
-    """The most bytes of lines and metadata in a request: smaller for a while after it was too much."""
+    """The most bytes of lines and metadata in a request: fewer for a while after a request was too large."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most

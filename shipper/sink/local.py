@@ -1,6 +1,6 @@
 """Sinks without a Loki: entries are printed, or only counted.
 
-They settle at once what is put, and so stand where the sender does.
+They settle entries as soon as they are put, and take the sender's place.
 """
 
 from datetime import UTC, datetime
@@ -8,8 +8,7 @@ from typing import TextIO
 
 from shipper.entries import Entries
 from shipper.metrics import Metrics
-
-SECOND = 1_000_000_000
+from shipper.times import SECOND
 
 
 class _Immediate:
@@ -23,7 +22,7 @@ class _Immediate:
 
 
 class Printer(_Immediate):
-    """`--dry-run`: what would be sent, a line each: labels, time, the line."""
+    """`--dry-run`: prints what would be sent, one entry a line: labels, time, the log line."""
 
     def __init__(self, out: TextIO, metrics: Metrics) -> None:
         self._out, self._metrics = out, metrics
@@ -40,7 +39,7 @@ class Printer(_Immediate):
 
 
 class Nowhere(_Immediate):
-    """`clients: []`: entries are counted, and that is all that is wanted of them."""
+    """`clients: []`: entries are only counted."""
 
     REASON = "no_client"
 
@@ -54,7 +53,7 @@ class Nowhere(_Immediate):
 
 
 def rfc3339(nanos: int) -> str:
-    """A time as people read it, all its nanoseconds told."""
+    """A time in RFC 3339 with all its nanoseconds."""
     second, fraction = divmod(nanos, SECOND)
     try:
         return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"

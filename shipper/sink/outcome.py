@@ -29,11 +29,11 @@ log = logging.getLogger(__name__)
 
 HOLD_FOR = 180.0  # seconds a batch may get unknown 400s before it is bisected
 SMALLEST_BURST = 16 << 10  # bytes: any rate limit lets so many pass at once, later
-REMEMBERED_STREAMS = 10_000  # whose newest time is kept
+REMEMBERED_STREAMS = 10_000
 
 
 class Newest:
-    """The time of the newest entry that Loki has of a stream, in nanoseconds; of the streams sent last."""
+    """The time of the newest entry that Loki has of each stream, in nanoseconds, for the streams sent last."""
 
     def __init__(self, most: int = REMEMBERED_STREAMS) -> None:
         self._most = most
@@ -94,7 +94,7 @@ class Outcome:
                 self._refused(stream, batch, error, attempt)
 
     def _stored(self, stream: Stream, batch: Batch, refused: dict[int, str], attempt: Attempt) -> None:
-        """All but the refused entries are in Loki."""
+        """All but the refused entries are stored."""
         stored = [batch.newest]
         if refused:
             stored = [nanos for at, nanos in enumerate(batch.unpacked().times) if at not in refused]
@@ -104,7 +104,7 @@ class Outcome:
         self._schedule.end_back_off(stream)
 
     def _unavailable(self, stream: Stream, batch: Batch, error: Unavailable, attempt: Attempt) -> None:
-        self._repeats(error.cause)
+        self._count_retry(error.cause)
         self._destination.failed(attempt, error)
         if isinstance(error, TenantLimited) and self._exceeds_burst(batch):
             stream.give_back(*self._smaller(batch))
@@ -112,12 +112,12 @@ class Outcome:
         stream.give_back(batch)
 
     def _exceeds_burst(self, batch: Batch) -> bool:
-        """Whether a rate refused it more than once: above the burst it is refused for ever, however long it waits."""
+        """Whether a rate limit refused it more than once: above the burst it is refused however long it waits."""
         batch.rate_limits += 1
         return batch.rate_limits > 1 and batch.size > SMALLEST_BURST and len(batch) > 1
 
     def _limited(self, stream: Stream, batches: tuple[Batch, ...], error: PushError, attempt: Attempt) -> None:
-        self._repeats(STREAM_RATE if isinstance(error, BadRequest) else error.cause)
+        self._count_retry(STREAM_RATE if isinstance(error, BadRequest) else error.cause)
         self._destination.works(attempt, stored=False)
         self._schedule.back_off(stream, error.retry_after)
         stream.give_back(*batches)
@@ -125,7 +125,7 @@ class Outcome:
     def _too_large(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
         self._destination.was_too_large(attempt)
         if len(batch) > 1:
-            self._repeats("too_large")
+            self._count_retry("too_large")
             stream.give_back(*self._smaller(batch))
         else:
             self._settlement.refused(batch, {0: "request_too_large"}, str(error))
@@ -153,9 +153,9 @@ class Outcome:
             halves = self._alike(batch, batch.halves()) if len(batch) > 1 else (batch,)
             self._limited(stream, halves, error, attempt)
         else:
-            self._repeats("ambiguous")
+            self._count_retry("ambiguous")
             self._destination.works(attempt, stored=False)
-            stream.give_back(*self._alike(batch, batch.halves()))  # copies of what is stored are not seen
+            stream.give_back(*self._alike(batch, batch.halves()))  # Loki shows a copy of what it has once
 
     def _hold(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
         """An unknown 400, perhaps about the request, perhaps about its lines: the batch waits and goes again."""
@@ -181,7 +181,7 @@ class Outcome:
         return long_enough and self._destination.last_success > held.since
 
     def _tell(self, batch: Batch, error: PushError, now: float) -> None:
-        self._repeats(error.cause)
+        self._count_retry(error.cause)
         self.last_unknown = now, str(error)
         if self._reports.due(error.cause):
             log.warning(
@@ -195,5 +195,5 @@ class Outcome:
     def _new_held(self, *, is_bisected: bool) -> Held:
         return Held(self._new_waits(), is_bisected)
 
-    def _repeats(self, cause: str) -> None:
+    def _count_retry(self, cause: str) -> None:
         self._metrics.retries.labels(cause=cause).inc()

@@ -1,8 +1,8 @@
 """When each stream pushes next, and which goes first.
 
-A stream may push when its linger and its back-off are over; it has one request under way at most. Of those that may,
-the one that has waited longest goes first, as soon as a worker is idle and the destination takes pushes. Knows nothing
-of what an answer means: it is told of back-offs.
+A stream is due when its linger and its back-off are over; it has one request under way at most. Of the streams that are
+due, the one whose oldest entry has waited longest goes first, as soon as a worker is idle and the destination accepts
+pushes. Knows nothing of what an answer means: it is told of back-offs.
 
 The linger: a push costs as much as a hundred entries, so a stream's first entry waits for more, for 0.1 s, and for
 `batchwait` while there is a backlog. It ends at once when the queue fills a request.
@@ -46,13 +46,17 @@ class Schedule:
         self._workers = workers
         self._usual_linger, self._longest_linger = min(linger, batchwait), batchwait
         self._has_backlog = False
-        self._is_awaited = False  # the reader can put nothing before something is settled
-        self._pending: dict[Stream, int] = {}  # without a request under way: the number of its row; others are void
+        self._is_out_of_budget = False  # the reader; it can put nothing before something is settled
+        self._pending: dict[
+            Stream, int
+        ] = {}  # that have no request under way: the number of each one's row; other rows are void
         self._later: list[Row] = []  # a heap by the time they are due
         self._due: list[Row] = []  # a heap by the age of their oldest entry
         self._numbers = count()
         self._under_way = 0  # requests
-        self._idle: list[asyncio.Future[Push]] = []  # workers; the one that was busy last is next, its memory is warm
+        self._idle: list[
+            asyncio.Future[Push]
+        ] = []  # workers; the one that was busy last goes first: its memory is in the cache
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 
@@ -67,7 +71,7 @@ class Schedule:
         """Queue entries of the stream: its first ones begin its linger, those that fill a request end it."""
         now, is_first = self._clock(), not stream.queue
         stream.queue.put(entries, now)
-        self._is_awaited = False
+        self._is_out_of_budget = False
         if stream.queue.size >= self._size.limit:
             if not is_first and stream.ready_at <= now:
                 return
@@ -84,18 +88,18 @@ class Schedule:
         """Whether more can be read than can be sent: then lines are old anyway, and streams linger for `batchwait`."""
         if more != self._has_backlog:
             self._has_backlog = more
-            self._linger_anew()
+            self._update_lingers()
 
     def flush(self) -> None:
         """Nothing more comes: no stream lingers from now on."""
         self._usual_linger = self._longest_linger = 0.0
-        self._linger_anew()
+        self._update_lingers()
 
     def push_fullest(self) -> None:
         """The reader is out of budget: push the largest queues now, one per idle worker; the rest keep their linger."""
-        self._is_awaited = True
+        self._is_out_of_budget = True
         now = self._clock()
-        self._move(now)
+        self._collect_due(now)
         if (free := self._workers - self._under_way - len(self._due)) > 0:
             lingering = [stream for stream in self._pending if _only_lingers(stream, now)]
             for stream in heapq.nlargest(free, lingering, key=lambda stream: stream.queue.size):
@@ -117,7 +121,7 @@ class Schedule:
     def _linger(self) -> float:
         return self._longest_linger if self._has_backlog else self._usual_linger
 
-    def _linger_anew(self) -> None:
+    def _update_lingers(self) -> None:
         now = self._clock()
         for stream in self._pending:
             if stream.queue and stream.ready_at > now:
@@ -125,7 +129,7 @@ class Schedule:
                 self._enter(stream, now)
         self._dispatch(now)
 
-    # whose turn it is
+    # who goes first
 
     async def next(self) -> Push:
         """Wait for the stream that pushes next. `done` must be called once its request is answered."""
@@ -140,7 +144,7 @@ class Schedule:
         return await worker
 
     def done(self, stream: Stream, *, stored: bool) -> None:
-        """Its request was answered. What came meanwhile has waited enough, unless there is a backlog."""
+        """The stream's request was answered. What came meanwhile does not linger, unless there is a backlog."""
         stream.busy = False
         self._under_way -= 1
         queue = stream.queue
@@ -148,7 +152,7 @@ class Schedule:
             lingers = self._has_backlog and queue and queue.size < self._size.limit
             stream.ready_at = queue.since + self._longest_linger if lingers else 0.0
             self._enter(stream, self._clock())  # the worker that was answered calls `next` now
-        if self._is_awaited and not stored:  # it may have freed no budget: then another stream must
+        if self._is_out_of_budget and not stored:  # it freed no budget, so another stream must go
             self.push_fullest()
 
     def is_idle_until(self, deadline: float) -> bool:
@@ -156,7 +160,7 @@ class Schedule:
         return not self._under_way and all(self.due(stream) > deadline for stream in self._pending)
 
     def stop(self) -> None:
-        """Hand out nothing more by the timer."""
+        """Cancel the timer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -169,8 +173,8 @@ class Schedule:
         else:
             heapq.heappush(self._later, (due, number, stream))
 
-    def _move(self, now: float) -> None:
-        """Sort what has become due by its age, and drop void rows."""
+    def _collect_due(self, now: float) -> None:
+        """Move streams that have become due to the other heap, and drop void rows."""
         while self._later:
             due, number, stream = self._later[0]
             is_valid = self._pending.get(stream) == number
@@ -184,7 +188,7 @@ class Schedule:
         """Begin the next push, if one may begin now."""
         if self._destination.opens_at > now:
             return None
-        self._move(now)
+        self._collect_due(now)
         while self._due:
             _, number, stream = heapq.heappop(self._due)
             if self._pending.get(stream) == number:
@@ -195,7 +199,7 @@ class Schedule:
         return None
 
     def _dispatch(self, now: float) -> None:
-        """Hand what is due to idle workers."""
+        """Hand streams that are due to idle workers."""
         while self._idle and self._pending:
             if self._idle[-1].done():  # cancelled with its task
                 self._idle.pop()

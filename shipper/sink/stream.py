@@ -43,7 +43,7 @@ class Stream:
 
     @property
     def since(self) -> float:
-        """When the oldest entry that could go now came."""
+        """When the oldest entry that could go now was put."""
         if self._again:
             return self._again[0].since
         return self.queue.since if self.queue else min(batch.since for batch in self._held)

@@ -1,8 +1,8 @@
 """What a 400 of Loki says about the entries of a request, read from its text.
 
 Pure. A 400 is usually partial success: what the text does not refuse is stored. So an entry is only named
-here when rule, listing and count agree; else the answer is that the text does not tell, and the caller asks
-again with fewer entries. Knows nothing of requests under way, of retries, or of what becomes of the refused.
+here when rule, listing and count agree. Otherwise the text is ambiguous, and the caller
+asks again with fewer entries. Knows nothing of requests under way, of retries, or of what becomes of the refused.
 
 The texts are those of Loki 3.4 (pkg/validation/validate.go, pkg/ingester/stream.go); 3.7 writes some in lower
 case. The reasons are Loki's own.
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from enum import Enum
 
 from shipper.model import Entry
-from shipper.sink.answers.rules import LOKI_RULES, Refusals, Told
+from shipper.sink.answers.rules import LOKI_RULES, Refusals, Sentence
 from shipper.times import parse_go_time
 
 TEXT_LIMIT = 64 << 10  # bytes of an answer that are read; a list that fills them is not complete
@@ -102,7 +102,7 @@ class _Answer:
     def __init__(self, text: str) -> None:
         self.reasons: list[str] = []  # every one that was found, in order
         self.has_unknown = False  # sentences
-        self._found: dict[str, list[Told]] = {}  # the distributor's, by reason
+        self._found: dict[str, list[Sentence]] = {}  # the distributor's, by reason
         self._listed: list[tuple[str, str]] = []  # the ingester's: time, reason
         self._cutoffs: set[int] = set()
         self._total: tuple[int, int] | None = None
@@ -119,7 +119,7 @@ class _Answer:
         for pattern, reason in _ONE:
             if match := pattern.search(sentence):
                 count = _COUNT.search(sentence)
-                self._found.setdefault(reason, []).append(Told(match, int(count[1]) if count else 1))
+                self._found.setdefault(reason, []).append(Sentence(match, int(count[1]) if count else 1))
                 self.reasons.append(reason)
                 return True
         return False
