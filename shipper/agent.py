@@ -42,7 +42,7 @@ from shipper.source.positions.saver import Saver
 from shipper.source.positions.snapshot import Snapshot
 from shipper.source.reader import Reader, Sink
 from shipper.source.stdin import StdinReader
-from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.look_back import StartPolicy
 from shipper.source.target_set import OnChange, TargetSet
 from shipper.source.timing import Timing
 
@@ -115,7 +115,7 @@ class Agent:
                 lambda watch: Targets(Path(scrape.pod_logs.root), scrape.pod_logs, watch),
                 self._pipeline,
                 self._describe,
-                LookBack(self._config.positions.look_back),
+                StartPolicy(self._config.positions.look_back),
                 self._accounting,
                 snapshot,
                 saved,

@@ -3,6 +3,8 @@
 And says what an operator must hear of it.
 """
 
+from collections import Counter
+from dataclasses import dataclass, field
 from typing import Final
 
 from prometheus_client import Counter as CounterMetric
@@ -26,6 +28,33 @@ class _ByReason(dict[str, CounterMetric]):
     def __missing__(self, reason: str) -> CounterMetric:
         found = self[reason] = self._parent.labels(reason=reason)
         return found
+
+
+@dataclass(slots=True)
+class Ledger:
+    """One target's counters: read = filtered + sent + dropped + pending."""
+
+    read: int = 0
+    filtered: Counter[str] = field(default_factory=Counter)
+    sent: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def pending(self) -> int:
+        """Entries on their way."""
+        return self.read - self.filtered.total() - self.sent - self.dropped.total()
+
+    def enter(self, result: Result) -> None:
+        """A block has come to this."""
+        self.read += result.lines
+        self.filtered.update(result.filtered)
+        self.dropped.update(result.dropped)
+
+    def settle(self, entries: int, dropped: int) -> None:
+        """So many entries are stored or, `dropped` of them, given up for good."""
+        self.sent += entries - dropped
+        if dropped:
+            self.dropped["refused"] += dropped
 
 
 class Accounting:

@@ -3,15 +3,15 @@
 The files are read in order, the oldest first; which of them is which, `files` decides. Knows nothing of Loki.
 """
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from shipper.entries import Entries
 from shipper.model import Block, Target
 from shipper.pipeline.pipeline import TargetPipeline
 from shipper.pipeline.result import Result
+from shipper.source.accounting import Ledger
 from shipper.source.positions.file import SavedTarget, Tickets
 from shipper.source.tail.files import Files
 from shipper.source.tail.tailer import Tailer
@@ -39,21 +39,6 @@ class Step:
     entries: tuple[Entries, ...] = ()
 
 
-@dataclass(slots=True)
-class Ledger:
-    """One target's counters: read = filtered + sent + dropped + pending."""
-
-    read: int = 0
-    filtered: Counter[str] = field(default_factory=Counter)
-    sent: int = 0
-    dropped: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def pending(self) -> int:
-        """Entries on their way."""
-        return self.read - self.filtered.total() - self.sent - self.dropped.total()
-
-
 class Follower:
     """Reads the files of one target, in the order of their age."""
 
@@ -66,13 +51,16 @@ class Follower:
         self.ledger = Ledger()
         self.pending_memory = 0  # bytes of entries that are not settled
         self.behind_since: float | None = None  # monotonic; None: all that there is, is settled
-        self.is_draining = False  # nothing will be written any more: do not wait for quiet
         self._pipeline = pipeline
         self._last: Tailer | None = None  # the file that was read last
 
     def rename(self, target: Target, pipeline: TargetPipeline) -> None:
         """What the target is known by has been found out, before anything was read."""
         self.target, self._pipeline = target, pipeline
+
+    def drain(self) -> None:
+        """Nothing will be written any more: do not wait for files to become quiet."""
+        self._timing = replace(self._timing, quiet=0.0, partial_quiet=0.0)
 
     # -- reading
 
@@ -119,10 +107,7 @@ class Follower:
 
     def _account(self, tailer: Tailer, size: int, result: Result) -> Step:
         """Open the tickets for what was extracted."""
-        ledger = self.ledger
-        ledger.read += result.lines
-        ledger.filtered.update(result.filtered)
-        ledger.dropped.update(result.dropped)
+        self.ledger.enter(result)
         ticket = self.tickets.add(tailer, self._safe(tailer), result.kept)
         for other in self.files.tailers:  # a line that began in an older file has ended, and holds it no more
             if other is not tailer and (end := self._safe(other)) > other.promised:
@@ -160,7 +145,7 @@ class Follower:
         return tailer is not self.files.tailers[-1] or not tailer.is_listed
 
     def _is_quiet(self, tailer: Tailer | None, seconds: float, now: float) -> bool:
-        return tailer is None or self.is_draining or now - tailer.grown_at >= seconds
+        return tailer is None or now - tailer.grown_at >= seconds
 
     @property
     def _is_gone(self) -> bool:
@@ -183,9 +168,7 @@ class Follower:
     def settled(self, entries: Entries, dropped: int) -> None:
         """These entries are stored or, `dropped` of them, given up for good."""
         self.pending_memory -= entries.memory
-        self.ledger.sent += len(entries) - dropped
-        if dropped:
-            self.ledger.dropped["refused"] += dropped
+        self.ledger.settle(len(entries), dropped)
         moved = self.tickets.settle(entries.ticket, len(entries))
         self.note_caught_up()
         self._on_settled(self, entries.memory, moved)

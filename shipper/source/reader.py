@@ -167,7 +167,8 @@ class Reader:
             for follower in list(self._ready):
                 if self._stopping:
                     return
-                follower.is_draining = once
+                if once:
+                    follower.drain()
                 await self._turn(follower)
                 if losses := follower.files.take_losses():
                     self._accounting.enter_losses(losses)

@@ -15,7 +15,7 @@ from shipper.source.follower import Follower, OnSettled
 from shipper.source.positions.file import SavedTarget
 from shipper.source.positions.snapshot import Snapshot
 from shipper.source.tail.files import Files
-from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.look_back import StartPolicy
 from shipper.source.timing import Timing
 
 OnChange = Callable[[Follower], None]
@@ -33,7 +33,7 @@ class TargetSet:
         targets: Callable[[Callable[[str], bool]], Targets],
         pipeline: Pipeline,
         describe: Describe,
-        look_back: LookBack,
+        start_policy: StartPolicy,
         accounting: Accounting,
         snapshot: Snapshot,
         saved: Mapping[str, SavedTarget],
@@ -44,7 +44,7 @@ class TargetSet:
         """`saved` is what an earlier process left."""
         self.watcher, self.writes = Watcher(CHANGES), Watcher(WRITES)  # apart, for only writes can wait
         self._targets = targets(self._watch)
-        self._pipeline, self._describe, self._look_back = pipeline, describe, look_back
+        self._pipeline, self._describe, self._start_policy = pipeline, describe, start_policy
         self._accounting, self._snapshot, self._timing = accounting, snapshot, timing
         self._on_change, self._on_settled = on_change, on_settled
         self._saved = dict(saved)
@@ -151,7 +151,7 @@ class TargetSet:
         named = self._describe(found, saved)
         target = named or Target(found.key, found.fields, {})
         pipeline = self._pipeline.open(target)
-        files = Files(found.directory, found.stem, saved.files, self._look_back)
+        files = Files(found.directory, found.stem, saved.files, self._start_policy)
         follower = Follower(target, files, pipeline, self._on_settled, self._timing)
         if named is None:
             self.unnamed[follower] = found

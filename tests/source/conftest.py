@@ -29,7 +29,7 @@ from shipper.source.positions.snapshot import Snapshot
 from shipper.source.reader import Reader
 from shipper.source.tail.files import Files
 from shipper.source.tail.handles import OpenLog, open_log
-from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.look_back import StartPolicy
 from shipper.source.target_set import Describe, OnChange, TargetSet
 from shipper.source.timing import Timing
 
@@ -49,7 +49,7 @@ class Following:
         saved: SavedTarget | None = None,
         *,
         stem: str | None = None,
-        look_back: LookBack | None = None,
+        start_policy: StartPolicy | None = None,
         open_log: OpenLog = open_log,
         buffer: int = MIB,
         max_line_size: int = MIB,
@@ -57,7 +57,7 @@ class Following:
         target = Target("target", {}, {})
         self.pipeline = make_pipeline(max_line_size).open(target)
         self.files = Files(
-            str(directory), stem, (saved or SavedTarget()).files, look_back or LookBack(math.inf), open_log
+            str(directory), stem, (saved or SavedTarget()).files, start_policy or StartPolicy(math.inf), open_log
         )
         self.follower = Follower(target, self.files, self.pipeline, lambda follower, memory, moved: None, Timing())
         self.stem, self.now = stem, 1000.0
@@ -183,7 +183,7 @@ class Reading:
                 lambda watch: Targets(root, config, watch),
                 pipeline,
                 describe,
-                LookBack(math.inf),
+                StartPolicy(math.inf),
                 accounting,
                 self.snapshot,
                 saved or {},
@@ -282,6 +282,10 @@ def reading(tmp_path, any_reading, request):
 def impatient(monkeypatch):
     """Time that a reader lets pass is short."""
     monkeypatch.setattr(reader_module, "TICK", 0.01)
+
+
+Kept = Callable[..., bytes]
+"""Makes kept lines, as `kept_line` does."""
 
 
 def kept_line(number: int, size: int = 0) -> bytes:

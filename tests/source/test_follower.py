@@ -5,15 +5,17 @@ import gzip
 import logging
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
-from lab.containerd import cri_line
+from lab.containerd import LogWriter, cri_line
 from shipper.source.tail.handles import Handle, PlainFile, open_log
-from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.names import LogName
 from shipper.source.timing import Timing
+from tests.source.conftest import Following, Kept
 
 QUIET, PARTIAL_QUIET = Timing().quiet, Timing().partial_quiet
 LONG_AGO = 60.0  # seconds: longer than anything waits
@@ -21,14 +23,14 @@ BIG = 3 << 18  # more than is unpacked of a .gz at a time
 
 
 @pytest.fixture
-def other(kept):
+def other(kept: Kept) -> bytes:
     return kept(-1).replace(b"UT", b"-")
 
 
 # -- growth
 
 
-async def test_growth_is_read_once(following, log, kept, other):
+async def test_growth_is_read_once(following: Following, log: LogWriter, kept: Kept, other: bytes) -> None:
     assert await following.read() == []
     log.write(kept(1))
     log.write(other)
@@ -40,7 +42,9 @@ async def test_growth_is_read_once(following, log, kept, other):
     assert (ledger.read, ledger.filtered.total(), ledger.pending) == (3, 1, 2)
 
 
-async def test_what_was_written_since_the_listing_is_read_when_it_is_noted(following, log, kept):
+async def test_what_was_written_since_the_listing_is_read_when_it_is_noted(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     await following.read()
     log.write(kept(1))
     assert await following.read_noted() == []
@@ -49,7 +53,7 @@ async def test_what_was_written_since_the_listing_is_read_when_it_is_noted(follo
     assert await following.read_noted() == [kept(1)]
 
 
-async def test_a_name_that_is_not_known_makes_it_look(following, log, kept):
+async def test_a_name_that_is_not_known_makes_it_look(following: Following, log: LogWriter, kept: Kept) -> None:
     await following.read()
     log.restart()
     log.write(kept(1))
@@ -57,7 +61,7 @@ async def test_a_name_that_is_not_known_makes_it_look(following, log, kept):
     assert await following.read_noted() == [kept(1)]
 
 
-async def test_an_unfinished_line_waits_however_long(following, log, kept):
+async def test_an_unfinished_line_waits_however_long(following: Following, log: LogWriter, kept: Kept) -> None:
     line = cri_line(log.now(), kept(1))
     log.write_raw(line[:-20])
     assert await following.read() == []
@@ -66,7 +70,9 @@ async def test_an_unfinished_line_waits_however_long(following, log, kept):
     assert await following.read() == [kept(1)]
 
 
-async def test_a_line_longer_than_the_buffer_is_counted_and_the_next_is_read(follow, log, kept):
+async def test_a_line_longer_than_the_buffer_is_counted_and_the_next_is_read(
+    follow: Callable[..., Following], log: LogWriter, kept: Kept
+) -> None:
     following = follow(log.directory, buffer=4096)
     log.write_raw(cri_line(log.now(), kept(1)) + cri_line(log.now(), kept(2, 20_000)) + cri_line(log.now(), kept(3)))
     assert await following.read() == [kept(1), kept(3)]
@@ -78,7 +84,7 @@ async def test_a_line_longer_than_the_buffer_is_counted_and_the_next_is_read(fol
 # -- truncation
 
 
-async def test_a_truncated_file_is_read_from_its_beginning(following, log, kept):
+async def test_a_truncated_file_is_read_from_its_beginning(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
     assert await following.read() == [kept(1)]
     log.truncate()
@@ -87,7 +93,9 @@ async def test_a_truncated_file_is_read_from_its_beginning(following, log, kept)
     assert await following.read() == [kept(2)]
 
 
-async def test_a_file_truncated_and_regrown_beyond_what_was_read_is_read_from_its_beginning(following, log, kept):
+async def test_a_file_truncated_and_regrown_beyond_what_was_read_is_read_from_its_beginning(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1))
     await following.read()
     log.truncate()
@@ -96,7 +104,9 @@ async def test_a_file_truncated_and_regrown_beyond_what_was_read_is_read_from_it
     assert await following.read() == [kept(2), kept(3), kept(4)]
 
 
-async def test_a_file_truncated_while_the_agent_was_down_is_read_from_its_beginning(following, log, kept):
+async def test_a_file_truncated_while_the_agent_was_down_is_read_from_its_beginning(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1))
     await following.read()
     following.settle()
@@ -106,7 +116,9 @@ async def test_a_file_truncated_while_the_agent_was_down_is_read_from_its_beginn
     assert await following.restart().read() == [kept(2), kept(3)]
 
 
-async def test_answers_for_what_stood_before_a_truncation_do_not_move_the_new_position(following, log, kept):
+async def test_answers_for_what_stood_before_a_truncation_do_not_move_the_new_position(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1))
     log.write(kept(2))
     await following.read()
@@ -120,7 +132,9 @@ async def test_answers_for_what_stood_before_a_truncation_do_not_move_the_new_po
 
 
 @pytest.mark.parametrize("looks", ["at every step", "at the end", "after the copy"])
-async def test_copytruncate_loses_nothing_of_what_the_copy_holds(following, log, kept, looks):
+async def test_copytruncate_loses_nothing_of_what_the_copy_holds(
+    following: Following, log: LogWriter, kept: Kept, looks: str
+) -> None:
     log.write(kept(1))
     assert await following.read() == [kept(1)]
     log.write(kept(2))  # unread: only the copy will hold it
@@ -133,7 +147,7 @@ async def test_copytruncate_loses_nothing_of_what_the_copy_holds(following, log,
     assert await following.read(LONG_AGO) == []
 
 
-async def test_a_copy_in_the_making_is_not_read_twice(following, log, kept):
+async def test_a_copy_in_the_making_is_not_read_twice(following: Following, log: LogWriter, kept: Kept) -> None:
     for number in range(9):
         log.write(kept(number, 1 << 16))
     await following.read()
@@ -145,7 +159,9 @@ async def test_a_copy_in_the_making_is_not_read_twice(following, log, kept):
     assert await following.read(LONG_AGO) == []
 
 
-async def test_a_log_that_was_written_anew_with_the_same_beginning_is_read_anew(following, log, kept):
+async def test_a_log_that_was_written_anew_with_the_same_beginning_is_read_anew(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     for number in range(20):
         log.write(kept(number, 500))
     await following.read()
@@ -156,7 +172,7 @@ async def test_a_log_that_was_written_anew_with_the_same_beginning_is_read_anew(
     assert await following.read(LONG_AGO) == []
 
 
-async def test_a_few_equal_bytes_do_not_make_the_same_file(follow, tmp_path):
+async def test_a_few_equal_bytes_do_not_make_the_same_file(follow: Callable[..., Following], tmp_path: Path) -> None:
     line = b'{"response_flags":"UT"}'
     path = tmp_path / "app.log"
     path.write_bytes(line + b"\n")
@@ -171,7 +187,7 @@ async def test_a_few_equal_bytes_do_not_make_the_same_file(follow, tmp_path):
 # -- rotation
 
 
-async def test_rename_rotation_loses_nothing(following, log, kept):
+async def test_rename_rotation_loses_nothing(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
     await following.read()
     log.write(kept(2))
@@ -180,7 +196,7 @@ async def test_rename_rotation_loses_nothing(following, log, kept):
     assert await following.read() == [kept(2), kept(3)]
 
 
-async def test_a_writer_that_is_late_is_heard(following, log, kept):
+async def test_a_writer_that_is_late_is_heard(following: Following, log: LogWriter, kept: Kept) -> None:
     await following.read()
     renamed = log.rename()
     with renamed.open("ab", buffering=0) as late:
@@ -195,7 +211,9 @@ async def test_a_writer_that_is_late_is_heard(following, log, kept):
     assert [tailer.is_open for tailer in following.files.tailers] == [False, True]
 
 
-async def test_even_a_closed_rotated_file_is_read_when_it_grows(following, log, kept):
+async def test_even_a_closed_rotated_file_is_read_when_it_grows(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1))
     await following.read()
     renamed = log.rotate()
@@ -205,7 +223,7 @@ async def test_even_a_closed_rotated_file_is_read_when_it_grows(following, log, 
     assert await following.read() == [kept(2)]
 
 
-async def test_a_rotation_that_is_taken_back_changes_nothing(following, log, kept):
+async def test_a_rotation_that_is_taken_back_changes_nothing(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
     await following.read()
     renamed = log.rename()
@@ -216,7 +234,9 @@ async def test_a_rotation_that_is_taken_back_changes_nothing(following, log, kep
     assert [tailer.name.text for tailer in following.files.tailers] == ["0.log"]
 
 
-async def test_the_unfinished_end_of_a_rotated_file_is_a_line_when_it_is_quiet(following, log, kept):
+async def test_the_unfinished_end_of_a_rotated_file_is_a_line_when_it_is_quiet(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write_raw(cri_line(log.now(), kept(1))[:-1])
     log.rotate()
     log.write(kept(2))
@@ -228,7 +248,9 @@ async def test_the_unfinished_end_of_a_rotated_file_is_a_line_when_it_is_quiet(f
 
 @pytest.mark.parametrize("size", [100, BIG])
 @pytest.mark.parametrize("closed", [True, False])
-async def test_compressing_the_older_ones_sends_nothing_again(following, log, kept, size, closed):
+async def test_compressing_the_older_ones_sends_nothing_again(
+    following: Following, log: LogWriter, kept: Kept, size: int, closed: bool
+) -> None:
     for number in range(6):
         log.write(kept(number, size))
         assert await following.read(LONG_AGO if closed else 0) == [kept(number, size)]
@@ -240,7 +262,9 @@ async def test_compressing_the_older_ones_sends_nothing_again(following, log, ke
 
 
 @pytest.mark.parametrize("sees_both", [True, False])
-async def test_a_file_that_had_to_wait_is_not_taken_for_another_when_it_is_compressed(following, log, kept, sees_both):
+async def test_a_file_that_had_to_wait_is_not_taken_for_another_when_it_is_compressed(
+    following: Following, log: LogWriter, kept: Kept, sees_both: bool
+) -> None:
     """While Loki is away a target is looked at, and not read."""
     look = following.look
     look()  # it is empty, so nothing is known of it
@@ -259,7 +283,9 @@ async def test_a_file_that_had_to_wait_is_not_taken_for_another_when_it_is_compr
     assert await following.read(LONG_AGO) == []
 
 
-async def test_the_unread_rest_of_a_file_is_read_from_its_compressed_copy(follow, log, kept):
+async def test_the_unread_rest_of_a_file_is_read_from_its_compressed_copy(
+    follow: Callable[..., Following], log: LogWriter, kept: Kept
+) -> None:
     following = follow(log.directory)
     log.write(kept(1, BIG))
     assert await following.read() == [kept(1, BIG)]
@@ -273,7 +299,9 @@ async def test_the_unread_rest_of_a_file_is_read_from_its_compressed_copy(follow
     assert await following.restart(saved).read() == [kept(2, BIG), kept(3), kept(4)]
 
 
-async def test_rotations_while_the_agent_was_down_are_read_in_order(following, log, kept):
+async def test_rotations_while_the_agent_was_down_are_read_in_order(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(0))
     await following.read()
     following.settle()
@@ -286,7 +314,7 @@ async def test_rotations_while_the_agent_was_down_are_read_in_order(following, l
     assert await restarted.read(LONG_AGO) == []
 
 
-async def test_a_restart_after_rotations_sends_nothing_again(following, log, kept):
+async def test_a_restart_after_rotations_sends_nothing_again(following: Following, log: LogWriter, kept: Kept) -> None:
     for number in range(4):
         log.write(kept(number, BIG))
         await following.read(LONG_AGO)
@@ -300,7 +328,9 @@ async def test_a_restart_after_rotations_sends_nothing_again(following, log, kep
         log.rotate()
 
 
-async def test_a_damaged_gzip_holds_up_nobody(following, log, kept, caplog):
+async def test_a_damaged_gzip_holds_up_nobody(
+    following: Following, log: LogWriter, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
     (log.directory / "0.log.20200101-000000.gz").write_bytes(gzip.compress(b"x" * 99)[:9])
     log.write(kept(1))
     assert await following.read() == [kept(1)]
@@ -311,7 +341,7 @@ async def test_a_damaged_gzip_holds_up_nobody(following, log, kept, caplog):
 # -- deletion
 
 
-async def test_what_was_not_read_of_a_deleted_file_is_read(following, log, kept):
+async def test_what_was_not_read_of_a_deleted_file_is_read(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
     await following.read()
     log.write(kept(2))
@@ -324,14 +354,16 @@ async def test_what_was_not_read_of_a_deleted_file_is_read(following, log, kept)
     assert following.follower.is_done
 
 
-async def test_the_unfinished_end_of_a_deleted_file_is_a_line(following, log, kept):
+async def test_the_unfinished_end_of_a_deleted_file_is_a_line(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write_raw(cri_line(log.now(), kept(1))[:-1])
     assert await following.read() == []
     log.delete()
     assert await following.read(LONG_AGO) == [kept(1)]
 
 
-async def test_a_file_deleted_before_it_was_read_is_said(following, log, kept, caplog):
+async def test_a_file_deleted_before_it_was_read_is_said(
+    following: Following, log: LogWriter, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
     log.write(kept(1))
     await following.read()
     following.settle()
@@ -345,7 +377,7 @@ async def test_a_file_deleted_before_it_was_read_is_said(following, log, kept, c
     assert "was deleted before it was fully read" in caplog.text
 
 
-async def test_an_inode_that_is_used_again_is_another_file(following, log, kept):
+async def test_an_inode_that_is_used_again_is_another_file(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
     await following.read()
     following.settle()
@@ -363,14 +395,16 @@ async def test_an_inode_that_is_used_again_is_another_file(following, log, kept)
 # -- containers
 
 
-async def test_a_container_that_starts_again_is_followed(following, log, kept):
+async def test_a_container_that_starts_again_is_followed(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
     log.restart()
     log.write(kept(2))
     assert await following.read() == [kept(1), kept(2)]
 
 
-async def test_an_open_piece_of_a_dead_container_is_a_line_and_not_the_next_ones(following, log, kept):
+async def test_an_open_piece_of_a_dead_container_is_a_line_and_not_the_next_ones(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1), tag="P")
     assert await following.read() == []
     log.restart()
@@ -381,7 +415,7 @@ async def test_an_open_piece_of_a_dead_container_is_a_line_and_not_the_next_ones
     assert set(following.committed.values()) == {path.stat().st_size for path in log.directory.iterdir()}
 
 
-async def test_pieces_straddle_a_rotation(following, log, kept):
+async def test_pieces_straddle_a_rotation(following: Following, log: LogWriter, kept: Kept) -> None:
     line = kept(1, 40_000)
     first, rest = line[:20_000], line[20_000:]
     at = log.now()
@@ -394,7 +428,9 @@ async def test_pieces_straddle_a_rotation(following, log, kept):
     assert following.parts[0].unpacked().times[0] == at
 
 
-async def test_an_open_piece_holds_its_position_over_a_rotation_and_a_restart(following, log, kept):
+async def test_an_open_piece_holds_its_position_over_a_rotation_and_a_restart(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(0))
     before = log.path.stat().st_size
     line = kept(1, 40_000)
@@ -411,7 +447,9 @@ async def test_an_open_piece_holds_its_position_over_a_rotation_and_a_restart(fo
     assert restarted.committed == {path.name: path.stat().st_size for path in log.directory.iterdir()}
 
 
-async def test_a_last_open_piece_is_a_line_when_the_log_is_gone(following, log, kept):
+async def test_a_last_open_piece_is_a_line_when_the_log_is_gone(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1), tag="P")
     await following.read()
     log.delete()
@@ -421,7 +459,9 @@ async def test_a_last_open_piece_is_a_line_when_the_log_is_gone(following, log, 
 # -- what cannot be read
 
 
-async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(follow, log, kept, caplog):
+async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(
+    follow: Callable[..., Following], log: LogWriter, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
     forbidden = {"0.log"}
 
     def guarded(path: str, name: LogName) -> Handle:
@@ -438,7 +478,9 @@ async def test_an_unreadable_file_is_said_once_and_read_when_it_can_be(follow, l
     assert await following.read() == [kept(1)]
 
 
-async def test_a_file_that_vanishes_while_it_is_opened_is_no_trouble(follow, log, caplog):
+async def test_a_file_that_vanishes_while_it_is_opened_is_no_trouble(
+    follow: Callable[..., Following], log: LogWriter, caplog: pytest.LogCaptureFixture
+) -> None:
     def vanishing(path: str, name: LogName) -> Handle:
         log.delete()
         return open_log(path, name)
@@ -448,7 +490,9 @@ async def test_a_file_that_vanishes_while_it_is_opened_is_no_trouble(follow, log
     assert not caplog.records
 
 
-async def test_a_disk_that_fails_is_tried_again(follow, log, kept, caplog):
+async def test_a_disk_that_fails_is_tried_again(
+    follow: Callable[..., Following], log: LogWriter, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
     broken = False
 
     def preadv(fd: int, buffers: Sequence[memoryview], offset: int, flags: int) -> int:
@@ -470,7 +514,9 @@ async def test_a_disk_that_fails_is_tried_again(follow, log, kept, caplog):
 # -- descriptors
 
 
-async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(following, log, kept):
+async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1))
     await following.read()
     assert following.files.release_idle() == 1
@@ -483,7 +529,9 @@ async def test_an_idle_file_gives_its_descriptor_back_and_goes_on_when_it_grows(
     assert await following.read_noted() == [kept(2)]
 
 
-async def test_a_file_that_was_released_is_found_under_its_new_name(following, log, kept):
+async def test_a_file_that_was_released_is_found_under_its_new_name(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1))
     await following.read()
     following.files.release_idle()
@@ -494,7 +542,7 @@ async def test_a_file_that_was_released_is_found_under_its_new_name(following, l
     assert await following.read_noted() == [kept(2), kept(3)]
 
 
-async def test_what_is_not_read_to_its_end_is_not_released(following, log, kept):
+async def test_what_is_not_read_to_its_end_is_not_released(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write_raw(cri_line(log.now(), kept(1))[:-5])
     await following.read()
     assert following.files.release_idle() == 0
@@ -503,7 +551,7 @@ async def test_what_is_not_read_to_its_end_is_not_released(following, log, kept)
 # -- plain directories
 
 
-async def test_a_plain_log_is_rotated_by_numbers(follow, tmp_path, kept):
+async def test_a_plain_log_is_rotated_by_numbers(follow: Callable[..., Following], tmp_path: Path, kept: Kept) -> None:
     path = tmp_path / "app.log"
     following = follow(tmp_path, stem="app")
     (tmp_path / "other.log").write_bytes(kept(99) + b"\n")
@@ -519,7 +567,9 @@ async def test_a_plain_log_is_rotated_by_numbers(follow, tmp_path, kept):
     assert await following.read(LONG_AGO) == [kept(3)]
 
 
-async def test_a_new_log_that_begins_as_the_one_before_is_read(follow, tmp_path, kept):
+async def test_a_new_log_that_begins_as_the_one_before_is_read(
+    follow: Callable[..., Following], tmp_path: Path, kept: Kept
+) -> None:
     path = tmp_path / "app.log"
     following = follow(tmp_path, stem="app")
     path.write_bytes(b"".join([kept(1) + b"\n"] * 50))
@@ -529,7 +579,7 @@ async def test_a_new_log_that_begins_as_the_one_before_is_read(follow, tmp_path,
     assert len(await following.read()) == 60
 
 
-async def test_a_file_with_two_names_is_read_once(following, log, kept):
+async def test_a_file_with_two_names_is_read_once(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
     os.link(log.path, log.directory / "0.log.1")
     assert await following.read() == [kept(1)]
@@ -540,31 +590,35 @@ async def test_a_file_with_two_names_is_read_once(following, log, kept):
 # -- where to begin, and when it is over
 
 
-async def test_a_new_agent_reads_only_what_is_young_enough(follow, log, kept):
+async def test_a_new_agent_reads_only_what_is_young_enough(
+    follow: Callable[..., Following], log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1), nanos=10**9)
     log.rotate()
     log.write(kept(2))
     (old,) = log.rotated()
     os.utime(old, (1, 1))
-    following = follow(log.directory, look_back=LookBack(3600.0))
+    following = follow(log.directory, start_policy=StartPolicy(3600.0))
     assert await following.read() == [kept(2)]
     following.settle()
     assert following.committed[old.name] == old.stat().st_size
-    assert await following.restart(look_back=LookBack(3600.0)).read() == [kept(2)][:0]
+    assert await following.restart(start_policy=StartPolicy(3600.0)).read() == [kept(2)][:0]
 
 
-async def test_an_old_gzip_is_passed_over_for_good(follow, log, kept):
+async def test_an_old_gzip_is_passed_over_for_good(
+    follow: Callable[..., Following], log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1, BIG))
     old = log.compress(log.rotate())
     os.utime(old, (1, 1))
-    following = follow(log.directory, look_back=LookBack(3600.0))
+    following = follow(log.directory, start_policy=StartPolicy(3600.0))
     assert await following.read(LONG_AGO) == []
     assert await following.restart().read() == []
 
 
-async def test_draining_does_not_wait_for_quiet(following, log, kept):
+async def test_draining_does_not_wait_for_quiet(following: Following, log: LogWriter, kept: Kept) -> None:
     log.write_raw(cri_line(log.now(), kept(1))[:-1])
     log.rotate()
     log.write(kept(2))
-    following.follower.is_draining = True
+    following.follower.drain()
     assert await following.read() == [kept(1), kept(2)]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from shipper.model import Block
 from shipper.source.positions.file import SavedFile
 from shipper.source.tail.handles import Handle, OpenLog, open_log
-from shipper.source.tail.look_back import LookBack
+from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.losses import Losses
 from shipper.source.tail.names import ListedFile, LogName, list_logs
 from shipper.source.tail.state import State
@@ -33,7 +33,7 @@ class Files:
         directory: str,
         stem: str | None,
         saved: Sequence[SavedFile],
-        look_back: LookBack,
+        start_policy: StartPolicy,
         open_log: OpenLog = open_log,
     ) -> None:
         self.directory, self.stem = directory, stem
@@ -41,7 +41,7 @@ class Files:
         self.must_list = True  # the directory must be listed before more is read
         self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
         self.losses = Losses()
-        self._look_back, self._open_log = look_back, open_log
+        self._start_policy, self._open_log = start_policy, open_log
         self._unreadable: frozenset[tuple[int, int]] = frozenset()  # identities that were reported
 
     # -- what happens to the directory
@@ -137,7 +137,7 @@ class Files:
         if listed.name.rotated and (is_copy or not head):  # an empty one may become a copy: its first bytes will tell
             handle.close()
             return None
-        tailer = Tailer(listed, self._look_back.start(listed, handle))
+        tailer = Tailer(listed, self._start_policy.start(listed, handle))
         tailer.opened(handle, now)
         return tailer
 

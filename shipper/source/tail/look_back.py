@@ -1,7 +1,7 @@
-"""Where to begin in a file of which nothing is known: at its start, or at the lines of the last hour.
+"""Where to begin in a file without a position: at its start, or at the lines of the last hour.
 
 A new agent on an old node would send all that the kubelet has kept; `positions.look_back` bounds that. The lines of a
-container's log stand in the order of their times, so the first recent one is found by halving.
+container's log stand in the order of their times, so the first recent one is found by bisection.
 """
 
 import math
@@ -12,17 +12,17 @@ from shipper.source.tail.handles import BEYOND, Handle, PlainFile
 from shipper.source.tail.names import ListedFile
 from shipper.times import SECOND, parse_time
 
-_NEAR = 1 << 16  # bytes: near enough, a line is seldom longer
+_NEAR = 1 << 16  # bytes between the bounds at which bisection ends; a line is seldom longer
 
 
-class LookBack:
-    """How far back to read in a file without a position; infinite `seconds`: all of it."""
+class StartPolicy:
+    """Skips lines that are older than so many `seconds`; none, when those are infinite."""
 
     def __init__(self, seconds: float, wall: Callable[[], int] = time.time_ns) -> None:
         self._seconds, self._wall = seconds, wall
 
     def start(self, listed: ListedFile, handle: Handle) -> int:
-        """The offset of a line start before which nothing is young enough."""
+        """The offset of a line start before which all lines are too old; BEYOND: all of them are."""
         if math.isinf(self._seconds):
             return 0
         oldest = self._wall() - int(self._seconds * SECOND)
@@ -32,12 +32,12 @@ class LookBack:
 
 
 def first_since(file: PlainFile, oldest: int) -> int:
-    """The offset of a line start before which all lines are older than this time; at most 64 KiB too early."""
+    """The offset of a line start before which all lines are older than this time (ns); at most 64 KiB too early."""
     low, high = 0, file.size()
     while high - low > _NEAR:
         middle = (low + high) // 2
         start, nanos = _line_after(file, middle)
-        if nanos is None:  # no time there: an endless line, or no container's log
+        if nanos is None:  # no time there: a line longer than 64 KiB, or no container's log
             return low
         if nanos < oldest:
             low = start

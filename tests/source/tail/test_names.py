@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,7 @@ LOGS = {
 
 
 @pytest.mark.parametrize(("name", "log"), LOGS.items())
-def test_a_name_is_taken_apart(name, log):
+def test_a_name_is_taken_apart(name: str, log: LogName) -> None:
     assert LogName.parse(name) == log
 
 
@@ -24,12 +25,12 @@ def test_a_name_is_taken_apart(name, log):
     "name",
     ["", ".log", "0.log.", "0.txt", ".0.log", "0.log.tmp", "0.log.20261123-103000.gz.tmp", ".0.log.swp", "\udcff.log"],
 )
-def test_other_files_are_no_logs(name):
+def test_other_files_are_no_logs(name: str) -> None:
     assert LogName.parse(name) is None
 
 
 @given(st.text())
-def test_no_name_is_too_strange(name):
+def test_no_name_is_too_strange(name: str) -> None:
     assert (log := LogName.parse(name)) is None or log.text == name
 
 
@@ -41,27 +42,27 @@ def test_no_name_is_too_strange(name):
         ["app.log.20251231-235959", "app.log.20260101-000000", "app.log"],
     ],
 )
-def test_the_oldest_stands_first_whatever_the_time_of_its_inode(tmp_path, names):
+def test_the_oldest_stands_first_whatever_the_time_of_its_inode(tmp_path: Path, names: list[str]) -> None:
     for name in reversed(names):
         (tmp_path / name).touch()
-    assert [listed.name.text for listed in list_logs(tmp_path)] == names
+    assert [listed.name.text for listed in list_logs(str(tmp_path))] == names
 
 
-def test_rotated_names_without_an_order_are_ordered_by_their_time(tmp_path):
+def test_rotated_names_without_an_order_are_ordered_by_their_time(tmp_path: Path) -> None:
     for age, name in enumerate(["app.log.b", "app.log.c", "app.log.a"]):
         (tmp_path / name).touch()
         os.utime(tmp_path / name, (1000 - age, 1000 - age))
-    assert [listed.name.text for listed in list_logs(tmp_path)] == ["app.log.a", "app.log.c", "app.log.b"]
+    assert [listed.name.text for listed in list_logs(str(tmp_path))] == ["app.log.a", "app.log.c", "app.log.b"]
 
 
-def test_only_files_count(tmp_path):
+def test_only_files_count(tmp_path: Path) -> None:
     (tmp_path / "0.log").mkdir()
     (tmp_path / "1.log").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "2.log")
     (tmp_path / "3.log").write_bytes(b"data")
     (tmp_path / "4.log").symlink_to(tmp_path / "3.log")
-    assert [(listed.name.text, listed.size) for listed in list_logs(tmp_path)] == [("3.log", 4), ("4.log", 4)]
+    assert [(listed.name.text, listed.size) for listed in list_logs(str(tmp_path))] == [("3.log", 4), ("4.log", 4)]
 
 
-def test_a_directory_that_is_gone_holds_nothing(tmp_path):
-    assert list_logs(tmp_path / "gone") == []
+def test_a_directory_that_is_gone_holds_nothing(tmp_path: Path) -> None:
+    assert list_logs(str(tmp_path / "gone")) == []
