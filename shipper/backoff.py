@@ -1,17 +1,16 @@
-"""How long to wait before trying again. Waits are data: whoever holds them does the waiting."""
+"""How long to wait before the next try. Waits are data: the caller does the waiting."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 
-def waits(first: float, limit: float) -> Iterator[float]:
-    """Seconds to wait, for ever: ceilings double from `first` to `limit`, each wait with full jitter.
+def waits(first: float, limit: float, between: Callable[[float, float], float] = random.uniform) -> Iterator[float]:
+    """Seconds to wait, without end: ceilings double from `first` to `limit`, each wait with full jitter.
 
-    No wait is below a fifth of `first`: chance alone must not make a busy loop. One that grows stale is thrown
-    away, and the next trouble begins with a new one.
+    No wait is below a fifth of `first`, or chance could make a busy loop. `between` draws a number between two others.
     """
     floor = first / 5
     ceiling = first
     while True:
-        yield random.uniform(floor, ceiling)
+        yield between(floor, ceiling)
         ceiling = min(limit, ceiling * 2)

@@ -2,11 +2,9 @@
 
 from itertools import islice
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper import backoff
 from shipper.backoff import waits
 
 
@@ -18,11 +16,9 @@ def test_waits_keep_between_floor_and_a_doubling_ceiling(first: float, growth: f
         ceiling = min(first * growth, ceiling * 2)
 
 
-def test_unlucky_chance_makes_no_busy_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff.random, "uniform", lambda low, high: low)
-    assert list(islice(waits(0.5, 10), 3)) == [0.1, 0.1, 0.1]
+def test_unlucky_chance_makes_no_busy_loop() -> None:
+    assert list(islice(waits(0.5, 10, between=lambda low, _: low), 3)) == [0.1, 0.1, 0.1]
 
 
-def test_the_longest_wait_is_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backoff.random, "uniform", lambda low, high: high)
-    assert list(islice(waits(0.5, 10), 7)) == [0.5, 1, 2, 4, 8, 10, 10]
+def test_the_longest_wait_is_the_limit() -> None:
+    assert list(islice(waits(0.5, 10, between=lambda _, high: high), 7)) == [0.5, 1, 2, 4, 8, 10, 10]

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from shipper.config import ALL, MIB, MTLS_LABELS, ClientConfig, Config, ConfigError
+from shipper.config import ALL, MIB, MTLS_LABELS, ClientConfig, Config, ConfigError, LookBack, Seconds
 from shipper.config.file import FLAGS, load, missing_files, parse
 from shipper.config.types import type_at
 
@@ -104,7 +104,7 @@ def test_every_kind_of_value_is_read() -> None:
     )
     client, scrape = config.clients[0], config.scrape_configs[0]
     assert (config.server.http_listen_port, config.server.log_level) == (0, "warn")
-    assert config.positions.look_back == 5400
+    assert config.positions.look_back == LookBack(5400)
     assert (client.batchwait, client.batchsize, client.headers) == (0.5, 65536, {"X-A": "1"})
     assert client.tls_config.insecure_skip_verify is True
     assert scrape.labels[-2:] == MTLS_LABELS
@@ -319,7 +319,7 @@ def test_variables_stand_in_values_and_take_the_type_of_what_they_hold() -> None
     )
     config = read(text, {"PORT": "81", "TIMEOUT": "3s"})
     assert config.server.http_listen_port == 81
-    assert (config.clients[0].url, config.clients[0].timeout) == ("http://loki/push", 3)
+    assert (config.clients[0].url, config.clients[0].timeout) == ("http://loki/push", Seconds(3))
     assert config.clients[0].tenant_id == ""
 
 
@@ -358,7 +358,7 @@ def test_a_flag_alone_makes_a_client(text: str) -> None:
 
 
 def test_a_flag_keeps_what_the_file_says_beside_it() -> None:
-    assert read("clients: [{timeout: 3s}]", client_url="http://loki/push").clients[0].timeout == 3
+    assert read("clients: [{timeout: 3s}]", client_url="http://loki/push").clients[0].timeout == Seconds(3)
 
 
 def test_a_wrong_flag_is_named() -> None:

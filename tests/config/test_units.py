@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shipper.config.units import GIB, KIB, MIB, duration_text, look_back, seconds, size, size_text
+from shipper.config.units import GIB, KIB, MIB, LookBack, duration_text, look_back, seconds, size, size_text
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_no_duration(text: object) -> None:
 
 def test_look_back_is_all_or_a_duration() -> None:
     assert look_back("all") == math.inf
-    assert look_back("1h") == 3600
+    assert look_back("1h") == LookBack(3600)
     with pytest.raises(ValueError, match=r"^expected all, or a duration such as 1h, got 'none'$"):
         look_back("none")
 

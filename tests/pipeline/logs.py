@@ -103,7 +103,8 @@ class Writer:
         return char
 
     def _blank(self, blanks: str = " \t\r") -> str:
-        return self.chance.choice(["", "", "", *blanks, blanks])
+        blank: str = self.chance.choice(["", "", "", *blanks, blanks])
+        return blank
 
     def pieces(self, content: bytes, stream: bytes, count: int, *, ends: bool) -> list[bytes]:
         """The content as lines of a runtime; without its last piece when it does not end."""

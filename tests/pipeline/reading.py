@@ -118,9 +118,10 @@ def parsed(content: bytes) -> dict[str, object] | None:
     if content.startswith(b"["):
         return parse_text_line(content)
     try:
-        return json.loads(content.decode(), parse_constant=no_constant)
+        record: dict[str, object] | None = json.loads(content.decode(), parse_constant=no_constant)
     except ValueError:
         return None
+    return record
 
 
 class Reading:

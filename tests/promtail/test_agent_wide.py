@@ -2,13 +2,14 @@
 
 import pytest
 
+from shipper.config import LookBack
 from shipper.promtail.notes import Kind
 from tests.promtail.imported import imported
 
 
 def test_an_empty_file_becomes_a_configuration() -> None:
     config = imported("").config
-    assert (config.server.http_listen_address, config.positions.look_back) == ("0.0.0.0", 3600)
+    assert (config.server.http_listen_address, config.positions.look_back) == ("0.0.0.0", LookBack(3600))
 
 
 def test_the_server() -> None:

@@ -28,7 +28,7 @@ def texts(value: Any) -> set[str]:
     return ({value} if isinstance(value, str) else set()).union(*map(texts, inner))
 
 
-CHARACTERS = st.characters(exclude_categories=("Cs",), exclude_characters="\0")
+CHARACTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
 SCALARS = (
     st.none()
     | st.booleans()

@@ -1,6 +1,6 @@
 """Whole files, as people have them: what they become, and what is said of them."""
 
-from shipper.config import LABELS
+from shipper.config import LABELS, Seconds
 from shipper.promtail.notes import Kind
 from tests.promtail.imported import sample
 
@@ -36,7 +36,7 @@ def test_what_the_chart_makes() -> None:
     config = sample("chart.yaml").config
     client, scrape = config.clients[0], config.scrape_configs[0]
     assert (client.tenant_id, client.batchwait, client.batchsize) == ("security", 1.5, 512 * 1024)
-    assert (client.backoff_config.min_period, client.backoff_config.max_period) == (0.1, 300)
+    assert (client.backoff_config.min_period, client.backoff_config.max_period) == (Seconds(0.1), Seconds(300))
     assert client.tls_config.ca_file == "/etc/loki/ca.pem"
     assert config.positions.filename == "/run/promtail/positions.json"
     assert config.limits_config.max_line_size == 256 * 1024
