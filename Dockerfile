@@ -15,11 +15,7 @@ RUN sed -n -E '/^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)
  && tools/bin/pip install --require-hashes --only-binary :all: --requirement backend.txt \
  && python3 -m venv --without-pip /opt/shipper \
  && tools/bin/pip --python /opt/shipper install --require-hashes --only-binary :all: --no-compile \
-      --requirement requirements/run.txt \
-# Half of all that weighs: kubernetes_asyncio's classes for each kind of object and each call. The agent loads none of
-# them (shipper/source/kubernetes/client.py); that it can do without is tried below.
- && rm -r /opt/shipper/lib/python3.*/site-packages/kubernetes_asyncio/client/api \
-          /opt/shipper/lib/python3.*/site-packages/kubernetes_asyncio/client/models
+      --requirement requirements/run.txt
 
 # A wheel, so that the image's inventory names the agent and its version as it names every other package.
 COPY pyproject.toml README.md LICENSE ./
@@ -45,9 +41,9 @@ ENV PATH=/opt/shipper/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /opt/shipper /opt/shipper
 
 # Python's official images carry no bytecode of the standard library, and compiling it was more than half of a start.
-# All that the agent can load is loaded here, which also ends the build if anything is missing; bytecode is written for
-# those modules that are the base's. The last three are loaded late, at work.
-RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent, shipper.source.kubernetes.pod_watch; \
+# All that the agent loads in a pod is loaded here, which also ends the build if anything is missing; bytecode is written
+# for those modules that are the base's. The last three are loaded late, at work.
+RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent; \
       import shipper.explain.command, shipper.promtail.command, shipper.push_pb2, concurrent.futures.thread, encodings.idna; \
       files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]; \
       print(*(file for file in files if file.endswith('.py') and not file.startswith(sys.prefix)), sep='\n')" > /tmp/loaded \

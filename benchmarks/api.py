@@ -1,13 +1,11 @@
 """A Kubernetes API server in a process of its own, and what it is told to do: have pods, tell of changes.
 
-It speaks HTTPS, as one does in a cluster; a kubeconfig in its directory says how to reach it. It is told by lines on
-its standard input, and answers each with a line.
+It speaks HTTPS, as one does in a cluster; its directory is the service account of a pod. It is told by lines on its
+standard input, and answers each with a line.
 """
 
 import asyncio
-import json
 import select
-import ssl
 import subprocess
 import sys
 import time
@@ -15,10 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import trustme
-
 from lab.kubernetes import ApiServer
 from lab.pods import Pod
+from lab.service_account import ServiceAccount, environment
 
 NODE = "node-1"
 START_WITHIN = 20.0  # seconds
@@ -62,17 +59,18 @@ class Api:
         command = [sys.executable, "-m", "benchmarks.api", str(self._directory)]
         pipe = subprocess.PIPE
         self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
-        self._read(START_WITHIN)
+        self._port = int(self._read(START_WITHIN))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         self._process.kill()
         self._process.communicate()
 
-    @property
-    def environment(self) -> list[str]:
-        """What a process needs to ask it, as assignments."""
-        return [f"NODE_NAME={NODE}", f"KUBECONFIG={self._directory / 'config'}", "KUBERNETES_SERVICE_HOST="]
+    def agent(self, *arguments: str) -> list[str]:
+        """The command that starts an agent in a pod of its cluster."""
+        variables = {"NODE_NAME": NODE, **environment(("127.0.0.1", self._port))}
+        assigned = [f"{name}={value}" for name, value in variables.items()]
+        return ["env", *assigned, sys.executable, "-m", "benchmarks.in_pod", str(self._directory), *arguments]
 
     def add(self, count: int) -> None:
         """So many more pods are on the node."""
@@ -125,26 +123,11 @@ class _Node:
         return self._api.watching
 
 
-def _kubeconfig(api: ApiServer, directory: Path) -> dict[str, object]:
-    cluster = {"server": api.url, "certificate-authority": str(directory / "ca.crt")}
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "here",
-        "clusters": [{"name": "here", "cluster": cluster}],
-        "users": [{"name": "agent", "user": {"token": TOKEN}}],
-        "contexts": [{"name": "here", "context": {"cluster": "here", "user": "agent"}}],
-    }
-
-
 async def _serve(directory: Path) -> None:
-    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    async with ApiServer(context=context, tokens={TOKEN}) as api:
-        (directory / "ca.crt").write_bytes(authority.cert_pem.bytes())
-        (directory / "config").write_text(json.dumps(_kubeconfig(api, directory)), encoding="ascii")
+    account = ServiceAccount(directory, TOKEN)
+    async with ApiServer(context=account.context(), tokens={TOKEN}) as api:
         node = _Node(api)
-        print("ready", flush=True)
+        print(api.address[1], flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             name, *numbers = line.split()
             answer = getattr(node, name)(*map(float, numbers))

@@ -7,7 +7,6 @@ their changes. Whether it has heard of them all, the agent itself is asked.
 import json
 import re
 import shutil
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -124,10 +123,9 @@ def _command(api: Api, job: Job, *more: str) -> list[str]:
     config = {"clients": [{"url": job.url}], "scrape_configs": [scrape]}
     path = job.state / "shipper.yaml"
     path.write_text(json.dumps(config), encoding="ascii")  # JSON is YAML
-    return [
-        *("env", *api.environment, sys.executable, "-m", "shipper", "run", *more, "--config.file", str(path)),
-        *("--positions.file", str(job.state / "positions.json"), "--server.http-listen-port", "0"),
-    ]
+    positions = str(job.state / "positions.json")
+    flags = ("--config.file", str(path), "--positions.file", positions, "--server.http-listen-port", "0")
+    return api.agent("run", *more, *flags)
 
 
 def _change(api: Api, seconds: float) -> None:

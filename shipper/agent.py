@@ -35,8 +35,11 @@ from shipper.source import status
 from shipper.source.accounting import Accounting
 from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import OnSettled
+from shipper.source.kubernetes.client import Connect, connected
 from shipper.source.kubernetes.metadata import fields_from
+from shipper.source.kubernetes.pod_watch import keeping_up
 from shipper.source.kubernetes.pods import Pods
+from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
 from shipper.source.positions.file import Positions, SavedTarget
 from shipper.source.positions.saver import Saver
 from shipper.source.positions.snapshot import Snapshot
@@ -66,9 +69,18 @@ class Agent:
     """One run of the agent."""
 
     def __init__(
-        self, config: Config, options: Options, metrics: Metrics | None = None, timing: Timing | None = None
+        self,
+        config: Config,
+        options: Options,
+        metrics: Metrics | None = None,
+        timing: Timing | None = None,
+        *,
+        connect: Connect = connected,
+        api_timing: ApiTiming = API_TIMING,
     ) -> None:
+        """`connect` and `api_timing`: how and when the Kubernetes API is asked."""
         self._config, self._options, self._timing = config, options, timing or Timing()
+        self._connect, self._api_timing = connect, api_timing
         self._scrape = config.scrape_configs[0]
         self._client = config.clients[0] if config.clients and not options.dry_run else None
         self.metrics = metrics or Metrics()
@@ -84,7 +96,7 @@ class Agent:
             Audit() if self._scrape.count_failures else None,
         )
         self._accounting = Accounting(self.metrics, ships=self._client is not None)
-        self._pods = Pods(fields_from(self._scrape), self.metrics)
+        self.pods = Pods(fields_from(self._scrape), self.metrics, api_timing)
 
     def stop(self) -> None:
         """End in order; when that was asked for already, at once."""
@@ -228,9 +240,7 @@ class Agent:
         if not self._asks_for_pods:
             yield
             return
-        from shipper.source.kubernetes import pod_watch  # only where it is asked: it brings a client of its own
-
-        async with pod_watch.keeping_up(node, self._pods, self.metrics, ask_again):
+        async with keeping_up(node, self.pods, self.metrics, ask_again, self._connect, self._api_timing):
             yield
 
     @property
@@ -240,7 +250,7 @@ class Agent:
     def _describe(self, found: Found, saved: SavedTarget) -> Target | None:
         """What the target is known by; None while its pod's metadata are waited for, but not if it was known before."""
         is_pod = self._asks_for_pods and "uid" in found.fields
-        known = self._pods.ask(found.key) if is_pod and not saved.fields else {}
+        known = self.pods.ask(found.key) if is_pod and not saved.fields else {}
         return None if known is None else self._target(found, saved, known)
 
     def _target(self, found: Found, saved: SavedTarget, known: dict[str, str]) -> Target:

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from lab.loki import LokiReceiver
 from shipper.agent import Agent, Options
 from shipper.config import Config
 from shipper.config.file import parse
+from shipper.source.timing import Timing
 
 
 @dataclass
@@ -22,6 +24,8 @@ class Node:
     root: Path
     positions: Path
     loki: LokiReceiver
+    timing: Timing = field(default_factory=Timing)
+    api: dict[str, Any] = field(default_factory=dict)  # how and when agents ask the Kubernetes API
 
     def config(self, *, clients: str = "", root: Path | None = None, scrape: str = "") -> Config:
         """As a user writes it; `scrape` is added to its section."""
@@ -34,15 +38,15 @@ scrape_configs: [{{pod_logs: {{root: {root or self.root}}}{scrape}}}]
 """
         return parse(text.encode(), "test.yaml", {})
 
-    async def once(self, config: Config | None = None, **options: float) -> tuple[int, Agent]:
+    async def once(self, config: Config | None = None, **options: Any) -> tuple[int, Agent]:
         """A run with --once: its exit code, and what ran."""
-        agent = Agent(config or self.config(), Options(once=True, **options))
+        agent = Agent(config or self.config(), Options(once=True, **options), timing=self.timing, **self.api)
         return await agent.run(), agent
 
     @asynccontextmanager
     async def running(self, config: Config | None = None) -> AsyncIterator[Agent]:
         """An agent that runs meanwhile, and is stopped in order."""
-        agent = Agent(config or self.config(), Options())
+        agent = Agent(config or self.config(), Options(), timing=self.timing, **self.api)
         task = asyncio.create_task(agent.run())
         try:
             yield agent

@@ -2,72 +2,71 @@
 
 import asyncio
 import json
-import ssl
-import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-import trustme
 
 from lab import faults
+from lab.containerd import LogWriter
 from lab.kubernetes import ApiServer
 from lab.lines import timed_out
 from lab.pods import Pod
+from lab.service_account import ServiceAccount, environment
+from shipper.agent import Agent
 from shipper.source import reader
-from shipper.source.kubernetes import client, pod_watch, pods
+from shipper.source.kubernetes.client import by_service_account
+from tests.agent.conftest import Node
+from tests.source.kubernetes.watching import FAST
 
 NODE = "node-1"
 SCRAPE = ", kubernetes: true, pod_labels: {team: team}"
 PAYMENT = Pod("shop", "payment-service-7d4b9c6f5d-x2x7k", uid="uid-1", labels={"app": "payment", "team": "money"})
 LEDGER = Pod("shop", "ledger-0", uid="uid-2", labels={"app": "ledger", "team": "books"})
+Logged = Callable[[Pod], LogWriter]
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch):
-    """Waits shortened; what they wait for is not."""
-    for name, value in {
-        "START": 0.0,
-        "AGAIN": (0.0, 0.01),
-        "FIRST_WAIT": 0.01,
-        "LONGEST_WAIT": 0.05,
-        "LONGEST_SEARCH": 0.05,
-    }.items():
-        monkeypatch.setattr(pod_watch, name, value)
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reader, "TICK", 0.05)
 
 
 @pytest.fixture
-async def api(tmp_path: Path, monkeypatch) -> AsyncIterator[ApiServer]:
+async def api(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ApiServer]:
     """An API server, and this process in a pod of its cluster."""
-    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    (tmp_path / "token").write_text("secret")
-    (tmp_path / "ca.crt").write_bytes(authority.cert_pem.bytes())
-    async with ApiServer(context=context, tokens={"secret"}) as server:
-        host, port = server.address
-        where = client._config.incluster_config
-        monkeypatch.setattr(where, "SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
-        monkeypatch.setattr(where, "SERVICE_CERT_FILENAME", str(tmp_path / "ca.crt"))
-        monkeypatch.setenv("KUBERNETES_SERVICE_HOST", host)
-        monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(port))
-        monkeypatch.setenv("NODE_NAME", NODE)
+    account = ServiceAccount(tmp_path, "secret")
+    async with ApiServer(context=account.context(), tokens={"secret"}) as server:
+        for name, value in {**environment(server.address), "NODE_NAME": NODE}.items():
+            monkeypatch.setenv(name, value)
+        node.api = {"connect": partial(by_service_account, tmp_path), "api_timing": FAST}
         yield server
     assert server.violations == []
 
 
+def pods_wait(node: Node, seconds: float) -> None:
+    """From the next agent on a target waits so long for its pod."""
+    node.api["api_timing"] = replace(FAST, pod_wait=seconds)
+
+
 @pytest.fixture
-def logged(pod):
+def logged(pod: Callable[..., LogWriter]) -> Logged:
     """The log of a pod that the API knows."""
     return lambda of: pod(of.name, namespace=of.namespace, uid=of.uid)
 
 
-def apps(node) -> set[tuple[str, str]]:
+def targets(agent: Agent, metadata: str) -> float | None:
+    """How many went on with or without their pod's metadata: `found`, `none`."""
+    return agent.metrics.registry.get_sample_value("shipper_kubernetes_targets_total", {"metadata": metadata})
+
+
+def apps(node: Node) -> set[tuple[str, str]]:
     """Pod and app of everything that Loki has."""
     return {(entry.labels["pod"], entry.labels["app"]) for entry in node.loki.stored()}
 
 
-async def test_labels_come_from_the_api(node, logged, api):
+async def test_labels_come_from_the_api(node: Node, logged: Logged, api: ApiServer) -> None:
     api.put(PAYMENT)
     logged(PAYMENT).write(timed_out(1))
     async with node.running(node.config(scrape=SCRAPE)):
@@ -75,7 +74,9 @@ async def test_labels_come_from_the_api(node, logged, api):
     assert (entry.labels["app"], entry.labels["team"], entry.labels["service_name"]) == ("payment", "money", "payment")
 
 
-async def test_a_log_that_is_there_before_its_pod_is_known_waits_for_it(node, logged, api):
+async def test_a_log_that_is_there_before_its_pod_is_known_waits_for_it(
+    node: Node, logged: Logged, api: ApiServer
+) -> None:
     log = logged(PAYMENT)
     log.write(timed_out(1))
     async with node.running(node.config(scrape=SCRAPE)) as agent:
@@ -86,20 +87,24 @@ async def test_a_log_that_is_there_before_its_pod_is_known_waits_for_it(node, lo
         log.write(timed_out(2))
         await node.loki.entries(2)
     assert apps(node) == {(PAYMENT.name, "payment")}
-    assert agent.metrics.kubernetes_targets.labels(metadata="found")._value.get() == 1
+    assert targets(agent, "found") == 1
 
 
-async def test_a_pod_the_api_never_tells_of_is_named_by_its_path(node, pod, api, monkeypatch):
-    monkeypatch.setattr(pods, "WAIT", 0.05)
+async def test_a_pod_the_api_never_tells_of_is_named_by_its_path(
+    node: Node, pod: Callable[..., LogWriter], api: ApiServer
+) -> None:
+    pods_wait(node, 0.05)
     pod("checkout-7d4b9c6f5d-x2x7k").write(timed_out(1))
     async with node.running(node.config(scrape=SCRAPE)) as agent:
         (entry,) = await node.loki.entries(1)
     assert entry.labels["app"] == "checkout"
     assert "team" not in entry.labels
-    assert agent.metrics.kubernetes_targets.labels(metadata="none")._value.get() == 1
+    assert targets(agent, "none") == 1
 
 
-async def test_a_pod_that_is_deleted_while_it_is_waited_for_loses_nothing(node, logged, api):
+async def test_a_pod_that_is_deleted_while_it_is_waited_for_loses_nothing(
+    node: Node, logged: Logged, api: ApiServer
+) -> None:
     log = logged(PAYMENT)
     log.write(timed_out(1))
     async with node.running(node.config(scrape=SCRAPE)) as agent:
@@ -107,6 +112,7 @@ async def test_a_pod_that_is_deleted_while_it_is_waited_for_loses_nothing(node, 
         log.write(timed_out(2))
         log.rotate()
         log.write(timed_out(3))
+        assert agent.reader
         async with asyncio.timeout(10):
             while sum(tailer.is_open for one in agent.reader.followers.values() for tailer in one.files.tailers) < 2:
                 await asyncio.sleep(0)  # until both files are held
@@ -117,8 +123,10 @@ async def test_a_pod_that_is_deleted_while_it_is_waited_for_loses_nothing(node, 
 
 
 @pytest.mark.parametrize("trouble", ["killed", "hanging", "forbidden", "unauthorized", "failing"])
-async def test_an_api_in_trouble_from_the_start_holds_up_nothing(node, logged, api, trouble, monkeypatch):
-    monkeypatch.setattr(pods, "WAIT", 0.05)
+async def test_an_api_in_trouble_from_the_start_holds_up_nothing(
+    node: Node, logged: Logged, api: ApiServer, trouble: str
+) -> None:
+    pods_wait(node, 0.05)
     await bring_down(api, trouble)
     log = logged(PAYMENT)
     log.write(timed_out(1))
@@ -135,7 +143,9 @@ async def test_an_api_in_trouble_from_the_start_holds_up_nothing(node, logged, a
 
 
 @pytest.mark.parametrize("trouble", ["killed", "hanging", "forbidden", "unauthorized", "failing"])
-async def test_no_trouble_of_the_api_changes_a_label_that_was_sent(node, logged, api, trouble, monkeypatch):
+async def test_no_trouble_of_the_api_changes_a_label_that_was_sent(
+    node: Node, logged: Logged, api: ApiServer, trouble: str
+) -> None:
     api.put(PAYMENT)
     log = logged(PAYMENT)
     log.write(timed_out(1))
@@ -147,7 +157,7 @@ async def test_no_trouble_of_the_api_changes_a_label_that_was_sent(node, logged,
         log.rotate()
         log.write(timed_out(3))
         await node.loki.entries(3)
-    monkeypatch.setattr(pods, "WAIT", 1e6)
+    pods_wait(node, 1e6)
     async with node.running(node.config(scrape=SCRAPE)):  # restarted while it is down: nobody is waited for
         log.restart()
         log.write(timed_out(4))
@@ -186,7 +196,9 @@ async def bring_up(api: ApiServer) -> None:
     api.break_watches()
 
 
-async def test_the_labels_of_a_target_whose_pod_is_gone_outlive_a_restart(node, logged, api):
+async def test_the_labels_of_a_target_whose_pod_is_gone_outlive_a_restart(
+    node: Node, logged: Logged, api: ApiServer
+) -> None:
     api.put(PAYMENT)
     log = logged(PAYMENT)
     log.write(timed_out(1))
@@ -202,7 +214,7 @@ async def test_the_labels_of_a_target_whose_pod_is_gone_outlive_a_restart(node, 
     assert len(node.loki.streams) == 1
 
 
-async def test_a_target_that_is_waited_for_is_not_in_the_positions(node, logged, api):
+async def test_a_target_that_is_waited_for_is_not_in_the_positions(node: Node, logged: Logged, api: ApiServer) -> None:
     logged(PAYMENT).write(timed_out(1))
     async with node.running(node.config(scrape=SCRAPE)):
         await api.until(lambda: api.watching)
@@ -213,14 +225,16 @@ async def test_a_target_that_is_waited_for_is_not_in_the_positions(node, logged,
     assert apps(node) == {(PAYMENT.name, "payment")}
 
 
-async def test_once_waits_for_metadata_too(node, logged, api):
+async def test_once_waits_for_metadata_too(node: Node, logged: Logged, api: ApiServer) -> None:
     api.put(PAYMENT)
     logged(PAYMENT).write(timed_out(1))
     await node.once(node.config(scrape=SCRAPE))
     assert apps(node) == {(PAYMENT.name, "payment")}
 
 
-async def test_a_static_pod_is_joined_by_its_configuration(node, pod, api):
+async def test_a_static_pod_is_joined_by_its_configuration(
+    node: Node, pod: Callable[..., LogWriter], api: ApiServer
+) -> None:
     gateway = Pod(
         "edge", f"gateway-{NODE}", annotations={"kubernetes.io/config.hash": "0123abcd"}, owner=("Node", NODE)
     )
@@ -231,22 +245,12 @@ async def test_a_static_pod_is_joined_by_its_configuration(node, pod, api):
     assert apps(node) == {(gateway.name, "gateway")}
 
 
-async def test_without_the_name_of_the_node_nothing_is_asked(node, logged, api, monkeypatch, caplog):
+async def test_without_the_name_of_the_node_nothing_is_asked(
+    node: Node, logged: Logged, api: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.delenv("NODE_NAME")
     logged(PAYMENT).write(timed_out(1))
     async with node.running(node.config(scrape=SCRAPE)):
         await node.loki.entries(1)
     assert api.asked == []
     assert "NODE_NAME is not set" in caplog.text
-
-
-async def test_the_client_is_not_imported_where_it_is_not_used():
-    program = (
-        "import sys, shipper.agent; assert not any('kubernetes_asyncio' in name for name in sys.modules);"
-        "import shipper.source.kubernetes.pod_watch, shipper.source.kubernetes.client as client;"
-        "assert client._client.ApiClient and client._config.load_incluster_config;"
-        "assert not hasattr(client._client, 'CoreV1Api'), 'all of it was imported';"
-        "assert 'kubernetes_asyncio.client' not in sys.modules;"
-    )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program)
-    assert await process.wait() == 0

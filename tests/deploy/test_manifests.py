@@ -4,13 +4,11 @@ What a schema cannot know: that the pieces fit, and that no right creeps in. Sch
 this.
 """
 
-import importlib.util
 import json
 import pkgutil
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -308,25 +306,6 @@ def test_the_image_writes_bytecode_that_no_file_time_can_void() -> None:
     assert len(compilations) == 2
     for arguments in compilations:
         assert arguments.startswith("-q -f --invalidation-mode unchecked-hash "), arguments
-
-
-def test_the_image_does_without_what_the_agent_does_not_load() -> None:
-    """Taking those parts out of the package as it is installed leaves what the agent loads of it."""
-    left_out = re.findall(r"/site-packages/(kubernetes_asyncio/[\w/]+)", DOCKERFILE)
-    assert len(left_out) == 2
-    package = importlib.util.find_spec("kubernetes_asyncio")
-    assert package is not None
-    assert all((Path(str(package.origin)).parents[1] / path).is_dir() for path in left_out)
-    program = f"""
-        import sys
-        class Absent:
-            def find_spec(self, name, path=None, target=None):
-                if f"{{name}}.".startswith({tuple(path.replace("/", ".") + "." for path in left_out)}):
-                    raise ModuleNotFoundError(name)
-        sys.meta_path.insert(0, Absent())
-        import shipper.source.kubernetes.pod_watch
-    """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(program)], check=True)
 
 
 def test_the_image_loads_every_module_once_while_it_is_built() -> None:

@@ -6,10 +6,12 @@ Hypothesis chooses what happens. SHIPPER_EXAMPLES says how many histories are tr
 import os
 from collections import Counter
 from functools import cached_property
+from typing import Literal
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     initialize,
     multiple,
@@ -19,6 +21,7 @@ from hypothesis.stateful import (
 
 from lab import faults
 from lab.containerd import LogWriter
+from lab.kubernetes_requests import Verb
 from lab.lines import healthy, timed_out
 from lab.pods import Pod
 from tests.faults.whole_agent import try_histories
@@ -81,7 +84,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
         self.all: list[Logged] = []
 
     @initialize(target=pods, app=APPS, team=TEAMS, up=st.sampled_from([True, True, False]))
-    def begin(self, app, team, up):
+    def begin(self, app: str, team: str, up: bool) -> MultipleResults[Logged]:
         if not up:
             self.world.kill_api()
         self.world.start()
@@ -98,26 +101,26 @@ class AnyApiTrouble(RuleBasedStateMachine):
     # -- the node
 
     @rule(target=pods, app=st.none() | APPS, team=TEAMS)
-    def new_pod(self, app, team):
+    def new_pod(self, app: str | None, team: str) -> Logged | MultipleResults[Logged]:
         return self._pod(app, team) if len(self.all) < 5 else multiple()
 
     @rule(pod=pods, count=st.integers(1, 3))
-    def write(self, pod, count):
+    def write(self, pod: Logged, count: int) -> None:
         for _ in range(count):
             pod.write()
 
     @rule(pod=pods, rotate=st.booleans())
-    def another_file(self, pod, rotate):
+    def another_file(self, pod: Logged, rotate: bool) -> None:
         pod.log.rotate(1000) if rotate else pod.log.restart()
 
     # -- the pods, as the API knows them
 
     @rule(pod=pods, app=APPS, team=TEAMS)
-    def label(self, pod, app, team):
+    def label(self, pod: Logged, app: str, team: str) -> None:
         pod.put(app, team)
 
     @rule(pod=pods)
-    def delete(self, pod):
+    def delete(self, pod: Logged) -> None:
         """The API has forgotten it; its log is still there."""
         if pod.is_in_api:
             pod.is_in_api = False
@@ -126,50 +129,50 @@ class AnyApiTrouble(RuleBasedStateMachine):
     # -- the API server
 
     @rule(name=st.sampled_from(sorted(TROUBLES)))
-    def answers_are(self, name):
+    def answers_are(self, name: str) -> None:
         self.world.api.fault = TROUBLES[name]
 
     @rule(names=st.lists(st.sampled_from(sorted(TROUBLES)), min_size=1, max_size=3))
-    def next_answers_are(self, names):
+    def next_answers_are(self, names: list[str]) -> None:
         self.world.api.script.extend(fault for name in names if (fault := TROUBLES[name]))
 
     @rule(verbs=st.sampled_from([set(), {"watch"}, {"list", "watch"}]))
-    def role_forbids(self, verbs):
+    def role_forbids(self, verbs: set[Verb]) -> None:
         self.world.api.forbids = verbs
 
     @rule()
-    def token_is_revoked(self):
+    def token_is_revoked(self) -> None:
         self.world.revoke()
 
     @rule(token=st.sampled_from(["a token", "another"]))
-    def token_is_renewed(self, token):
+    def token_is_renewed(self, token: str) -> None:
         self.world.mount(token)
 
     @rule(expires=st.sampled_from(["by status", "by event"]))
-    def history_is_compacted(self, expires):
+    def history_is_compacted(self, expires: Literal["by status", "by event"]) -> None:
         self.world.api.expires = expires
         self.world.api.forget()
         self.world.api.end_watches()
 
     @rule(how=st.sampled_from(["end", "break", "bookmark"]))
-    def watches(self, how):
+    def watches(self, how: str) -> None:
         {"end": self.world.api.end_watches, "break": self.world.api.break_watches, "bookmark": self.world.api.bookmark}[
             how
         ]()
 
     @rule()
-    def api_is_killed(self):
+    def api_is_killed(self) -> None:
         self.world.kill_api()
 
     @rule()
-    def api_is_started(self):
+    def api_is_started(self) -> None:
         self.world.start_api()
 
     @rule(token=st.sampled_from(["a token", "another"]))
-    def all_is_well(self, token):
+    def all_is_well(self, token: str) -> None:
         self._heal(token)
         if self.world.is_up:
-            self.world.until(lambda: self.world.api.watching, 0.3)
+            self.world.until(lambda: self.world.api.watching > 0, 0.3)
 
     def _heal(self, token: str) -> None:
         self.world.mount(token)
@@ -178,7 +181,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
         self.world.start_api()
 
     @rule(restored=st.booleans(), app=APPS)
-    def api_has_other_contents(self, restored, app):
+    def api_has_other_contents(self, restored: bool, app: str) -> None:
         """Another server at the same address: no pod has the labels it had, and versions may have gone back."""
         self.world.kill_api()
         for pod in self.all:
@@ -191,22 +194,22 @@ class AnyApiTrouble(RuleBasedStateMachine):
     # -- the agent
 
     @rule(seconds=st.sampled_from([0.0, 0.01, 0.05]))
-    def breathe(self, seconds):
+    def breathe(self, seconds: float) -> None:
         self.world.breathe(seconds)
 
     @precondition(lambda self: self.world.is_up)
     @rule(kill=st.booleans())
-    def end(self, kill):
+    def end(self, kill: bool) -> None:
         self.world.crash() if kill else self.world.stop()
 
     @precondition(lambda self: not self.world.is_up)
     @rule()
-    def start(self):
+    def start(self) -> None:
         self.world.start()
 
     @precondition(lambda self: self.world.is_up)
     @rule(app=APPS)
-    def kill_it_while_labels_change(self, app):
+    def kill_it_while_labels_change(self, app: str) -> None:
         """What was sent under the old ones is sent again, and must not come under the new ones."""
         self.world.until(self.world.is_delivered, 0.3)
         self.world.crash()
@@ -216,7 +219,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
 
     # -- what must be true in the end
 
-    def teardown(self):
+    def teardown(self) -> None:
         try:
             self._settle()
         finally:
@@ -257,7 +260,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
         chosen["by path" if found == (FALLBACK, "") else "from the API"] += 1
 
 
-def test_no_line_is_lost_and_no_target_has_two_label_sets_whatever_the_api_does():
+def test_no_line_is_lost_and_no_target_has_two_label_sets_whatever_the_api_does() -> None:
     chosen.clear()
     try_histories(AnyApiTrouble, EXAMPLES)
     assert min(chosen["by path"], chosen["from the API"]) > 0, f"nothing was tried: {chosen}"

@@ -4,10 +4,12 @@ Hypothesis chooses what happens. SHIPPER_EXAMPLES says how many histories are tr
 """
 
 import os
+from typing import Literal
 
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
+    MultipleResults,
     RuleBasedStateMachine,
     initialize,
     multiple,
@@ -80,7 +82,7 @@ class AnyTrouble(RuleBasedStateMachine):
         self.all: list[Pod] = []
 
     @initialize(target=pods)
-    def begin(self):
+    def begin(self) -> Pod:
         self.world.start()
         return self._pod()
 
@@ -91,11 +93,11 @@ class AnyTrouble(RuleBasedStateMachine):
     # -- the containers
 
     @rule(target=pods)
-    def new_pod(self):
+    def new_pod(self) -> Pod | MultipleResults[Pod]:
         return self._pod() if len(self.all) < 4 else multiple()
 
     @rule(pod=pods, count=st.integers(1, 5), stream=STREAMS, san=SANS)
-    def write(self, pod, count, stream, san):
+    def write(self, pod: Pod, count: int, stream: Literal["stdout", "stderr"], san: str | None) -> None:
         if pod.is_deleted:
             return
         pod.finish()
@@ -105,7 +107,7 @@ class AnyTrouble(RuleBasedStateMachine):
             pod.log.write(healthy(1), stream=stream)
 
     @rule(pod=pods, cut=st.floats(0.01, 0.99))
-    def tear(self, pod, cut):
+    def tear(self, pod: Pod, cut: float) -> None:
         """A write that is seen half done; the rest comes with whatever is written next."""
         if pod.is_deleted:
             return
@@ -117,7 +119,7 @@ class AnyTrouble(RuleBasedStateMachine):
         pod.rest, pod.is_torn = (whole[at:], line, nanos), True
 
     @rule(pod=pods, pieces=st.integers(1, 3), size=st.sampled_from([10, 16_384]))
-    def begin_in_pieces(self, pod, pieces, size):
+    def begin_in_pieces(self, pod: Pod, pieces: int, size: int) -> None:
         """The first pieces of a line whose last comes later, perhaps in another file."""
         if pod.is_deleted:
             return
@@ -129,7 +131,7 @@ class AnyTrouble(RuleBasedStateMachine):
         pod.rest = cri_line(pod.log.now(), line[pieces * step :]), line, nanos
 
     @rule(pod=pods)
-    def restart_container(self, pod):
+    def restart_container(self, pod: Pod) -> None:
         if not pod.is_deleted:
             pod.finish()
             pod.log.restart()
@@ -137,7 +139,7 @@ class AnyTrouble(RuleBasedStateMachine):
     # -- the kubelet, and others
 
     @rule(pod=pods)
-    def rotate(self, pod):
+    def rotate(self, pod: Pod) -> None:
         """A line in pieces may go on in the new file; a torn one is finished, as the runtime does."""
         if pod.is_deleted:
             return
@@ -146,7 +148,7 @@ class AnyTrouble(RuleBasedStateMachine):
         pod.log.rotate(FOREVER)
 
     @rule(pod=pods, late=st.integers(0, 2))
-    def rotate_with_a_late_writer(self, pod, late):
+    def rotate_with_a_late_writer(self, pod: Pod, late: int) -> None:
         """Lines go to the renamed file, the last of them without a newline."""
         if pod.is_deleted:
             return
@@ -159,19 +161,19 @@ class AnyTrouble(RuleBasedStateMachine):
         pod.log.reopen()
 
     @rule(pod=pods)
-    def compress_what_was_rotated(self, pod):
+    def compress_what_was_rotated(self, pod: Pod) -> None:
         for path in [] if pod.is_deleted else pod.log.rotated():
             if path.suffix != ".gz":
                 pod.log.compress(path)
 
     @rule(pod=pods)
-    def truncate_what_was_shipped(self, pod):
+    def truncate_what_was_shipped(self, pod: Pod) -> None:
         if not pod.is_deleted and pod.rest is None and set(pod.lines) <= self.world.stored:
             pod.log.truncate()
 
     @precondition(lambda self: self.world.is_up)
     @rule(pod=pods)
-    def delete(self, pod):
+    def delete(self, pod: Pod) -> None:
         """The pod goes with its directory; what the agent holds open must still arrive."""
         if not pod.is_deleted and self.world.until(lambda: self.world.holds(pod.log.directory), 0.5):
             pod.is_deleted, pod.rest = True, None
@@ -180,34 +182,34 @@ class AnyTrouble(RuleBasedStateMachine):
     # -- Loki
 
     @rule(names=st.lists(st.sampled_from(sorted(TROUBLES)), min_size=1, max_size=4))
-    def loki_fails(self, names):
+    def loki_fails(self, names: list[str]) -> None:
         self.world.misbehave(*(TROUBLES[name] for name in names))
 
     @rule(down=st.booleans())
-    def loki_is_down(self, down):
+    def loki_is_down(self, down: bool) -> None:
         self.world.loki.fault = faults.status(502) if down else None
 
     # -- the agent
 
     @rule(seconds=st.sampled_from([0.0, 0.005, 0.02, 0.06]))
-    def breathe(self, seconds):
+    def breathe(self, seconds: float) -> None:
         self.world.breathe(seconds)
 
     @precondition(lambda self: self.world.is_up)
     @rule()
-    def crash(self):
+    def crash(self) -> None:
         self.world.crash()
         self._give_up_the_deleted()
 
     @precondition(lambda self: self.world.is_up)
     @rule()
-    def stop(self):
+    def stop(self) -> None:
         self.world.stop()
         self._give_up_the_deleted()
 
     @precondition(lambda self: not self.world.is_up)
     @rule()
-    def start(self):
+    def start(self) -> None:
         self.world.start()
 
     def _give_up_the_deleted(self) -> None:
@@ -219,7 +221,7 @@ class AnyTrouble(RuleBasedStateMachine):
 
     # -- what must be true in the end
 
-    def teardown(self):
+    def teardown(self) -> None:
         try:
             self._settle()
         finally:
@@ -237,5 +239,5 @@ class AnyTrouble(RuleBasedStateMachine):
         world.settle()
 
 
-def test_every_line_arrives_once_whatever_happens():
+def test_every_line_arrives_once_whatever_happens() -> None:
     try_histories(AnyTrouble, EXAMPLES)

@@ -18,7 +18,7 @@ SIZE = 1000  # bytes of a line
         pytest.param(Limits(rate=1_000_000, burst=30_000), id="the tenant's burst"),
     ],
 )
-def test_a_batch_above_a_limit_is_divided_until_it_passes(limits):
+def test_a_batch_above_a_limit_is_divided_until_it_passes(limits: Limits) -> None:
     world = World(limits)
     try:
         with LogWriter(world.root) as log:

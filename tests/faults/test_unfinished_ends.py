@@ -5,7 +5,7 @@ from lab.lines import timed_out
 from tests.faults.whole_agent import World
 
 
-def test_an_unfinished_end_is_not_joined_to_the_first_piece_of_the_next_file():
+def test_an_unfinished_end_is_not_joined_to_the_first_piece_of_the_next_file() -> None:
     world = World()
     try:
         with LogWriter(world.root) as log:

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 from hypothesis import HealthCheck, Phase, settings
@@ -81,6 +82,7 @@ class World:
         self.book = Book()
         text = CONFIG.format(directory=self._directory, url=self.loki.url, scrape=scrape)
         self._config = parse(text.encode(), "model.yaml", {})
+        self._api: dict[str, Any] = {}  # how and when the agent asks the Kubernetes API
         self._agent: Agent | None = None
         self._task: asyncio.Task[int] | None = None
 
@@ -102,7 +104,7 @@ class World:
         """A new process, on what the one before it has saved."""
 
         async def begin() -> None:
-            self._agent = Agent(self._config, Options(), timing=TIMING)
+            self._agent = Agent(self._config, Options(), timing=TIMING, **self._api)
             self._task = asyncio.create_task(self._agent.run())
 
         self._runner.run(begin())

@@ -1,45 +1,26 @@
 """The same world with an API server in it, whose service account the agent has: for the model of pod labels."""
 
-import contextlib
 import os
-import ssl
-from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from unittest import mock
 
 import trustme
 
 from lab.kubernetes import ApiServer
 from lab.pods import Pod
-from shipper.source.kubernetes import client, pod_watch, pods
+from lab.service_account import ServiceAccount, environment
+from shipper.source.kubernetes.client import by_service_account
 from shipper.source.positions import saver
 from tests.faults.whole_agent import World
+from tests.source.kubernetes.watching import FAST
 
 NODE = "node-1"
 SCRAPE = ", kubernetes: true, pod_labels: {team: team}"
 AUTHORITY = trustme.CA()
 
-
-@contextlib.contextmanager
-def hurried() -> Iterator[None]:
-    """The waits for the API in small: what matters is their order. Positions are saved only when they must be."""
-    with contextlib.ExitStack() as stack:
-        for module, name, seconds in (
-            (pod_watch, "START", 0.0),
-            (pod_watch, "AGAIN", (0.0, 0.01)),
-            (pod_watch, "FIRST_WAIT", 0.005),
-            (pod_watch, "LONGEST_WAIT", 0.02),
-            (pod_watch, "LONGEST_SEARCH", 0.02),
-            (pod_watch, "ANSWER", 0.2),
-            (pod_watch, "LIST_SILENCE", 0.1),
-            (pod_watch, "LIST", 0.3),
-            (pod_watch, "WATCH_SILENCE", 0.3),
-            (pod_watch, "GATHER", 0.002),
-            (pods, "WAIT", 0.2),
-            (saver, "AFTER_ACK", 10.0),
-            (saver, "AFTER_READING", 10.0),
-        ):
-            stack.enter_context(mock.patch.object(module, name, seconds))
-        yield
+# The waits for the API in small: what matters is their order.
+SMALL = replace(FAST, response=0.2, list_silence=0.1, list=0.3, watch_silence=0.3, pod_wait=0.2)
 
 
 class Cluster(World):
@@ -47,22 +28,14 @@ class Cluster(World):
 
     def __init__(self) -> None:
         super().__init__(scrape=SCRAPE)
-        self._stack.enter_context(hurried())
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
-        self.api = ApiServer(context=context, tokens=set())
+        for name in ("AFTER_ACK", "AFTER_READING"):  # positions are saved only when they must be
+            self._stack.enter_context(mock.patch.object(saver, name, 10.0))
+        self._account = ServiceAccount(self._directory, "a token", AUTHORITY)
+        self._api = {"connect": partial(by_service_account, self._directory), "api_timing": SMALL}
+        self.api = ApiServer(context=self._account.context(), tokens={"a token"})
         self._runner.run(self.api.__aenter__())
-        host, port = self.api.address
-        environment = {"NODE_NAME": NODE, "KUBERNETES_SERVICE_HOST": host, "KUBERNETES_SERVICE_PORT": str(port)}
-        self._stack.enter_context(mock.patch.dict(os.environ, environment))
-        mounted = client._config.incluster_config
-        for name, path in (
-            ("SERVICE_TOKEN_FILENAME", self._directory / "token"),
-            ("SERVICE_CERT_FILENAME", self._directory / "ca.crt"),
-        ):
-            self._stack.enter_context(mock.patch.object(mounted, name, str(path)))
-        (self._directory / "ca.crt").write_bytes(AUTHORITY.cert_pem.bytes())
-        self.mount("a token")
+        variables = {"NODE_NAME": NODE, **environment(self.api.address)}
+        self._stack.enter_context(mock.patch.dict(os.environ, variables))
 
     def close(self) -> None:
         """Take everything down."""
@@ -73,7 +46,7 @@ class Cluster(World):
 
     def mount(self, token: str) -> None:
         """From now on only this token is taken; the kubelet has written it."""
-        (self._directory / "token").write_text(token)
+        self._account.renew(token)
         self.api.tokens = {token}
 
     def revoke(self) -> None:
@@ -92,7 +65,7 @@ class Cluster(World):
     def knows(self, pod: Pod) -> bool:
         """Whether the agent has heard of it."""
         assert self._agent
-        return f"{pod.namespace}_{pod.name}_{pod.uid}" in self._agent._pods._known
+        return bool(self._agent.pods.ask(f"{pod.namespace}_{pod.name}_{pod.uid}/of-the-model"))
 
     def label_sets(self, pod: str) -> set[tuple[tuple[str, str], ...]]:
         """All that Loki has lines of this pod under."""

@@ -1,93 +1,123 @@
-"""kubernetes_asyncio without its weight: its configuration, its authentication and its client, and nothing else.
+"""One request to the Kubernetes API: where it is, and as whom this process asks.
 
-Imported as it stands it brings 850 modules, one for each kind of object, and 70 MiB: more than the whole agent. None
-of them is needed to read two answers. Knows nothing of pods.
+In a pod, two variables and the service account that the kubelet mounts say all of it. Outside a cluster a kubeconfig
+does, which may name a program that makes a token: only then is kubernetes_asyncio imported, which is 980 modules and
+38 MiB. Knows nothing of pods.
+
+Facts: kubernetes.io/docs/tasks/run-application/access-api-from-pod.
 """
 
-import importlib
 import os
-import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from importlib.util import find_spec
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Final
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import aiohttp
 
 from shipper import __version__
 
-if TYPE_CHECKING:
-    from kubernetes_asyncio.client import ApiClient
+SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+READ_BUFFER: Final = 2 << 20  # bytes that aiohttp takes from a connection before anyone asks for them
+USER_AGENT: Final = f"mtls-shipper/{__version__}"
 
-_PACKAGE: Final = "kubernetes_asyncio"
+Query = Sequence[tuple[str, str]]
 
-
-@contextmanager
-def _bare_packages() -> Iterator[ModuleType]:
-    """The package's own `__init__` modules, which import all there is, replaced by empty ones; gone afterwards."""
-    spec = find_spec(_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError(f"{_PACKAGE} is not installed", name=_PACKAGE)
-    root = list(spec.submodule_search_locations)
-    before = {name: module for name, module in sys.modules.items() if _is_part(name)}
-    _forget()
-    try:
-        for name in ("", ".client", ".client.models"):
-            module = ModuleType(_PACKAGE + name)
-            module.__path__ = [os.path.join(path, *name.split(".")[1:]) for path in root]  # noqa: PTH118  # as Python has it
-            sys.modules[_PACKAGE + name] = module
-        yield sys.modules[f"{_PACKAGE}.client"]
-    finally:
-        _forget()  # whoever else wants the package gets the whole of it
-        sys.modules.update(before)
-
-
-def _is_part(name: str) -> bool:
-    return name == _PACKAGE or name.startswith(f"{_PACKAGE}.")
-
-
-def _forget() -> None:
-    for name in filter(_is_part, list(sys.modules)):
-        del sys.modules[name]
-
-
-def _load() -> tuple[Any, Any]:
-    """The package's `client` and `config`; of the first no more than `Configuration` and `ApiClient`."""
-    try:
-        with _bare_packages() as client:
-            client.Configuration = importlib.import_module(f"{_PACKAGE}.client.configuration").Configuration  # type: ignore[attr-defined]
-            client.ApiClient = importlib.import_module(f"{_PACKAGE}.client.api_client").ApiClient  # type: ignore[attr-defined]
-            return client, importlib.import_module(f"{_PACKAGE}.config")
-    except (ImportError, AttributeError):  # another version, laid out in another way: then all of it
-        return importlib.import_module(f"{_PACKAGE}.client"), importlib.import_module(f"{_PACKAGE}.config")
-
-
-_client, _config = _load()
+# A GET of path, query and headers: the response once its own headers are there. Raises aiohttp.ClientError,
+# TimeoutError, NotConfigured.
+Get = Callable[[str, Query, Mapping[str, str], aiohttp.ClientTimeout], Awaitable[aiohttp.ClientResponse]]
+Connect = Callable[[], AbstractAsyncContextManager[Get]]
 
 
 class NotConfigured(Exception):
-    """Nothing says where the API is, or as whom to ask; or what says so cannot be read."""
+    """It is unknown where the API is or as whom to ask, or what says so cannot be read."""
 
 
 @asynccontextmanager
-async def connected() -> AsyncIterator["ApiClient"]:
+async def connected() -> AsyncIterator[Get]:
     """The API as this process may reach it: by its service account in a pod, else by the kubeconfig of its user.
 
-    Address, authorities and credentials are read anew each time; a service account's token also each minute. Raises
-    NotConfigured.
+    Address, authorities and credentials are read anew each time. Raises NotConfigured.
     """
-    async with await _client_of_now() as api:
-        yield api
+    in_cluster = bool(os.environ.get("KUBERNETES_SERVICE_HOST"))
+    async with by_service_account() if in_cluster else by_kubeconfig() as get:
+        yield get
 
 
-async def _client_of_now() -> "ApiClient":
-    configuration = _client.Configuration()
+@asynccontextmanager
+async def by_service_account(directory: Path | None = None) -> AsyncIterator[Get]:
+    """The API of the cluster that this pod is in; `directory` holds `token` and `ca.crt`. Raises NotConfigured."""
+    directory = directory or SERVICE_ACCOUNT
     try:
-        if os.environ.get("KUBERNETES_SERVICE_HOST"):
-            _config.load_incluster_config(client_configuration=configuration)
-        else:
-            await _config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
-        api: ApiClient = _client.ApiClient(configuration)  # reads certificates
-        api.user_agent = f"mtls-shipper/{__version__}"
+        base = address(os.environ)
+        context = ssl.create_default_context(cafile=directory / "ca.crt")
+        _token(directory)  # without one nothing need be asked
+    except OSError as error:
+        raise NotConfigured(f"{type(error).__name__}: {error}") from error
+    session = aiohttp.ClientSession(
+        base,
+        connector=aiohttp.TCPConnector(ssl=context),
+        headers={"User-Agent": USER_AGENT},
+        trust_env=True,
+        read_bufsize=READ_BUFFER,
+    )
+
+    async def get(
+        path: str, query: Query, headers: Mapping[str, str], within: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        # The kubelet replaces the token long before it runs out, and requests are minutes apart.
+        authorized = {**headers, "Authorization": f"Bearer {_token(directory)}"}
+        return await session.get(path, params=query, headers=authorized, timeout=within)
+
+    async with session:
+        yield get
+
+
+def _token(directory: Path) -> str:
+    try:
+        token = (directory / "token").read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise NotConfigured(f"{type(error).__name__}: {error}") from error
+    if not token:
+        raise NotConfigured(f"{directory / 'token'} is empty")
+    return token
+
+
+def address(environ: Mapping[str, str]) -> str:
+    """Base URL of the API, from the variables that a pod is given. Raises NotConfigured."""
+    host, port = environ.get("KUBERNETES_SERVICE_HOST", ""), environ.get("KUBERNETES_SERVICE_PORT", "")
+    if not port.isdecimal():
+        raise NotConfigured(f"KUBERNETES_SERVICE_PORT is no port: {port!r}")
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+
+
+@asynccontextmanager
+async def by_kubeconfig() -> AsyncIterator[Get]:
+    """The API that $KUBECONFIG or ~/.kube/config names. Raises NotConfigured."""
+    try:
+        from kubernetes_asyncio import client, config
+
+        configuration = client.Configuration()
+        await config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
+        api = client.ApiClient(configuration)  # reads certificates
     except Exception as error:  # files of any shape, and whatever program they name for a token
         raise NotConfigured(f"{type(error).__name__}: {error}") from error
-    return api
+    api.user_agent = USER_AGENT
+
+    async def get(
+        path: str, query: Query, headers: Mapping[str, str], within: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        response: aiohttp.ClientResponse = await api.call_api(
+            path,
+            "GET",
+            query_params=list(query),
+            header_params=dict(headers),
+            auth_settings=["BearerToken"],
+            _preload_content=False,
+            _request_timeout=within,
+        )
+        return response
+
+    async with api:
+        yield get

@@ -42,11 +42,23 @@ class Metadata(msgspec.Struct, frozen=True, gc=False):
         return [f"{self.namespace}_{self.name}_{ident}" for ident in (self.uid, hashed) if ident]
 
 
-class Listed(msgspec.Struct, frozen=True, gc=False):
-    """An object two braces deep in a list: a pod, which has metadata, or the metadata of the list itself."""
+class ListMetadata(msgspec.Struct, frozen=True, gc=False):
+    """The part of `ListMeta` that is used."""
 
-    metadata: Metadata | None = None
-    version: str = msgspec.field(name="resourceVersion", default="")
+    version: str = msgspec.field(name="resourceVersion")
+
+
+class PodList(msgspec.Struct, frozen=True, gc=False):
+    """A list of pods, whose items are decoded one by one: one that cannot be read leaves the others."""
+
+    metadata: ListMetadata
+    items: list[msgspec.Raw] | None = None
+
+
+class Pod(msgspec.Struct, frozen=True, gc=False):
+    """An item of a list."""
+
+    metadata: Metadata
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
@@ -64,18 +76,23 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     object: Subject
 
 
-# Raises msgspec.MsgspecError or UnicodeDecodeError, as does what follows.
-decode_listed: Final = msgspec.json.Decoder(Listed).decode
+# Each raises msgspec.MsgspecError or UnicodeDecodeError.
+decode_list: Final = msgspec.json.Decoder(PodList).decode
+decode_pod: Final = msgspec.json.Decoder(Pod).decode
 _decode_event: Final = msgspec.json.Decoder(Event).decode
 
-# Who has set what: six sevenths of an event, and the last of its metadata. No string can hold these bytes, for they
-# hold a quote that is not escaped.
+# `managedFields`, which say who has set what, are six sevenths of an event and the last of its metadata. No string can
+# hold these bytes: they begin with a quote that is not escaped.
 _MANAGED: Final = b',"managedFields":['
 _END: Final = b"]}}}"  # of an event with nothing after it
 
 
 def decode_event(text: bytes, start: int = 0, end: int | None = None) -> Event:
-    """The event that is a part of a text, which is copied and read only as far as it is used."""
+    """The event that is a part of a text, decoded without its `managedFields`.
+
+    They are neither copied nor decoded, because that costs 11 of 18 µs: at 1,000 events/s, with the change of a pod and
+    7 kB each, 1.1 of the 2 % of a core that the benchmark allows.
+    """
     end = len(text) if end is None else end
     managed = text.find(_MANAGED, start, end)
     if managed >= 0 and text.endswith(_END, start, end):

@@ -1,18 +1,15 @@
-"""What is known of the node's pods, and who waits to know.
+"""What is known of the node's pods, and which targets still wait for their pod.
 
-Knows neither the API nor files: pods are put in and taken out, and targets ask. Whoever asks waits a short while and
-then does without, so that an API which is away holds nothing up.
+Knows neither the API nor files: pods are put in and removed, and targets ask. A target waits a short while and then
+goes on without its pod's metadata, so that an API which is away holds nothing up.
 """
 
 import time
 from collections.abc import Callable
-from typing import Final
 
 from shipper.metrics import Metrics
 from shipper.source.kubernetes.metadata import Metadata
-
-WAIT: Final = 5.0  # seconds for which a target waits for its metadata
-KEEP: Final = 300.0  # seconds for which a pod that is gone is remembered: its last lines are read after that
+from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
 
 
 class Pods:
@@ -22,54 +19,61 @@ class Pods:
         self,
         fields: Callable[[Metadata], dict[str, str]],
         metrics: Metrics,
+        timing: ApiTiming = API_TIMING,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._fields, self._metrics, self._clock = fields, metrics, clock
+        self._fields, self._metrics, self._timing, self._clock = fields, metrics, timing, clock
         self._known: dict[str, dict[str, str]] = {}
-        self._gone: dict[str, float] = {}  # since when, the longest first
-        self._asked: dict[str, float] = {}  # target -> since when it waits
+        self._deleted: dict[str, float] = {}  # directory -> since when, the longest first
+        self._waiting: dict[str, float] = {}  # target -> since when
         metrics.kubernetes_pods.set_function(self.__len__)
 
     def __len__(self) -> int:
         """Log directories whose pod is known."""
         return len(self._known)
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a target waits for its pod's metadata."""
+        return bool(self._waiting)
+
     def ask(self, target: str) -> dict[str, str] | None:
         """The fields that are known of a target (`<directory>/<container>`); None: not yet, ask again."""
         fields = self._known.get(target.partition("/")[0])
         now = self._clock()
-        if fields is None and now - self._asked.setdefault(target, now) < WAIT:
+        if fields is None and now - self._waiting.setdefault(target, now) < self._timing.pod_wait:
             return None
-        self._asked.pop(target, None)
+        self._waiting.pop(target, None)
         self._metrics.kubernetes_targets.labels(metadata="none" if fields is None else "found").inc()
         return fields or {}
 
     def put(self, pod: Metadata) -> list[str]:
-        """A pod is there, or has changed; the names it is known by."""
+        """Add or update a pod; the names of its log directories."""
         fields, names = self._fields(pod), pod.log_directories
         for name in names:
-            self._gone.pop(name, None)
+            self._deleted.pop(name, None)
             self._known[name] = fields
         return names
 
     def remove(self, pod: Metadata) -> None:
-        """A pod is gone; it is forgotten in a while."""
-        self.put(pod)  # how it was last
-        self._mark_gone(pod.log_directories)
+        """A pod was deleted; it is forgotten after a while."""
+        self.put(pod)  # its last labels
+        self._mark_deleted(pod.log_directories)
 
     def begin_list(self) -> set[str]:
-        """All that are taken to be there: take off it what a list names, and end with what is left."""
-        return self._known.keys() - self._gone.keys()
+        """All names that are not known to be deleted. Take out those that a list has, and give the rest to
+        `end_list`."""
+        return self._known.keys() - self._deleted.keys()
 
     def end_list(self, missing: set[str]) -> None:
-        """A list is complete, and these were not in it."""
-        self._mark_gone(missing)
+        """A list is complete, and these names were not in it: their pods were deleted."""
+        self._mark_deleted(missing)
 
-    def _mark_gone(self, names: set[str] | list[str]) -> None:
+    def _mark_deleted(self, names: set[str] | list[str]) -> None:
         now = self._clock()
         for name in names:
-            self._gone.setdefault(name, now)
-        for name, since in list(self._gone.items()):
-            if now - since < KEEP:
+            self._deleted.setdefault(name, now)
+        for name, since in list(self._deleted.items()):
+            if now - since < self._timing.keep_deleted:
                 break
-            del self._gone[name], self._known[name]
+            del self._deleted[name], self._known[name]

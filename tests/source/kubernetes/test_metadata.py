@@ -1,5 +1,7 @@
 """Which of a pod's metadata become its target's fields."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -8,7 +10,7 @@ from shipper.config.file import parse
 from shipper.source.kubernetes.metadata import Event, Metadata, Owner, decode_event, fields_from
 
 
-def fields(text: str = "", **metadata) -> dict[str, str]:
+def fields(text: str = "", **metadata: Any) -> dict[str, str]:
     given = f"scrape_configs: [{{kubernetes: true{text}}}]".encode()
     return fields_from(parse(given, "test.yaml", {}).scrape_configs[0])(Metadata(name="pod-1", **metadata))
 
@@ -23,11 +25,11 @@ def fields(text: str = "", **metadata) -> dict[str, str]:
         (None, None),
     ],
 )
-def test_the_app_is_the_first_label_that_is_set(labels, app):
+def test_the_app_is_the_first_label_that_is_set(labels: dict[str, str] | None, app: str | None) -> None:
     assert fields(labels=labels).get("app") == app
 
 
-def test_which_labels_name_the_app_is_configured():
+def test_which_labels_name_the_app_is_configured() -> None:
     assert fields(", app_label: [k8s-app]", labels={"app": "other", "k8s-app": "dns"}) == {"app": "dns"}
 
 
@@ -44,29 +46,29 @@ def test_which_labels_name_the_app_is_configured():
         ("Tenant", "minio", {}, "minio"),
     ],
 )
-def test_without_such_a_label_the_app_is_the_workload(kind, name, labels, app):
+def test_without_such_a_label_the_app_is_the_workload(kind: str, name: str, labels: dict[str, str], app: str) -> None:
     owners = [Owner("Namespace", "not-this-one"), Owner(kind, name, True)]
     assert fields(labels=labels, owners=owners) == {"app": app}
 
 
-def test_a_static_pod_is_not_named_after_its_node():
+def test_a_static_pod_is_not_named_after_its_node() -> None:
     pod = Metadata(name="kube-apiserver-node-1", owners=[Owner("Node", "node-1", True)])
     assert fields_from(parse(b"", "test.yaml", {}).scrape_configs[0])(pod) == {"app": "kube-apiserver"}
 
 
-def test_what_is_asked_for_becomes_fields_and_nothing_else():
+def test_what_is_asked_for_becomes_fields_and_nothing_else() -> None:
     text = ", pod_labels: {version: app.kubernetes.io/version, team: team}, pod_annotations: {owner: example.com/owner}"
     labels = {"app": "checkout", "app.kubernetes.io/version": "1.2", "secret": "x"}
     found = fields(text, labels=labels, annotations={"example.com/owner": "pay\nments", "other": "y"})
     assert found == {"app": "checkout", "version": "1.2", "owner": "pay\nments"}
 
 
-def test_an_annotation_is_cut_to_what_loki_takes():
+def test_an_annotation_is_cut_to_what_loki_takes() -> None:
     text = ", pod_annotations: {note: note}"
     assert len(fields(text, annotations={"note": "é" * 200_000})["note"].encode()) <= 2048
 
 
-def test_a_static_pod_is_found_by_its_configuration_and_by_its_uid():
+def test_a_static_pod_is_found_by_its_configuration_and_by_its_uid() -> None:
     pod = Metadata(name="etcd-a", namespace="kube-system", uid="u-1", annotations={"kubernetes.io/config.hash": "abc"})
     assert pod.log_directories == ["kube-system_etcd-a_u-1", "kube-system_etcd-a_abc"]
 
@@ -75,11 +77,11 @@ MADE = Pod("shop", "checkout-1", uid="u", labels={"app": "checkout"}, annotation
 
 
 @pytest.mark.parametrize("around", [b"", b'{"type":"BOOKMARK"}\n'], ids=["alone", "in a text"])
-def test_an_event_is_read_as_far_as_it_is_used_and_nothing_is_missed(around):
-    text = event("MODIFIED", MADE.metadata(7)).rstrip()
-    whole = msgspec.json.decode(text, type=Event)
-    assert whole.object.metadata.annotations == dict(MADE.annotations)
-    assert decode_event(around + text + b"\n" + around, len(around), len(around) + len(text)) == whole
+def test_an_event_is_read_as_far_as_it_is_used_and_nothing_is_missed(around: bytes) -> None:
+    line = event("MODIFIED", MADE.metadata(7)).rstrip()
+    found = decode_event(around + line + b"\n" + around, len(around), len(around) + len(line))
+    assert found == msgspec.json.decode(line, type=Event)
+    assert found.object.metadata.annotations == dict(MADE.annotations)
 
 
 @pytest.mark.parametrize(
@@ -87,11 +89,11 @@ def test_an_event_is_read_as_far_as_it_is_used_and_nothing_is_missed(around):
     [b',"labels":{"app":"late"}}}}', b'},"spec":{"containers":[]}}}', b'}},"type":"MODIFIED"}'],
     ids=["in the metadata", "in the pod", "in the event"],
 )
-def test_what_comes_after_the_managers_of_fields_counts_too(rest):
-    text = b'{"type":"ADDED","object":{"metadata":{"name":"a","managedFields":[{"manager":"x"}]' + rest
-    assert decode_event(text) == msgspec.json.decode(text, type=Event)
+def test_what_comes_after_the_managers_of_fields_counts_too(rest: bytes) -> None:
+    line = b'{"type":"ADDED","object":{"metadata":{"name":"a","managedFields":[{"manager":"x"}]' + rest
+    assert decode_event(line) == msgspec.json.decode(line, type=Event)
 
 
-def test_nulls_and_unknown_keys_are_passed_over():
+def test_nulls_and_unknown_keys_are_passed_over() -> None:
     text = b'{"name":"a","labels":null,"annotations":null,"ownerReferences":null,"managedFields":[{"x":{"y":1}}]}'
     assert fields_from(parse(b"", "test.yaml", {}).scrape_configs[0])(msgspec.json.decode(text, type=Metadata)) == {}

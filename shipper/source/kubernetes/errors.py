@@ -1,0 +1,124 @@
+"""What can be wrong with the Kubernetes API, and how often its operator is told.
+
+No error here is worth an alarm by itself: the agent ships without the API. Each is counted, and each kind is logged at
+most once an hour.
+"""
+
+import logging
+import ssl
+import time
+from collections.abc import Callable
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from shipper.metrics import Metrics
+from shipper.source.kubernetes.client import NotConfigured
+
+log = logging.getLogger(__name__)
+
+HOUR: Final = 3600.0
+LONGEST_RETRY_AFTER: Final = 60.0  # seconds; a server that asks for more is asked sooner
+REFUSAL_BYTES: Final = 4096  # of a refusal's body that are read
+
+_HINTS: Final = {
+    401: "the service account's token was not accepted; the agent reads it again",
+    403: "the service account may not list and watch pods: apply the ClusterRole of the deployment; normal for a "
+    "moment after the server has started",
+}
+
+
+class VersionGone(Exception):
+    """410: the server no longer has the changes since the version we know. List again."""
+
+
+class TooLarge(Exception):
+    """A list or an event is larger than the memory that is set aside for it. Try again later."""
+
+
+class ApiRefused(Exception):
+    """The server answered with an error: its status and message, and the seconds of its Retry-After."""
+
+    def __init__(self, status: int, message: str, retry_after: float = 0.0) -> None:
+        super().__init__(f"{status}: {message[:200]}")
+        self.status = status
+        self.retry_after = min(retry_after, LONGEST_RETRY_AFTER)
+
+
+class _Status(msgspec.Struct):
+    message: str = ""
+
+
+async def refusal(response: aiohttp.ClientResponse) -> ApiRefused | VersionGone | None:
+    """The error that a response stands for, with Kubernetes' message if it has one; None for a 200."""
+    if response.status == 200:
+        return None
+    if response.status == 410:
+        return VersionGone()
+    text = await response.content.read(REFUSAL_BYTES)
+    try:
+        message = msgspec.json.decode(text, type=_Status).message
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        message = text.decode(errors="replace")
+    seconds = response.headers.get("Retry-After", "")
+    wait = float(seconds) if seconds.isdecimal() else 0.0
+    return ApiRefused(response.status, message or str(response.reason), wait)
+
+
+class ApiErrors:
+    """Counts errors of the API and logs each kind once an hour."""
+
+    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
+        self._count, self._clock = metrics.kubernetes_errors, clock
+        self._logged_at: dict[str, float] = {}
+        self._must_log_end = False  # an error was logged, and nothing has succeeded since
+
+    def expired(self) -> None:
+        """VersionGone was raised."""
+        self._count.labels(reason="410").inc()
+        log.debug("kubernetes: the changes since the last known version are gone; normal after a pause; listing again")
+
+    def refused(self, refused: ApiRefused) -> None:
+        """The server answered with an error."""
+        hint = _HINTS.get(refused.status)
+        self._note(str(refused.status), f"{refused} ({hint})" if hint else str(refused))
+
+    def failed(self, error: Exception) -> None:
+        """There was no response, or one that cannot be used."""
+        reason = _reason(error)
+        self._note(reason, f"{reason}: {type(error).__name__}: {error}"[:300])
+
+    def recovered(self) -> None:
+        """A list or a watch has succeeded."""
+        if self._must_log_end:
+            self._must_log_end = False
+            log.info("kubernetes: the API answers again; new pods get their labels from it")
+
+    def _note(self, reason: str, text: str) -> None:
+        self._count.labels(reason=reason).inc()
+        now = self._clock()
+        if now - self._logged_at.get(reason, float("-inf")) >= HOUR:
+            self._logged_at[reason] = now
+            self._must_log_end = True
+            log.warning("kubernetes: cannot get pod labels: %s; shipping continues, new pods are labelled from their "
+                        "log path; retrying", text.replace("\n", " "))  # fmt: skip
+
+
+def _reason(error: Exception) -> str:
+    """Its label in the metric."""
+    match error:
+        case ssl.SSLError() | aiohttp.ClientSSLError():
+            return "tls"
+        case TimeoutError():
+            return "timeout"
+        case TooLarge():
+            return "too_large"
+        case msgspec.MsgspecError() | UnicodeDecodeError():
+            return "malformed"
+        case aiohttp.ClientError() | ConnectionError():
+            return "connection"
+        case NotConfigured():
+            return "configuration"
+        case _:
+            return "other"

@@ -1,0 +1,121 @@
+"""A PodWatch at work against the API server's stand-in, and what it has learnt."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+import aiohttp
+
+from lab.kubernetes import ApiServer
+from lab.pods import Pod
+from shipper import backoff
+from shipper.metrics import Metrics
+from shipper.source.kubernetes.client import Connect, Get, Query
+from shipper.source.kubernetes.errors import ApiErrors, ApiRefused
+from shipper.source.kubernetes.pod_watch import MAX_EVENT, PodWatch, Waits
+from shipper.source.kubernetes.pods import Pods
+from shipper.source.kubernetes.requests import MAX_LIST
+from shipper.source.kubernetes.timing import ApiTiming
+
+FAST = ApiTiming(
+    first_request=(0.0, 0.0),
+    between_watches=(0.0, 0.01),
+    first_backoff=0.01,
+    longest_backoff=0.02,
+    longest_search=0.02,
+    debounce=0.001,
+)
+
+CHECKOUT = Pod("shop", "checkout-1", uid="u-1", labels={"app": "checkout"})
+LEDGER = Pod("shop", "ledger-0", uid="u-2", labels={"app": "ledger"})
+
+
+class NotedErrors(ApiErrors):
+    """Says when it has counted one."""
+
+    def __init__(self, metrics: Metrics, changed: asyncio.Event) -> None:
+        super().__init__(metrics)
+        self._changed = changed
+
+    def expired(self) -> None:
+        super().expired()
+        self._changed.set()
+
+    def refused(self, refused: ApiRefused) -> None:
+        super().refused(refused)
+        self._changed.set()
+
+    def failed(self, error: Exception) -> None:
+        super().failed(error)
+        self._changed.set()
+
+
+class Watching:
+    """What one watch has learnt."""
+
+    def __init__(
+        self,
+        connect: Connect,
+        timing: ApiTiming = FAST,
+        *,
+        waits: Waits = backoff.waits,
+        max_list: int = MAX_LIST,
+        max_event: int = MAX_EVENT,
+    ) -> None:
+        self._changed = asyncio.Event()
+        self.metrics = Metrics()
+        self.pods = Pods(lambda pod: dict(pod.labels or {}), self.metrics)
+        self.pods.ask("of-no-pod/container")  # somebody waits, so it is told of all that comes
+        self.watch = PodWatch(
+            "node-1",
+            self.pods,
+            NotedErrors(self.metrics, self._changed),
+            self._changed.set,
+            connect,
+            timing,
+            waits=waits,
+            max_list=max_list,
+            max_event=max_event,
+        )
+
+    def app(self, pod: Pod) -> str | None:
+        """How a target of this pod would be named now."""
+        return (self.pods.ask(f"{pod.namespace}_{pod.name}_{pod.uid}/istio-proxy") or {}).get("app")
+
+    def errors(self, reason: str) -> float:
+        """How many were counted."""
+        return self.metrics.registry.get_sample_value("shipper_kubernetes_errors_total", {"reason": reason}) or 0.0
+
+    async def until(self, is_so: Callable[[], object]) -> None:
+        """Wait for something that a list, events or an error bring about."""
+        async with asyncio.timeout(20):
+            while not is_so():
+                self._changed.clear()
+                await self._changed.wait()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.watch.run())
+        try:
+            yield
+            assert not task.done()  # whatever happens, it goes on
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def connecting(api: ApiServer) -> Connect:
+    """A connection to this server, without any file that would name it."""
+
+    @asynccontextmanager
+    async def connect() -> AsyncIterator[Get]:
+        async with aiohttp.ClientSession(api.url) as session:
+
+            async def get(
+                path: str, query: Query, headers: Mapping[str, str], within: aiohttp.ClientTimeout
+            ) -> aiohttp.ClientResponse:
+                return await session.get(path, params=query, headers=headers, timeout=within)
+
+            yield get
+
+    return connect
