@@ -28,7 +28,7 @@ SERVICES = ("payment-service", "checkout", "inventory", "frontend", "ledger")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """What to write. `began` is the time of the first lines, in seconds since 1970: Loki refuses what is old."""
+    """What to write. `began` is the time of the first lines, in seconds since 1970: Loki refuses old lines."""
 
     size: int  # bytes in all files together, about
     pods: int

@@ -93,7 +93,7 @@ class Results:
     idle: dict[str, list[living.Idle]] = field(default_factory=dict)  # by shipper
     latency: dict[str, living.Latency] = field(default_factory=dict)  # by shipper and batching
     pods: knowing.Cost | None = None
-    troubles: list[str] = field(default_factory=list)  # of peers; the agent has to be right
+    errors: list[str] = field(default_factory=list)  # of peers; one of the agent itself ends the run
 
 
 class Bench:
@@ -177,9 +177,9 @@ class Bench:
             if shipper.name not in self.results.startup:
                 self._measure_startup(shipper)
             self.results.measured.append(self._measure(shipper, point, written, self._plan.peer_rounds))
-        except (Misdelivered, TimeoutError) as trouble:
-            self._tell(f"{shipper.name}, {point}: {trouble}")  # all of it, the program's own words too
-            self.results.troubles.append(f"{shipper.name}, {point}: {str(trouble).splitlines()[0]}")
+        except (Misdelivered, TimeoutError) as error:
+            self._tell(f"{shipper.name}, {point}: {error}")  # all of it, the program's own words too
+            self.results.errors.append(f"{shipper.name}, {point}: {str(error).splitlines()[0]}")
 
     @contextmanager
     def _corpus(self, point: Point) -> Iterator[Corpus]:

@@ -80,7 +80,7 @@ class _Owner:
 async def _sending(
     config: ClientConfig, client: Client, metrics: Metrics, lines: Sequence[bytes]
 ) -> AsyncIterator[Callable[[], Awaitable[None]]]:
-    """A running sender; what is given puts one push and waits until it is settled."""
+    """A running sender. Yields a function that makes one push and waits until it is settled."""
     sender = Sender(config, client.push, metrics)
     running = asyncio.create_task(sender.run())
 

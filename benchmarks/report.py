@@ -1,4 +1,4 @@
-"""Results to what is read: Markdown tables, a plot, a JSON document. Formats numbers; measures nothing."""
+"""Results as Markdown tables, a plot and a JSON document. Formats numbers; measures nothing."""
 
 import json
 import os
@@ -75,7 +75,7 @@ def markdown(plan: Plan, results: Results) -> str:
     ]
     if peers := _peers(plan, results):
         parts.append("Others, on the same (smaller) corpora:\n\n" + peers)
-    parts += [f"Not measured: {trouble}" for trouble in results.troubles]
+    parts += [f"Not measured: {error}" for error in results.errors]
     return "\n\n".join(parts) + "\n"
 
 

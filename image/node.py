@@ -13,7 +13,7 @@ import yaml
 from lab.containerd import LogWriter
 from lab.lines import healthy, timed_out
 from lab.pods import Pod
-from soak.book import Book
+from soak.written import Written
 
 ROOT: Final = Path(__file__).parents[1]
 ACCOUNT: Final = "/var/run/secrets/kubernetes.io/serviceaccount"
@@ -47,7 +47,7 @@ class Node:
     """Its files, below a directory of this machine."""
 
     directory: Path
-    book: Book = field(default_factory=Book)
+    written: Written = field(default_factory=Written)
     pods: list[Pod] = field(default_factory=list)
     port: int = field(default_factory=lambda: free_port())
     _logs: list[LogWriter] = field(default_factory=list)
@@ -84,7 +84,7 @@ class Node:
                 self._count += 1
                 line = timed_out(self._count, pod=pod.name)
                 labels = {"namespace": pod.namespace, "pod": pod.name, "app": pod.labels["app"], "response_flags": "UT"}
-                self.book.note(line, log.write(line), labels)
+                self.written.note(line, log.write(line), labels)
                 log.write(healthy(self._count))
         self._guard()
 

@@ -80,7 +80,7 @@ class Trial:
             await self._more()
             logs, peak = snapshot(self._logs), int(container.status()["VmHWM"].split()[0])
             code, seconds = await container.stop()
-        verdict = self.node.book.judge(self.loki.stored())
+        verdict = self.node.written.judge(self.loki.stored())
         return [
             *rows,
             Row("delivered, labels from the API", str(verdict), verdict.is_fine and verdict.expected > 0),
@@ -93,7 +93,7 @@ class Trial:
     async def _more(self) -> None:
         """Lines come, and arrive."""
         self.node.write(KEPT)
-        await self.loki.entries(len(self.node.book.lines), within=30)
+        await self.loki.entries(len(self.node.written.lines), within=30)
 
     def _written(self, changed: list[str]) -> list[Row]:
         """What it left behind; its state is for its owner alone."""

@@ -18,7 +18,7 @@ SERVER_NAME = f"outbound_.8080_._.{HOST}"  # what an Istio client's sidecar says
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Someone who calls, and what comes of it."""
+    """A client, and the failure that its call must lead to."""
 
     name: str
     what: str  # for a person: what is wrong, if anything

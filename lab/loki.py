@@ -98,7 +98,7 @@ class LokiReceiver:
         await self._site.start()
 
     async def refuse(self) -> None:
-        """Be gone: new connections are refused, those there are break; what is stored stays."""
+        """Stop serving: refuse new connections, break the open ones, keep what is stored."""
         if self._site is not None:
             await self._site.stop()
             self._site = None

@@ -40,8 +40,8 @@ async def on_a_backlog(options: argparse.Namespace) -> list[Row]:
     return await backlog(options.backlog_mib << 20, max(3.0, options.minutes), directory)
 
 
-async def in_bad_weather(options: argparse.Namespace) -> list[Row]:
-    """The network."""
+async def impaired_network(options: argparse.Namespace) -> list[Row]:
+    """Partition, delay and loss between agent and Loki."""
     return [await network(4.2 * options.minutes)]
 
 
@@ -62,7 +62,7 @@ async def watched(options: argparse.Namespace) -> list[Row]:
 
 PARTS: Final[dict[str, Part]] = {
     "backlog": on_a_backlog,
-    "network": in_bad_weather,
+    "network": impaired_network,
     "kills": killed,
     "model": modelled,
     "fuzz": fuzzed,
@@ -87,7 +87,9 @@ async def main(options: argparse.Namespace) -> int:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="soak", description="What time alone brings to light.")
+    parser = argparse.ArgumentParser(
+        prog="soak", description="Tests that need time: kills, leaks, hostile bytes, bad networks."
+    )
     parser.add_argument("minutes", nargs="?", type=float, default=MINUTES, help="about how long; 10")
     parser.add_argument("--only", nargs="+", choices=PARTS, help="these parts")
     parser.add_argument("--backlog-mib", type=int, default=64, help="MiB of unread logs; 64")

@@ -15,9 +15,9 @@ from pathlib import Path
 from lab import faults
 from lab.faults import Arrival, Fault
 from lab.loki import LokiReceiver
-from soak.book import Book, Verdict
 from soak.node import NoisyPod
 from soak.process import Place, Process
+from soak.written import Verdict, Written
 
 PODS = ("payments-7d4b9c6f5d-x2x7k", "checkout-5f6d8b7c9-zzq4d", "ledger-db-0")
 MOST_LIFE = 1.2  # seconds from a start to the kill: from before the first read to well after the first save
@@ -28,8 +28,8 @@ Report = Callable[[str], None]
 
 
 def misbehaving(rng: random.Random) -> Fault:
-    """Of all that a Loki can do to a push, one thing at random; mostly it is well."""
-    troubles: list[Fault] = [
+    """Four pushes in ten fail, each in a way chosen at random."""
+    choices: list[Fault] = [
         faults.status(500, "at least 2 live replicas required, could only find 1"),
         faults.status(429, "Ingestion rate limit exceeded for user fake"),
         faults.status(429, "", {"Retry-After": "0.3"}),
@@ -43,7 +43,7 @@ def misbehaving(rng: random.Random) -> Fault:
     ]
 
     async def one(arrival: Arrival) -> object:
-        return await rng.choice(troubles)(arrival) if rng.random() < 0.4 else None
+        return await rng.choice(choices)(arrival) if rng.random() < 0.4 else None
 
     return one  # type: ignore[return-value]
 
@@ -68,11 +68,11 @@ class Crashes:
 
     def __init__(self, directory: Path, loki: LokiReceiver, seed: int) -> None:
         self._rng = random.Random(seed)
-        self._loki, self._book = loki, Book()
+        self._loki, self._written = loki, Written()
         root = directory / "pods"
         root.mkdir(parents=True)
         self._place = Place(directory, root, loki.url, streams=STREAMS)
-        self._pods = [NoisyPod(root, self._book, name, random.Random(f"{seed} {name}")) for name in PODS]
+        self._pods = [NoisyPod(root, self._written, name, random.Random(f"{seed} {name}")) for name in PODS]
         self._rotations = 0
 
     async def run(self, kills: int, report: Report) -> Outcome:
@@ -83,7 +83,7 @@ class Crashes:
             for number in range(kills):
                 await self._life()
                 if number % 10 == 9:
-                    report(f"{number + 1} kills, {len(self._book.lines)} lines written")
+                    report(f"{number + 1} kills, {len(self._written.lines)} lines written")
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
@@ -93,12 +93,12 @@ class Crashes:
         return await self._last(kills)
 
     def close(self) -> None:
-        """Give the logs' descriptors back."""
+        """Close the logs."""
         for pod in self._pods:
             pod.log.close()
 
     async def _life(self) -> None:
-        """An agent that starts, and is killed at a moment nobody has chosen."""
+        """An agent that starts and is killed at a random moment."""
         process = await Process.start(sys.executable, self._place)
         if self._rng.random() < 0.8:  # else it may die before it has begun
             await process.serving()
@@ -121,17 +121,17 @@ class Crashes:
         self._rng.choice(self._pods).rotate()
 
     async def _last(self, kills: int) -> Outcome:
-        """One more agent, which nobody kills, has to make everything good."""
+        """One more agent runs undisturbed and must deliver the rest."""
         process = await Process.start(sys.executable, self._place)
         try:
             await process.serving()
             closes = await eventually(self._is_delivered, RECOVERY) and await eventually(process.ledger_closes, 10)
         finally:
             await process.kill()
-        return Outcome(kills, self._rotations, self._book.judge(self._loki.stored()), closes)
+        return Outcome(kills, self._rotations, self._written.judge(self._loki.stored()), closes)
 
     async def _is_delivered(self) -> bool:
-        return not self._book.missing({line for entries in self._loki.streams.values() for _, line in entries})
+        return not self._written.missing({line for entries in self._loki.streams.values() for _, line in entries})
 
 
 async def eventually(reached: Callable[[], Awaitable[bool]], within: float) -> bool:

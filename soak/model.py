@@ -25,8 +25,8 @@ async def model(seconds: float) -> Row:
     )
     output, _ = await process.communicate()
     text = output.decode(errors="replace")
-    figures = f"{examples} histories of up to 25 troubles in {time.monotonic() - began:.0f} s"
+    figures = f"{examples} histories of up to 25 faults in {time.monotonic() - began:.0f} s"
     if process.returncode:
         story = re.findall(r"^\s*\|?\s*(state\..*|AssertionError.*)$", text, re.MULTILINE)
         figures += f": {'; '.join(story[-30:])[:2000]}"
-    return Row("model: any trouble, in any order", figures, process.returncode == 0)
+    return Row("model: any fault, in any order", figures, process.returncode == 0)

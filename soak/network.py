@@ -1,4 +1,4 @@
-"""The agent in one network namespace, Loki in another, and between them a wire in bad weather.
+"""The agent in one network namespace, Loki in another, and an impaired link between them.
 
     python -m soak.network SECONDS   (within the namespace of Loki; what `python -m soak` starts)
 
@@ -19,25 +19,25 @@ from pathlib import Path
 from typing import Final
 
 from lab.loki import LokiReceiver
-from soak.book import Book, Verdict
 from soak.crashes import eventually
+from soak.link import TUN, Impairment, Link, devices
 from soak.node import NoisyPod
 from soak.process import Place, Process
 from soak.report import Row
-from soak.wire import TUN, Weather, Wire, devices
+from soak.written import Verdict, Written
 
 AGENT, LOKI = f"soak-agent-{os.getpid()}", f"soak-loki-{os.getpid()}"
 DEVICE: Final = "soak0"
 LOKI_ADDRESS, AGENT_ADDRESS = "10.99.77.1", "10.99.77.2"
 RECOVERY: Final = 90.0  # seconds: TCP itself waits long after losses
-WEATHER: Final = {
-    "fine": Weather(),
-    "partition": Weather(loss=1.0),
-    "fine again": Weather(),
-    "delay 0.3 to 0.6 s": Weather(delay=0.3),
-    "loss of 20 %": Weather(loss=0.2),
-    "answers lost": Weather(answers_lost=True),
-    "delay and loss": Weather(delay=0.1, loss=0.1),
+PHASES: Final = {
+    "fine": Impairment(),
+    "partition": Impairment(loss=1.0),
+    "fine again": Impairment(),
+    "delay 0.3 to 0.6 s": Impairment(delay=0.3),
+    "loss of 20 %": Impairment(loss=0.2),
+    "answers lost": Impairment(answers_lost=True),
+    "delay and loss": Impairment(delay=0.1, loss=0.1),
 }
 
 
@@ -51,7 +51,7 @@ def missing() -> str:
 
 
 async def network(seconds: float) -> Row:
-    """The agent's lines through all weathers, `seconds` in all."""
+    """The agent's lines through all phases, `seconds` in all."""
     name = "network: partition, delay, loss between agent and Loki"
     if lack := missing():
         return Row(name, "", None, lack)
@@ -88,44 +88,44 @@ def ip(*arguments: str) -> None:
 # -- within the namespace of Loki
 
 
-async def through_all_weathers(seconds: float, agent: str) -> dict[str, object]:
+async def through_all_phases(seconds: float, agent: str) -> dict[str, object]:
     """What came of it."""
     rng = random.Random(1)
     with tempfile.TemporaryDirectory() as directory, devices(DEVICE, agent) as ends:
         set_up(agent)
-        wire, loop = Wire(*ends, rng), asyncio.get_running_loop()
-        wire.attach(loop)
+        link, loop = Link(*ends, rng), asyncio.get_running_loop()
+        link.attach(loop)
         async with LokiReceiver() as loki, relay(int(loki.base_url.rpartition(":")[2])) as port:
             root = Path(directory) / "pods"
             place = Place(Path(directory), root, f"http://{LOKI_ADDRESS}:{port}/loki/api/v1/push", timeout="2s")
-            verdict = await _write_through(place, agent, wire, loki, seconds)
-        wire.detach(loop)
-    figures = f"{verdict}; {wire.passed} packets passed, {wire.lost} lost"
+            verdict = await _write_through(place, agent, link, loki, seconds)
+        link.detach(loop)
+    figures = f"{verdict}; {link.passed} packets passed, {link.lost} lost"
     return {"is_fine": verdict.is_fine and verdict.expected > 0, "figures": figures}
 
 
-async def _write_through(place: Place, agent: str, wire: Wire, loki: LokiReceiver, seconds: float) -> Verdict:
-    book = Book()
-    pods = [NoisyPod(place.root, book, f"app-{number}", random.Random(number)) for number in range(3)]
+async def _write_through(place: Place, agent: str, link: Link, loki: LokiReceiver, seconds: float) -> Verdict:
+    written = Written()
+    pods = [NoisyPod(place.root, written, f"app-{number}", random.Random(number)) for number in range(3)]
     process = await Process.start(sys.executable, place, wrapper=("ip", "netns", "exec", agent))
     try:
         await process.serving()
-        for weather in WEATHER.values():
-            wire.weather = weather
-            await _write(pods, seconds / len(WEATHER))
-        wire.weather = Weather()
+        for impairment in PHASES.values():
+            link.impairment = impairment
+            await _write(pods, seconds / len(PHASES))
+        link.impairment = Impairment()
         for pod in pods:
             pod.mend()
 
         async def delivered() -> bool:
-            return not book.missing({line for entries in loki.streams.values() for _, line in entries})
+            return not written.missing({line for entries in loki.streams.values() for _, line in entries})
 
         await eventually(delivered, RECOVERY)
     finally:
         await process.kill()
         for pod in pods:
             pod.log.close()
-    return book.judge(loki.stored())
+    return written.judge(loki.stored())
 
 
 async def _write(pods: list[NoisyPod], seconds: float) -> None:
@@ -148,7 +148,7 @@ def set_up(agent: str) -> None:
 
 @contextlib.asynccontextmanager
 async def relay(to: int) -> AsyncIterator[int]:
-    """The receiver listens on loopback only: its door to the wire. Gives the port."""
+    """The receiver listens on loopback only: its door to the link. Gives the port."""
 
     async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, OSError):
@@ -159,7 +159,7 @@ async def relay(to: int) -> AsyncIterator[int]:
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", to)
-        with contextlib.suppress(asyncio.CancelledError):  # the weather is over
+        with contextlib.suppress(asyncio.CancelledError):  # the run is over
             await asyncio.gather(pipe(reader, inner_writer), pipe(inner_reader, writer))
 
     server = await asyncio.start_server(connected, LOKI_ADDRESS, 0)
@@ -170,4 +170,4 @@ async def relay(to: int) -> AsyncIterator[int]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asyncio.run(through_all_weathers(float(sys.argv[1]), sys.argv[2]))))
+    print(json.dumps(asyncio.run(through_all_phases(float(sys.argv[1]), sys.argv[2]))))

@@ -1,4 +1,4 @@
-"""A node whose pods write while the kubelet rotates, compresses and deletes; every kept line is booked.
+"""A node whose pods write while the kubelet rotates, compresses and deletes; every kept line is noted.
 
 Deterministic by its random source but for the clock. Knows nothing of the agent that reads along.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.containerd import LogWriter, cri_line
 from lab.lines import healthy, timed_out
-from soak.book import Book
+from soak.written import Written
 
 FILES = 1000  # the kubelet keeps five; here nothing may vanish unread
 SANS = ("", "spiffe://cluster.local/ns/shop/sa/a", 'spiffe://x/"quoted", app="no"', "spiffe://cluster.local/ns/b/sa/b")
@@ -16,11 +16,11 @@ LONG = 20_000  # bytes of a line that the runtime writes in pieces
 
 
 class NoisyPod:
-    """One pod's log, and its share of the book."""
+    """One pod's log, and its lines."""
 
-    def __init__(self, root: Path, book: Book, name: str, rng: random.Random) -> None:
+    def __init__(self, root: Path, written: Written, name: str, rng: random.Random) -> None:
         self.name, self.log = name, LogWriter(root, pod=name)
-        self._book, self._rng = book, rng
+        self._written, self._rng = written, rng
         self._count = 0
         self._torn = b""
 
@@ -30,7 +30,7 @@ class NoisyPod:
         for _ in range(kept):
             line = self.line()
             nanos = self.log.write(line, stream=self._rng.choice(("stdout", "stderr")))
-            self.book(line, nanos)
+            self._note(line, nanos)
             self.log.write(healthy(self._count))
         if self._rng.random() < 0.3:
             self._tear()
@@ -45,9 +45,9 @@ class NoisyPod:
             fields["padding"] = "x" * LONG
         return timed_out(self._count, **fields)
 
-    def book(self, line: bytes, nanos: int) -> None:
-        """Book a line that stands in the log."""
-        self._book.note(line, nanos, {"namespace": "shop", "pod": self.name, "response_flags": "UT"})
+    def _note(self, line: bytes, nanos: int) -> None:
+        """Remember a line that stands in the log."""
+        self._written.note(line, nanos, {"namespace": "shop", "pod": self.name, "response_flags": "UT"})
 
     def _tear(self) -> None:
         """A write that is seen half done."""
@@ -56,7 +56,7 @@ class NoisyPod:
         cut = self._rng.randrange(1, len(whole))
         self.log.write_raw(whole[:cut])
         self._torn = whole[cut:]
-        self.book(line, nanos)
+        self._note(line, nanos)
 
     def mend(self) -> None:
         """The rest of a torn write."""

@@ -1,4 +1,4 @@
-"""A day in short: pods come and go, logs rotate, Loki stumbles; what the agent holds must not grow.
+"""Pods come and go, logs rotate, some pushes fail: the agent's memory, descriptors, tasks and objects must not grow.
 
 Samples memory and descriptors from /proc, tasks and objects from the process itself.
 """
@@ -15,11 +15,11 @@ from typing import Final
 from lab import faults
 from lab.faults import Arrival, Fault
 from lab.loki import LokiReceiver
-from soak.book import Book
 from soak.crashes import eventually
 from soak.node import NoisyPod
 from soak.process import OBSERVED, Place, Process
 from soak.report import Row
+from soak.written import Written
 
 MIB: Final = 1 << 20
 EVERY: Final = 1.0  # seconds between samples
@@ -40,15 +40,15 @@ class Sample:
 
 
 async def steady(seconds: float) -> list[Row]:
-    """Rows for what must be flat, and for what must have arrived."""
-    book, samples = Book(), list[Sample]()
+    """One row for each figure that must not grow, and one for the lines that must have arrived."""
+    written, samples = Written(), list[Sample]()
     with tempfile.TemporaryDirectory() as directory:
         async with LokiReceiver() as loki:
-            loki.fault = stumbling(random.Random(3))
+            loki.fault = seldom_failing(random.Random(3))
             place = Place(Path(directory), Path(directory) / "pods", loki.url)
             place.root.mkdir()
             process = await Process.start(sys.executable, place, OBSERVED)
-            node = Node(place.root, book, loki)
+            node = Node(place.root, written, loki)
             try:
                 await process.serving()
                 await asyncio.gather(node.live(seconds), _sample(process, seconds, samples))
@@ -58,16 +58,16 @@ async def steady(seconds: float) -> list[Row]:
             finally:
                 await process.kill()
                 node.close()
-            verdict = book.judge(loki.stored())
+            verdict = written.judge(loki.stored())
     return [*flat(samples), Row("steady: what arrived", str(verdict), verdict.is_fine and fine)]
 
 
-def stumbling(rng: random.Random) -> Fault:
-    """A Loki that is well nearly always."""
-    troubles = [faults.status(500), faults.status(429), faults.reset_after(), faults.slow(0.5), faults.reset_before()]
+def seldom_failing(rng: random.Random) -> Fault:
+    """One push in twenty fails."""
+    choices = [faults.status(500), faults.status(429), faults.reset_after(), faults.slow(0.5), faults.reset_before()]
 
     async def one(arrival: Arrival) -> object:
-        return await rng.choice(troubles)(arrival) if rng.random() < 0.05 else None
+        return await rng.choice(choices)(arrival) if rng.random() < 0.05 else None
 
     return one  # type: ignore[return-value]
 
@@ -75,8 +75,8 @@ def stumbling(rng: random.Random) -> Fault:
 class Node:
     """Pods that come and go, and the lines they leave."""
 
-    def __init__(self, root: Path, book: Book, loki: LokiReceiver) -> None:
-        self._root, self._book, self._loki = root, book, loki
+    def __init__(self, root: Path, written: Written, loki: LokiReceiver) -> None:
+        self._root, self._written, self._loki = root, written, loki
         self._rng = random.Random(4)
         self._pods: list[NoisyPod] = []
         self._count = 0
@@ -95,7 +95,7 @@ class Node:
 
     async def _come_and_go(self) -> None:
         if len(self._pods) < PODS:
-            self._pods.append(NoisyPod(self._root, self._book, f"app-{self._count}", random.Random(self._count)))
+            self._pods.append(NoisyPod(self._root, self._written, f"app-{self._count}", random.Random(self._count)))
             self._count += 1
         elif self._rng.random() < 0.02:
             for pod in self._pods:
@@ -107,7 +107,7 @@ class Node:
 
     async def is_delivered(self) -> bool:
         """Whether all lines are there."""
-        return not self._book.missing({line for entries in self._loki.streams.values() for _, line in entries})
+        return not self._written.missing({line for entries in self._loki.streams.values() for _, line in entries})
 
     def close(self) -> None:
         """Give the logs' descriptors back."""

@@ -52,7 +52,7 @@ def results() -> Results:
         idle={"this agent": [Idle(200, 10.0, 0.0025, 50 << 20)]},
         pods=Cost(0.4, 20, 52 << 20, 10_000, 5 << 20, 1000.0, 0.001, 0.014),
         latency={"this agent, default": Latency(600, 0.25, 0.26, 0.3, 0.02, 400)},
-        troubles=["Promtail: it did not end within 5 s"],
+        errors=["Promtail: it did not end within 5 s"],
     )
 
 

@@ -69,7 +69,7 @@ class Logged:
         line = timed_out(self.lines, id=f"{self.pod.uid}/{self.lines}")
         self.lines += 1
         nanos = self.log.write(line)
-        self.world.book.note(line, nanos, {"pod": self.pod.name, "namespace": "shop"})
+        self.world.written.note(line, nanos, {"pod": self.pod.name, "namespace": "shop"})
         self.log.write(healthy(1))
 
 
@@ -234,7 +234,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
             pod.write()
         if not world.is_up:
             world.start()
-        assert world.until(world.is_delivered), f"lost: {world.book.missing(world.stored)}"
+        assert world.until(world.is_delivered), f"lost: {world.written.missing(world.stored)}"
         self._must_be_known_in_the_end()
         world.settle()
         assert not world.api.violations

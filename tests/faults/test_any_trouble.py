@@ -61,7 +61,7 @@ class Pod:
         return line
 
     def expect(self, line: bytes, nanos: int) -> None:
-        self.world.book.note(line, nanos, {"pod": f"app-{self.number}", "namespace": "shop", "response_flags": "UT"})
+        self.world.written.note(line, nanos, {"pod": f"app-{self.number}", "namespace": "shop", "response_flags": "UT"})
 
     def finish(self) -> None:
         if self.rest is not None:
@@ -217,7 +217,7 @@ class AnyTrouble(RuleBasedStateMachine):
         for pod in self.all:
             if pod.is_deleted:
                 for line in set(pod.lines) - self.world.stored:
-                    self.world.book.give_up(line)
+                    self.world.written.give_up(line)
 
     # -- what must be true in the end
 

@@ -25,7 +25,7 @@ from shipper.metrics import Metrics
 from shipper.source import reader, status
 from shipper.source.positions import saver
 from shipper.source.timing import Timing
-from soak.book import Book, Verdict
+from soak.written import Verdict, Written
 
 PATIENCE = 30.0  # seconds, on the busiest of machines
 
@@ -79,7 +79,7 @@ class World:
         self._runner = self._stack.enter_context(asyncio.Runner())
         self.loki = LokiReceiver(limits)
         self._runner.run(self.loki.__aenter__())
-        self.book = Book()
+        self.written = Written()
         text = CONFIG.format(directory=self._directory, url=self.loki.url, scrape=scrape)
         self._config = parse(text.encode(), "model.yaml", {})
         self._api: dict[str, Any] = {}  # how and when the agent asks the Kubernetes API
@@ -177,7 +177,7 @@ class World:
 
     def is_delivered(self) -> bool:
         """Whether nothing is missing."""
-        return not self.book.missing(self.stored)
+        return not self.written.missing(self.stored)
 
     @property
     def metrics(self) -> Metrics:
@@ -194,7 +194,7 @@ class World:
         """All that was written must arrive, once; then the ledger must close, and the agent must end well."""
         if not self.is_up:
             self.start()
-        assert self.until(self.is_delivered), f"lost: {self.book.missing(self.stored)}"
+        assert self.until(self.is_delivered), f"lost: {self.written.missing(self.stored)}"
         assert self.until(lambda: self.ledger()["pending"] == 0), self.ledger()
         ledger = self.ledger()
         assert ledger["read"] == ledger["filtered"] + ledger["sent"] + ledger["dropped"], ledger
@@ -205,4 +205,4 @@ class World:
 
     def judge(self) -> Verdict:
         """Loki against what was written."""
-        return self.book.judge(self.loki.stored())
+        return self.written.judge(self.loki.stored())

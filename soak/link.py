@@ -1,7 +1,7 @@
-"""A wire between two network namespaces that loses, delays and cuts: two tun devices, and what passes between them.
+"""A link between two network namespaces: two tun devices, and what passes packets between them, or loses them.
 
-The kernel's own TCP runs on both ends; only its packets meet with trouble. Needs root and /dev/net/tun; no module of
-the kernel's that shapes traffic.
+The kernel's own TCP runs on both ends; only its packets are lost, delayed or cut off. Needs root and /dev/net/tun; no
+module of the kernel's that shapes traffic.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _PACKET: Final = 65535
 
 
 @dataclass(slots=True)
-class Weather:
+class Impairment:
     """What happens to packets from now on."""
 
     loss: float = 0.0  # share
@@ -38,12 +38,12 @@ class Weather:
         return self.loss >= 1
 
 
-class Wire:
+class Link:
     """Packets between two devices, `here` and `there`."""
 
     def __init__(self, here: int, there: int, rng: random.Random) -> None:
         self._here, self._there, self._rng = here, there, rng
-        self.weather = Weather()
+        self.impairment = Impairment()
         self.passed = self.lost = 0
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -57,13 +57,13 @@ class Wire:
         loop.remove_reader(self._there)
 
     def _pass(self, loop: asyncio.AbstractEventLoop, source: int, target: int, is_answer: bool) -> None:
-        packet, weather = os.read(source, _PACKET), self.weather
-        if self._rng.random() < weather.loss or (is_answer and weather.answers_lost):
+        packet, impairment = os.read(source, _PACKET), self.impairment
+        if self._rng.random() < impairment.loss or (is_answer and impairment.answers_lost):
             self.lost += 1
             return
         self.passed += 1
-        if weather.delay:
-            loop.call_later(weather.delay * (1 + self._rng.random()), _deliver, target, packet)
+        if impairment.delay:
+            loop.call_later(impairment.delay * (1 + self._rng.random()), _deliver, target, packet)
         else:
             _deliver(target, packet)
 

@@ -11,12 +11,12 @@ from lab.loki import Received
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Loki's content against the book; all but `expected` and `copies` must be 0."""
+    """Loki's content against what was written; all but `expected` and `copies` must be 0."""
 
     expected: int
     lost: int
     shown_twice: int  # with another time or other labels: a query shows both
-    strangers: int  # never written, or not to be kept
+    unexpected: int  # never written, or not to be kept
     wrong_time: int
     wrong_labels: int
     copies: int  # the same labels, time and line sent again: a query shows one
@@ -24,33 +24,33 @@ class Verdict:
     @property
     def is_fine(self) -> bool:
         """Whether every line is there, as it was written, once."""
-        return not (self.lost or self.shown_twice or self.strangers or self.wrong_time or self.wrong_labels)
+        return not (self.lost or self.shown_twice or self.unexpected or self.wrong_time or self.wrong_labels)
 
     def __str__(self) -> str:
         return (
-            f"{self.expected} lines: {self.lost} lost, {self.shown_twice} shown twice, {self.strangers} strangers, "
+            f"{self.expected} lines: {self.lost} lost, {self.shown_twice} shown twice, {self.unexpected} unexpected, "
             f"{self.wrong_time} wrong times, {self.wrong_labels} wrong labels; {self.copies} sent again"
         )
 
 
 @dataclass(slots=True)
-class Book:
+class Written:
     """Kept lines, with the time and some of the labels each must have."""
 
     lines: dict[bytes, tuple[int, dict[str, str]]] = field(default_factory=dict)
-    may: set[bytes] = field(default_factory=set)  # gone from the disk before anyone could read them
+    optional: set[bytes] = field(default_factory=set)  # gone from the disk before anyone could read them
 
     def note(self, line: bytes, nanos: int, labels: dict[str, str]) -> None:
         """This line was written."""
         self.lines[line] = nanos, labels
 
     def give_up(self, line: bytes) -> None:
-        """It may arrive or not."""
-        self.may.add(line)
+        """This line may arrive or not."""
+        self.optional.add(line)
 
     def missing(self, stored: set[bytes]) -> list[bytes]:
         """Lines that must still come, in the order of writing."""
-        return [line for line in self.lines if line not in stored and line not in self.may]
+        return [line for line in self.lines if line not in stored and line not in self.optional]
 
     def judge(self, stored: list[Received]) -> Verdict:
         """What Loki holds, against what was written."""
@@ -59,7 +59,7 @@ class Book:
             expected=len(self.lines),
             lost=len(self.missing(set(shown))),
             shown_twice=sum(times - 1 for times in shown.values()),
-            strangers=sum(line not in self.lines for line in shown),
+            unexpected=sum(line not in self.lines for line in shown),
             wrong_time=sum(entry.nanos != self.lines.get(entry.line, (entry.nanos,))[0] for entry in stored),
             wrong_labels=sum(not self._fits(entry) for entry in stored),
             copies=sum(entry.copies - 1 for entry in stored),
