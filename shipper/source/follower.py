@@ -71,27 +71,29 @@ class Follower:
         """
         for tailer in list(self.files.tailers):
             if self._begins_after_open_line(tailer):
-                is_quiet = self._is_quiet(self._last, self._timing.partial_quiet, now)
-                return self._flush(wall) if is_quiet else self._rest()
+                return self._flush(wall) if self._has_ended(now) else self._rest()
             if tailer.may_have_more and (block := await self.files.read(tailer, buffer, limit, now)):
                 return self._extract(tailer, block, wall)
             if self.files.must_list:  # to see what has become of this file before it is given up
                 return Step(Next.LIST)
             if tailer.may_have_more:
                 return Step(Next.READ)
-            if not self._is_over(tailer):
-                continue
-            is_unfinished = tailer.is_open and tailer.has_unfinished_line
-            if not (tailer.name.gzipped or self._is_quiet(tailer, self._timing.quiet, now)):
-                if is_unfinished:  # read it before the next file, or it would be joined to that one's partial lines
-                    return self._rest()
-                continue
-            if is_unfinished and (block := await self.files.read_unfinished_line(tailer, buffer)):
+            if self._is_over(tailer) and (step := await self._finish(tailer, buffer, now, wall)):
+                return step
+        is_gone = not any(tailer.is_listed for tailer in self.files.tailers)
+        return self._flush(wall) if self._pipeline.joiner and is_gone and self._has_ended(now) else self._rest()
+
+    async def _finish(self, tailer: Tailer, buffer: memoryview, now: float, wall: int) -> Step | None:
+        """Give up a file that is over, once it is quiet; None: go on with the next one."""
+        is_quiet = tailer.name.gzipped or now - tailer.grown_at >= self._timing.quiet
+        if tailer.is_open and tailer.has_unfinished_line:
+            if not is_quiet:  # read it before the next file, or it would be joined to that one's partial lines
+                return self._rest()
+            if block := await self.files.read_unfinished_line(tailer, buffer):
                 return self._extract(tailer, block, wall)
+        if is_quiet:
             self.files.finish(tailer)
-        if self._pipeline.joiner and self._is_gone and self._is_quiet(self._last, self._timing.partial_quiet, now):
-            return self._flush(wall)
-        return self._rest()
+        return None
 
     def _rest(self) -> Step:
         return Step(Next.LIST if self.files.must_list else Next.REST)
@@ -144,12 +146,9 @@ class Follower:
         """Whether nobody should write to it any more."""
         return tailer is not self.files.tailers[-1] or not tailer.is_listed
 
-    def _is_quiet(self, tailer: Tailer | None, seconds: float, now: float) -> bool:
-        return tailer is None or now - tailer.grown_at >= seconds
-
-    @property
-    def _is_gone(self) -> bool:
-        return not any(tailer.is_listed for tailer in self.files.tailers)
+    def _has_ended(self, now: float) -> bool:
+        """Whether no more pieces of the open lines will come from the file that was read last."""
+        return self._last is None or now - self._last.grown_at >= self._timing.partial_quiet
 
     @property
     def is_waiting(self) -> bool:

@@ -1,0 +1,184 @@
+"""Listings held against files; nothing is read but what tells them apart."""
+
+import gzip
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from shipper.source.positions.file import SavedFile
+from shipper.source.tail.files import Files
+from shipper.source.tail.handles import Handle, OpenLog, open_log
+from shipper.source.tail.look_back import StartPolicy
+from shipper.source.tail.losses import Losses
+from shipper.source.tail.names import LogName
+
+CONTENT = b"2026-11-23T10:30:00.1234567Z stdout F a line that is like no other\n"
+ALL = StartPolicy(float("inf"))
+
+Make = Callable[..., Files]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Iterator[Make]:
+    """Makes the files of a directory, and closes them."""
+    made: list[Files] = []
+
+    def make(saved: Sequence[SavedFile] = (), open_log: OpenLog = open_log) -> Files:
+        made.append(Files(str(tmp_path), None, saved, ALL, open_log))
+        return made[-1]
+
+    yield make
+    for files in made:
+        files.close()
+
+
+def names(files: Files) -> list[str]:
+    return [tailer.name.text for tailer in files.tailers]
+
+
+async def read_all(files: Files) -> None:
+    buffer = memoryview(bytearray(1 << 12))
+    for tailer in files.tailers:
+        while tailer.may_have_more:
+            await files.read(tailer, buffer, len(buffer), 0.0)
+
+
+def test_files_are_in_the_order_of_their_age(make: Make, tmp_path: Path) -> None:
+    for name in ("1.log", "0.log.20260101-000000", "0.log"):
+        (tmp_path / name).write_bytes(name.encode() + CONTENT)
+    files = make()
+    assert files.must_list
+    assert files.refresh(0.0)
+    assert names(files) == ["0.log.20260101-000000", "0.log", "1.log"]
+    assert not files.must_list
+
+
+def test_a_renamed_file_stays_the_same(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    (before,) = files.tailers
+    (tmp_path / "0.log").rename(tmp_path / "0.log.1")
+    (tmp_path / "0.log").write_bytes(b"another " + CONTENT)
+    files.refresh(1.0)
+    assert names(files) == ["0.log.1", "0.log"]
+    assert files.tailers[0] is before
+
+
+@pytest.mark.parametrize("copy", ["0.log.1", "0.log.1.gz"])
+def test_a_copy_of_a_file_that_is_there_is_no_file_of_its_own(make: Make, tmp_path: Path, copy: str) -> None:
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    (tmp_path / copy).write_bytes(gzip.compress(CONTENT) if copy.endswith(".gz") else CONTENT)
+    files.refresh(0.0)
+    assert names(files) == ["0.log"]
+
+
+def test_an_empty_rotated_file_is_left_until_its_first_bytes_tell(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "0.log.1").touch()
+    files = make()
+    files.refresh(0.0)
+    assert files.tailers == []
+    (tmp_path / "0.log.1").write_bytes(CONTENT)
+    files.refresh(0.0)
+    assert names(files) == ["0.log.1"]
+
+
+async def test_a_compressed_file_goes_on_where_the_plain_one_was_left(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "0.log.1").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    await read_all(files)
+    files.release_idle()
+    (before,) = files.tailers
+    (tmp_path / "0.log.1.gz").write_bytes(gzip.compress(CONTENT * 2))
+    (tmp_path / "0.log.1").unlink()
+    files.refresh(1.0)
+    assert files.tailers == [before]
+    assert (before.name.text, before.read_offset) == ("0.log.1.gz", len(CONTENT))
+
+
+async def test_a_deleted_file_is_kept_while_it_is_open(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    (tmp_path / "0.log").unlink()
+    files.refresh(1.0)
+    (deleted,) = files.tailers
+    await read_all(files)
+    assert (deleted.is_listed, deleted.read_offset) == (False, len(CONTENT))
+    files.finish(deleted)
+    assert files.tailers == []
+    assert files.take_losses() is None
+
+
+def test_what_was_deleted_before_it_was_read_is_lost(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    saved = files.to_save()
+    (tmp_path / "0.log").unlink()
+    restarted = make(saved)
+    restarted.refresh(0.0)
+    assert restarted.take_losses() == Losses(files=1, bytes=len(CONTENT))
+    assert restarted.take_losses() is None
+
+
+async def test_a_truncated_file_asks_for_a_listing_and_is_begun_anew(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    await read_all(files)
+    (tmp_path / "0.log").write_bytes(b"short\n")
+    files.wrote("0.log")
+    await read_all(files)
+    assert files.must_list
+    assert files.take_losses() == Losses(truncated=1)
+    files.refresh(1.0)
+    (anew,) = files.tailers
+    assert (anew.read_offset, anew.may_have_more) == (0, True)
+
+
+async def test_a_write_is_something_to_read_and_one_to_an_unknown_name_asks_for_a_listing(
+    make: Make, tmp_path: Path
+) -> None:
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    await read_all(files)
+    assert not files.has_work
+    files.wrote("0.log")
+    assert (files.has_work, files.must_list) == (True, False)
+    files.wrote("1.log")
+    assert files.must_list
+
+
+def test_a_directory_that_changes_while_it_is_listed_is_told(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "0.log"
+    path.write_bytes(CONTENT)
+
+    def renaming(opened: str, name: LogName) -> Handle:
+        path.rename(tmp_path / "0.log.1")
+        return open_log(opened, name)
+
+    files = make(open_log=renaming)
+    assert not files.refresh(0.0)
+    assert not files.must_list  # when to list again is the caller's to say
+
+
+def test_a_directory_that_cannot_be_listed_is_left_until_something_happens(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    files = Files(str(tmp_path / "loop"), None, (), ALL)
+    with pytest.raises(OSError, match="symbolic links"):
+        files.refresh(0.0)
+    assert not files.must_list
+
+
+def test_a_link_is_told_for_no_watch_sees_it_grow(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").write_bytes(CONTENT)
+    (tmp_path / "0.log").symlink_to(tmp_path / "elsewhere")
+    files = make()
+    files.refresh(0.0)
+    assert files.is_linked
