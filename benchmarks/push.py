@@ -17,7 +17,7 @@ from benchmarks.sink import PROTOBUF, Sink
 from shipper.config import ClientConfig, Seconds
 from shipper.entries import Entries, Ticket, push_body
 from shipper.metrics import Metrics
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.sink.client import Client
 from shipper.sink.sender import Sender
 
@@ -68,7 +68,7 @@ async def _spent(push: Callable[[], Awaitable[None]], times: int) -> float:
 
 def _entries(lines: Sequence[bytes]) -> Entries:
     now = time.time_ns()
-    return Entries(LABELS, Kept(list(range(now, now + len(lines))), list(lines)), Ticket(_Owner(), None, 0))
+    return Entries(LABELS, Columns(list(range(now, now + len(lines))), list(lines)), Ticket(_Owner(), None, 0))
 
 
 class _Owner:

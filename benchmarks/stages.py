@@ -13,7 +13,7 @@ import snappy
 
 from benchmarks.corpus import Lines, Pod, cri_line
 from shipper.fields import KEYS
-from shipper.model import Block, Kept, Target
+from shipper.model import Block, Columns, Target
 from shipper.pipeline.cri import split_line
 from shipper.pipeline.keep import MTLS, UT
 from shipper.pipeline.labels import Admission, LabelSets
@@ -69,7 +69,7 @@ def _stages() -> list[tuple[str, str, int, Callable[[], object]]]:
     lines = dense[:-1].split(b"\n")
     parts = [part for line in lines if (part := split_line(line))]
     records = [record for part in parts if (record := parse_record(part.content))]
-    kept = Kept([parse_time(part.time) or 0 for part in parts], [part.content for part in parts])
+    kept = Columns([parse_time(part.time) or 0 for part in parts], [part.content for part in parts])
     entries = encode_entries(kept)
     sets = LabelSets("one", target().labels, Admission(NAMES, 200, 500))
     pipeline = Pipeline(UT, Admission(NAMES, 200, 500), (), BLOCK).open(target())

@@ -23,7 +23,7 @@ from shipper.fields import LINE_FIELDS
 from shipper.metrics import Metrics
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
-from shipper.pipeline.keep import RULES
+from shipper.pipeline.keep import KEEP_RULES
 from shipper.pipeline.labels import Admission, target_labels
 from shipper.pipeline.pipeline import Pipeline
 from shipper.server import serving
@@ -89,7 +89,7 @@ class Agent:
         names = [name for name in self._scrape.labels if name in LINE_FIELDS]
         limits = config.limits_config
         self._pipeline = Pipeline(
-            RULES[self._scrape.keep],
+            KEEP_RULES[self._scrape.keep],
             Admission(names, limits.max_label_values, limits.max_streams),
             self._scrape.structured_metadata,
             limits.max_line_size,

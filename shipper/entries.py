@@ -16,7 +16,7 @@ from typing import Protocol
 
 import snappy
 
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.wire import decode_entries, encode_entries, stream_head, varint
 
 COMPRESSED_FROM = 16 << 10  # bytes: fewer are compressed better together with others, in the request
@@ -50,14 +50,14 @@ class Entries:
     __slots__ = ("_data", "_is_compressed", "_wire_size", "count", "labels", "longest", "memory", "newest", "oldest",
                  "size", "ticket")  # fmt: skip
 
-    def __init__(self, labels: str, kept: Kept, ticket: Ticket) -> None:
+    def __init__(self, labels: str, columns: Columns, ticket: Ticket) -> None:
         self.labels = labels  # the stream: `{app="checkout", job="..."}`, names sorted, values quoted as in Go
         self.ticket = ticket
-        self.count = len(kept)
-        self.size = kept.size  # bytes of lines and metadata, as Loki counts them
-        self.oldest, self.newest = min(kept.times), max(kept.times)  # nanoseconds since 1970
-        self.longest = max(map(len, kept.lines))  # bytes of a line
-        data = encode_entries(kept)
+        self.count = len(columns)
+        self.size = columns.size  # bytes of lines and metadata, as Loki counts them
+        self.oldest, self.newest = min(columns.times), max(columns.times)  # nanoseconds since 1970
+        self.longest = max(map(len, columns.lines))  # bytes of a line
+        data = encode_entries(columns)
         self._wire_size = len(data)
         self._is_compressed = len(data) >= COMPRESSED_FROM
         self._data = _elements(data) if self._is_compressed else data
@@ -66,17 +66,17 @@ class Entries:
     def __len__(self) -> int:
         return self.count
 
-    def unpacked(self) -> Kept:
+    def unpacked(self) -> Columns:
         """The same, taken apart."""
         data = self._data
         return decode_entries(snappy.uncompress(varint(self._wire_size) + data) if self._is_compressed else data)
 
-    def part(self, kept: Kept, begin: int, end: int) -> "Entries":
-        """Those from place `begin` up to `end`; `kept` is the whole, taken apart.
+    def part(self, columns: Columns, begin: int, end: int) -> "Entries":
+        """Those from place `begin` up to `end`; `columns` is the whole, taken apart.
 
         All parts together hold as much memory as the whole.
         """
-        part = Entries(self.labels, kept.part(begin, end), self.ticket)
+        part = Entries(self.labels, columns.part(begin, end), self.ticket)
         part.memory = self.memory * end // self.count - self.memory * begin // self.count
         return part
 

@@ -1,4 +1,4 @@
-"""What crosses the borders between source, pipeline and sink."""
+"""Values that cross the borders between source, pipeline and sink."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -45,8 +45,8 @@ class Entry(NamedTuple):
 
 
 @dataclass(slots=True)
-class Kept:
-    """Kept lines in their order, in columns: where all are kept, an object for each costs as much as to parse it."""
+class Columns:
+    """Entries in their order, as columns: an object for each would cost as much as to parse its line."""
 
     times: list[int] = field(default_factory=list)  # nanoseconds since 1970, UTC
     lines: list[bytes] = field(default_factory=list)  # the JSON of each, byte for byte
@@ -54,14 +54,14 @@ class Kept:
 
     @classmethod
     def of(cls, entries: Iterable[Entry]) -> Self:
-        """The same in columns."""
-        kept = cls()
+        """These entries as columns."""
+        columns = cls()
         for entry in entries:
-            kept.add(*entry)
-        return kept
+            columns.add(*entry)
+        return columns
 
     def add(self, nanos: int, line: bytes, metadata: Metadata = ()) -> None:
-        """One more."""
+        """Append an entry."""
         if metadata and self.metadata is None:
             self.metadata = [()] * len(self.times)
         self.times.append(nanos)
@@ -69,18 +69,18 @@ class Kept:
         if self.metadata is not None:
             self.metadata.append(metadata)
 
-    def extend(self, others: "Kept") -> None:
-        """All of these after those there are."""
+    def extend(self, others: "Columns") -> None:
+        """Append all entries of the others."""
         if others.metadata is not None or self.metadata is not None:
             before = self.metadata if self.metadata is not None else [()] * len(self.times)
             self.metadata = before + (others.metadata if others.metadata is not None else [()] * len(others.times))
         self.times += others.times
         self.lines += others.lines
 
-    def part(self, begin: int, end: int | None = None) -> "Kept":
-        """Those from place `begin` on, up to place `end`."""
+    def part(self, begin: int, end: int | None = None) -> "Columns":
+        """The entries from place `begin` up to `end`."""
         metadata = self.metadata[begin:end] if self.metadata is not None else None
-        return Kept(self.times[begin:end], self.lines[begin:end], metadata)
+        return Columns(self.times[begin:end], self.lines[begin:end], metadata)
 
     @property
     def size(self) -> int:
@@ -91,12 +91,12 @@ class Kept:
         return len(self.times)
 
     def __iter__(self) -> Iterator[Entry]:
-        """One after the other; for those few whose trouble is their own."""
+        """The entries one by one: slow, for the few that need it."""
         if self.metadata is None:
             return map(Entry, self.times, self.lines)
         return map(Entry, self.times, self.lines, self.metadata)
 
 
 def metadata_size(metadata: Metadata) -> int:
-    """Bytes as Loki counts them."""
+    """Bytes as Loki counts them: of names and values."""
     return sum(len(name.encode()) + len(value.encode(errors="replace")) for name, value in metadata)

@@ -13,7 +13,7 @@ with golang/snappy 1.0.0) reads such bodies back entry by entry. Checked on 2026
 from functools import lru_cache
 from struct import Struct
 
-from shipper.model import Kept, Metadata
+from shipper.model import Columns, Metadata
 from shipper.times import SECOND
 
 # A field's key: its number, shifted by three, and 2 for what has a length, 0 for a varint.
@@ -49,19 +49,19 @@ def stream_head(labels: str, size: int) -> bytes:
     return b"".join((_STREAM, varint(len(name) + size), name))
 
 
-def encode_entries(kept: Kept) -> bytes:
+def encode_entries(columns: Columns) -> bytes:
     """A stream's entries. Lines go as they are, valid UTF-8 or not.
 
     A time must fit Timestamp: its seconds are a signed number of 64 bits.
     """
     parts: list[bytes] = []
     add = parts.extend
-    if kept.metadata is not None:
-        for nanos, line, metadata in kept:
+    if columns.metadata is not None:
+        for nanos, line, metadata in columns:
             add(_entry(nanos, line, metadata))
         return b"".join(parts)
     first = limit = 0  # nanoseconds: the second of the entry before this one
-    for nanos, line in zip(kept.times, kept.lines, strict=True):
+    for nanos, line in zip(columns.times, columns.lines, strict=True):
         if not first <= nanos < limit:
             second = nanos // SECOND
             first, limit = second * SECOND, (second + 1) * SECOND
@@ -75,15 +75,15 @@ def encode_entries(kept: Kept) -> bytes:
     return b"".join(parts)
 
 
-def decode_entries(data: bytes) -> Kept:
+def decode_entries(data: bytes) -> Columns:
     """What `encode_entries` has made, taken apart again."""
     from shipper.push_pb2 import Stream  # here, because only a refusal needs protobuf in memory
 
-    kept = Kept()
+    columns = Columns()
     for entry in Stream.FromString(data).entries:
         metadata = tuple([(pair.name, pair.value) for pair in entry.structured_metadata])
-        kept.add(entry.timestamp.seconds * SECOND + entry.timestamp.nanos, entry.line, metadata)
-    return kept
+        columns.add(entry.timestamp.seconds * SECOND + entry.timestamp.nanos, entry.line, metadata)
+    return columns
 
 
 class _Heads(dict[int, tuple[bytes, bytes]]):

@@ -19,7 +19,7 @@ from shipper.config import LABELS
 from shipper.entries import Entries, push_body
 from shipper.fields import LINE_FIELDS
 from shipper.model import Block, Target
-from shipper.pipeline.keep import MTLS, UT, Rule
+from shipper.pipeline.keep import MTLS, UT, KeepRule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline
 from tests.tickets import ticket
@@ -46,7 +46,7 @@ def block(healthy: int, kept: int, path: int = 40) -> Block:
     return Block(None, 0, memoryview(b"".join([*lines(healthy, "-", path), *lines(kept, "UT", path)])))
 
 
-def pipeline(rule: Rule = UT) -> TargetPipeline:
+def pipeline(rule: KeepRule = UT) -> TargetPipeline:
     names = [name for name in LABELS if name in LINE_FIELDS]
     target = Target("one", {"pod": "a"}, {"job": "mesh", "pod": "a"})
     return Pipeline(rule, Admission(names, 200, 500), (), SIZE).open(target)
@@ -86,7 +86,7 @@ def ratio(work: Callable[[], object], floor: Callable[[], object], times: int) -
 
 
 @pytest.mark.parametrize("rule", [UT, MTLS], ids=lambda rule: rule.name)
-def test_a_line_that_is_not_kept_costs_no_instruction(rule: Rule) -> None:
+def test_a_line_that_is_not_kept_costs_no_instruction(rule: KeepRule) -> None:
     few, many, feeder = block(100, 3), block(4000, 3), pipeline(rule)
     feeder.feed(few, NOW)  # what is found once is remembered
     assert instructions(lambda: feeder.feed(few, NOW)) == instructions(lambda: feeder.feed(many, NOW))

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipper.model import Entry, Kept
+from shipper.model import Columns, Entry
 from shipper.push_pb2 import PushRequest
 from shipper.times import SECOND
 from shipper.wire import decode_entries, encode_entries, stream_head, varint
@@ -29,7 +29,7 @@ ENTRIES = st.builds(
 )
 
 
-def encode(labels: str, kept: Kept) -> bytes:
+def encode(labels: str, kept: Columns) -> bytes:
     entries = encode_entries(kept)
     return stream_head(labels, len(entries)) + entries
 
@@ -53,7 +53,7 @@ MANY = st.lists(ENTRIES, max_size=5) | st.integers(1, 600).map(
 
 @given(TEXT, MANY)
 def test_protobuf_reads_what_was_encoded(labels: str, entries: list[Entry]) -> None:
-    assert read(encode(labels, Kept.of(entries))) == (labels, entries)
+    assert read(encode(labels, Columns.of(entries))) == (labels, entries)
 
 
 @given(st.lists(st.integers(1 << 28, SECOND - 1), min_size=1, max_size=300), st.booleans())
@@ -67,24 +67,24 @@ def test_bytes_are_those_protobuf_writes_where_nanoseconds_need_five(fractions: 
         pushed.timestamp.seconds, pushed.timestamp.nanos = divmod(entry.nanos, SECOND)
         for name, value in metadata:
             pushed.structured_metadata.add(name=name, value=value)
-    assert encode('{job="x"}', Kept.of(entries)) == request.SerializeToString()
+    assert encode('{job="x"}', Columns.of(entries)) == request.SerializeToString()
 
 
 @given(st.integers(0, SECOND - 1) | st.sampled_from(EDGES), st.integers(0, SECOND - 1))
 def test_an_entrys_size_does_not_depend_on_its_nanoseconds(one: int, other: int) -> None:
-    sizes = {len(encode_entries(Kept([1_700_000_000 * SECOND + nanos], [b"line"]))) for nanos in (one, other)}
+    sizes = {len(encode_entries(Columns([1_700_000_000 * SECOND + nanos], [b"line"]))) for nanos in (one, other)}
     assert len(sizes) == 1
 
 
 def test_more_lengths_of_lines_than_are_remembered() -> None:
     lines = [b"x" * length for length in (*range(5000), *range(5000))]
-    kept = Kept([LATE] * len(lines), lines)
+    kept = Columns([LATE] * len(lines), lines)
     assert decode_entries(encode_entries(kept)) == kept
 
 
 @given(MANY)
 def test_what_was_encoded_can_be_taken_apart_again(entries: list[Entry]) -> None:
-    assert list(decode_entries(encode_entries(Kept.of(entries)))) == entries
+    assert list(decode_entries(encode_entries(Columns.of(entries)))) == entries
 
 
 @given(st.integers(-(1 << 63), (1 << 64) - 1))
@@ -96,13 +96,13 @@ def test_a_varint_is_as_short_as_can_be(number: int) -> None:
 
 
 def test_broken_utf8_goes_as_it_is() -> None:
-    kept = Kept([1], [b"\xff\xfe\xc3("])
+    kept = Columns([1], [b"\xff\xfe\xc3("])
     assert kept.lines[0] in encode("{}", kept)
     assert decode_entries(encode_entries(kept)) == kept
 
 
 def test_a_lone_surrogate_in_a_label_does_not_stop_the_push() -> None:
-    assert read(encode('{app="\ud800"}', Kept([1], [b"x"])))[0] == '{app="?"}'
+    assert read(encode('{app="\ud800"}', Columns([1], [b"x"])))[0] == '{app="?"}'
 
 
 def test_the_generated_module_is_of_the_schema_as_it_is(tmp_path: Path) -> None:

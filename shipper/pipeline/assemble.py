@@ -1,7 +1,7 @@
 """One candidate to an entry: record, verdict, time, labels, metadata.
 
-The dear part of a line that is kept, so that what many lines share is worked out once: the label text is looked up by
-the raw values of the record.
+This is the expensive part of a kept line. Lines share their labels, so the label text is looked up by the raw values
+of the record and made only once for each set of values.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,8 +12,8 @@ from typing import Final
 from shipper.fields import KEYS, LINE_FIELDS
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
-from shipper.pipeline.failure import Failure, classify
-from shipper.pipeline.keep import MTLS, TIMEOUT, Rule
+from shipper.pipeline.failure import TIMEOUT, Failure, classify
+from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
 from shipper.pipeline.record import Record, source_ip, text
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
@@ -23,9 +23,9 @@ from shipper.times import parse_time
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is done to every candidate, as configured; `audit` is None where failures are not counted."""
+    """How candidates are processed, as configured; `audit` is None where failures are not counted."""
 
-    rule: Rule
+    rule: KeepRule
     scanner: Scanner
     admission: Admission
     metadata: Sequence[str]
@@ -36,29 +36,27 @@ class Plan:
 class Assembler:
     """Makes entries of one target's candidates."""
 
-    CACHED: Final = 1024  # label texts: hostile clients can make values up without end
+    CACHED: Final = 1024  # label texts: a hostile client can send new values without end
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._judge, self._max, self._audit = plan.rule.judge, plan.max_line_size, plan.audit
-        self._is_decided = bool(plan.rule.decided_by)  # by the values that the label text is looked up by
-        self._finds_all = plan.rule is MTLS  # a failure that the rule does not keep is none
+        self._is_decided = bool(plan.rule.decided_by)  # the values that the label text is looked up by decide
+        self._finds_all = plan.rule is MTLS  # `mtls` keeps every failure, so no second classification is needed
         self._target = target.key
         self._labels = LabelSets(target.key, target.labels, plan.admission)
         self._values = [getter(name) for name in plan.admission.names]
         keys = dict.fromkeys(plan.rule.decided_by)
         keys |= dict.fromkeys(KEYS[name] for name in plan.admission.names if name in KEYS)
-        self.keys = (
-            *keys,
-            *("response_flags",) * (2 - len(keys)),
-        )  # two at least: what takes them out gives a tuple then
-        self.texts: dict[tuple[object, ...], str] = {}  # label texts by the values of the keys, after the verdict
+        # `itemgetter` returns a tuple only for two or more keys.
+        self.keys = (*keys, *("response_flags",) * (2 - len(keys)))
+        self.texts: dict[tuple[object, ...], str] = {}  # label texts, by verdict and values
         self._metadata = [(name, getter(name)) for name in plan.metadata if name in LINE_FIELDS]
         fields = target.fields
         self._own = [(name, fields[name]) for name in plan.metadata if name not in LINE_FIELDS and fields.get(name)]
         self._has_metadata = bool(plan.metadata)
 
     def take(self, time: bytes, content: bytes, record: Record | None, found: Result, now: int) -> str:
-        """What becomes of the line: kept, and then it is among the entries, or why not."""
+        """Add the line to the result if it is kept; returns its outcome."""
         if record is None:
             return MALFORMED
         verdict = self._judge(record)
@@ -75,7 +73,7 @@ class Assembler:
         return KEPT
 
     def count(self, verdict: Failure | None, record: Record, found: Result) -> None:
-        """Failed handshakes, shipped or not: what the rule does not keep is seen all the same."""
+        """Count a failed handshake, also one that the rule does not keep."""
         if verdict is TIMEOUT or self._audit is None:
             return
         failure = verdict if verdict or self._finds_all else classify(record)
@@ -95,7 +93,7 @@ class Assembler:
         if self._labels.overflowed:
             found.overflowed.update(self._labels.overflowed)
             self._labels.overflowed.clear()
-        # 1, 1.0 and true are one key and three texts; those that overflow are counted line by line.
+        # 1, 1.0 and true are equal as keys and differ as text. Lines that overflow are counted one by one.
         if OVERFLOW not in label_text and all(value is None or type(value) is str for value in values):
             if len(self.texts) >= self.CACHED:
                 self.texts.clear()
@@ -108,12 +106,12 @@ class Assembler:
 
 
 def is_json(content: bytes) -> bool:
-    """Whether it looks like a JSON object; blanks may stand before it."""
+    """Whether it looks like a JSON object, perhaps after blanks."""
     return content[:1] == b"{" or content.lstrip(b" \t")[:1] == b"{"
 
 
 def own_time(record: Record, now: int) -> int:
-    """The time of a line without a CRI prefix: the access log's, else that of reading."""
+    """The time of a line without a CRI prefix: the access log's, else the time of reading."""
     nanos = parse_time(text(record, "start_time").encode(errors="replace"))
     return now if nanos is None else nanos
 

@@ -2,27 +2,27 @@
 
 Knows nothing of what the content means. The format is the kubelet's CRI logging format; the first tag is `F` (full)
 or `P` (partial: the rest comes with the next line of the same stream), further ones after a colon are ignored.
-Lines that begin with `{` are taken without the prefix: `kubectl logs > x.log`.
+Lines that begin with `{` need no prefix: `kubectl logs > x.log`.
 """
 
 import re
 from typing import NamedTuple
 
 STREAMS = (b"stdout", b"stderr")
-PLAIN = b" stdout F "  # what stands between time and content of nearly every line
+PLAIN = b" stdout F "  # between time and content of nearly every line
 
-# The same lines, told apart for a whole block at once: what is JSON, and which is Envoy's text access log, Istio's
-# default format, `[2026-11-23T10:30:00.123Z] "GET /..`.  `[^ \n]` and `[ \t]` keep a match within its line.
+# The same distinction for a whole block, as regular expressions: lines of JSON, and lines of Envoy's text access log in
+# Istio's default format, `[2026-11-23T10:30:00.123Z] "GET /..`. `[^ \n]` and `[ \t]` keep a match within its line.
 _PREFIX = rb"(?:[^ \n]+ (?:stdout|stderr) F(?::[^ \n]*)? )?"
 _JSON = rb"[ \t]*\{"
 _TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'
 JSON_LINE = re.compile(rb"(?m)^" + _PREFIX + _JSON)
-TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _TEXT)  # what begins with `{` has no prefix
-TEXT_CONTENT = re.compile(_TEXT)  # of a line that was taken apart
+TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _TEXT)  # a line that begins with `{` has no prefix
+TEXT_CONTENT = re.compile(_TEXT)  # of a line without its prefix
 
 
 class CriLine(NamedTuple):
-    """One line of a log file, taken apart; `time` and `stream` are empty where there was no prefix."""
+    """The parts of one line of a log file; `time` and `stream` are empty where it has no prefix."""
 
     time: bytes
     stream: bytes

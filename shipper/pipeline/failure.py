@@ -1,11 +1,10 @@
-"""Why a handshake failed, told from one access-log record.
+"""Why a handshake failed, from one access-log record.
 
 Envoy has no field for it: the cause is spread over response flags, details, and the text of the TLS library. The
-rule was measured on Envoy 1.36 to 1.40. Knows the keys of the access log; nothing of lines, labels, or of who keeps
-what.
+texts were collected from Envoy 1.36 to 1.40. Knows the keys of the access log; nothing of lines, labels or keep rules.
 
-Part of the text is made by the peer: behind `SAN matcher` stand the names of a certificate that nobody has verified.
-So that word is looked for before any other, and what the peer wrote after it has no say.
+The peer can write part of the text: behind `SAN matcher` stand the names of a certificate that nobody has verified.
+So that phrase is looked for before any other, and the names after it decide nothing.
 """
 
 from collections.abc import Mapping
@@ -110,7 +109,10 @@ class Failure(NamedTuple):
     """One failed handshake, or one upstream timeout."""
 
     reason: str  # a key of REASONS
-    side: str  # of this proxy: downstream is who connects to it, upstream is where it connects to
+    side: str  # of this proxy: downstream, from where it is connected to, or upstream, where it connects to
+
+
+TIMEOUT: Final = Failure("upstream_timeout", UPSTREAM)
 
 
 def classify(record: Mapping[str, object]) -> Failure | None:
@@ -129,7 +131,7 @@ def classify(record: Mapping[str, object]) -> Failure | None:
         return Failure(reason, DOWNSTREAM)
     if reason := _upstream_reason(record):
         return Failure(reason, UPSTREAM)
-    return Failure("upstream_timeout", UPSTREAM) if "UT" in names else None
+    return TIMEOUT if "UT" in names else None
 
 
 def _downstream_reason(record: Mapping[str, object]) -> str:

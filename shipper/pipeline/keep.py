@@ -1,7 +1,7 @@
 """Keep rules, each with the patterns it implies.
 
-A rule decides on the parsed record. Its patterns are the promise the scan lives on: a line that the rule keeps matches
-at least one of them, be it text or JSON, however that was escaped.
+A rule decides on the parsed record. The scan relies on its patterns: each line that the rule keeps matches at least one
+of them, whether the line is text or JSON, and however the JSON is escaped.
 """
 
 from collections.abc import Callable
@@ -9,21 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipper.pipeline import failure
-from shipper.pipeline.failure import Failure
+from shipper.pipeline.failure import TIMEOUT, Failure
 from shipper.pipeline.record import Record
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """What is kept: `judge` gives the reason, or None for a line that is not wanted."""
+class KeepRule:
+    """What to keep: `judge` returns the failure of a record, or None if its line is not kept."""
 
     name: str
     patterns: tuple[bytes, ...]
     judge: Callable[[Record], Failure | None]
-    decided_by: tuple[str, ...] = ()  # the keys that the judgement depends on; empty: too many to name
-
-
-TIMEOUT: Final = Failure("upstream_timeout", failure.UPSTREAM)
+    decided_by: tuple[str, ...] = ()  # the keys that the decision depends on; empty: too many to list
 
 
 def _upstream_timeout(record: Record) -> Failure | None:
@@ -33,8 +30,8 @@ def _upstream_timeout(record: Record) -> Failure | None:
     return TIMEOUT if flags == "UT" or "UT" in flags.split(",") else None
 
 
-UT: Final = Rule("ut", (failure.TIMED_OUT, failure.ESCAPED), _upstream_timeout, ("response_flags",))
+UT: Final = KeepRule("ut", (failure.TIMED_OUT, failure.ESCAPED), _upstream_timeout, ("response_flags",))
 
-MTLS: Final = Rule("mtls", (*UT.patterns, *failure.PATTERNS), failure.classify)
+MTLS: Final = KeepRule("mtls", (*UT.patterns, *failure.PATTERNS), failure.classify)
 
-RULES: Final[dict[str, Rule]] = {rule.name: rule for rule in (UT, MTLS)}
+KEEP_RULES: Final[dict[str, KeepRule]] = {rule.name: rule for rule in (UT, MTLS)}

@@ -1,7 +1,7 @@
-"""Label sets to Loki's canonical text, with a budget for what clients can make up.
+"""Label sets to Loki's canonical text, with a budget for values that clients can make up.
 
-Labels are a pure function of the line and of what was admitted before. What is admitted is state: it must be saved
-before the first push that uses it, or a line sent again after a crash could carry other labels.
+Labels are a pure function of the line and of the values admitted before. Admitted values must be saved before the
+first push that uses them, or a line that is sent again after a crash could carry other labels.
 """
 
 from collections import Counter
@@ -12,14 +12,14 @@ import orjson
 
 OVERFLOW: Final = "__overflow__"
 MAX_VALUE_BYTES: Final = 2048  # Loki's max_label_value_length
-# What is given up when there are too many streams, the most various first.
+# The labels given up when there are too many streams; the one with the most values first.
 SHED_ORDER: Final = ("source_san", "termination_details")
 
 Values = tuple[str, ...]
 
 
 def quote(value: str) -> str:
-    """As Go quotes: JSON's escapes are all Go's."""
+    """Quoted as in Go, which knows all escapes of JSON."""
     return orjson.dumps(value).decode()
 
 
@@ -36,10 +36,10 @@ def cut(value: str) -> str:
 
 
 class Admission:
-    """Which values of line labels, and which streams, there may be.
+    """Which values of line labels, and which streams, are admitted.
 
-    Each label has a budget of distinct values, and all targets together one of streams; beyond it values become
-    `__overflow__`. A value is free again when no stream uses it, a target's streams when the target is gone.
+    Each label has a budget of distinct values, and all targets together have one of streams; beyond a budget values
+    become `__overflow__`. A value is released when no stream uses it, and a stream when its target is gone.
     """
 
     def __init__(self, names: Sequence[str], max_values: int, max_streams: int) -> None:
@@ -53,7 +53,7 @@ class Admission:
         self._shed = [self.names.index(name) for name in SHED_ORDER if name in self.names]
 
     def admit(self, target: str, values: Values) -> Values:
-        """The values that may stand in the label set."""
+        """The values to use in the label set: these, or `__overflow__` in place of some."""
         live = self._streams.setdefault(target, set())
         fitting = tuple(map(self._fitting, range(len(values)), values))
         if fitting not in live and self._count >= self._max_streams:
@@ -64,7 +64,7 @@ class Admission:
         return fitting
 
     def release(self, target: str) -> None:
-        """The target is gone, and with it its streams."""
+        """The target and its streams are gone."""
         for values in self._streams.pop(target, ()):
             self._count -= 1
             for uses, value in zip(self._uses, values, strict=True):
@@ -72,15 +72,15 @@ class Admission:
                 if not uses[value]:
                     del uses[value]
 
-    def state(self, target: str) -> list[dict[str, str]]:
-        """What was admitted for the target, to be saved."""
+    def admitted(self, target: str) -> list[dict[str, str]]:
+        """The line labels of the target's streams, to be saved."""
         streams = sorted(self._streams.get(target, ()))
         return [{name: value for name, value in zip(self.names, values, strict=True) if value} for values in streams]
 
-    def restore(self, target: str, state: Iterable[Mapping[str, str]]) -> None:
-        """Take back what was saved; streams of another configuration's labels are forgotten."""
+    def restore(self, target: str, admitted: Iterable[Mapping[str, str]]) -> None:
+        """Admit what was saved; streams with labels that are not configured any more are left out."""
         live = self._streams.setdefault(target, set())
-        for stream in state:
+        for stream in admitted:
             values = tuple(stream.get(name, "") for name in self.names)
             if values not in live and stream.keys() <= set(self.names):
                 self._add(live, values)
@@ -96,7 +96,7 @@ class Admission:
         return OVERFLOW
 
     def _shed_until_live(self, values: Values, live: set[Values]) -> Values:
-        """There is no room for another stream: give up values until it is one there is, or none is left to give."""
+        """There is no room for another stream: give up values until the stream exists, or none is left to give up."""
         for at in self._shed:
             if values in live:
                 break
@@ -112,9 +112,9 @@ class Admission:
 
 
 class LabelSets:
-    """The stream of each line of one target, as text."""
+    """Label texts for the lines of one target."""
 
-    CACHED: Final = 1024  # hostile clients can make values up without end
+    CACHED: Final = 1024  # a hostile client can send new values without end
 
     def __init__(self, target: str, own: Mapping[str, str], admission: Admission) -> None:
         self._target, self._own, self._admission = target, own, admission
@@ -122,7 +122,7 @@ class LabelSets:
         self.overflowed: Counter[str] = Counter()  # lines, by label
 
     def text(self, values: Values) -> str:
-        """The label text of a line with these values, which stand in the order of the admission's names."""
+        """The label text of a line with these values, in the order of the admission's names."""
         found = self._texts.get(values)
         if found is not None:
             return found
@@ -133,7 +133,7 @@ class LabelSets:
         labels = {**self._own, **dict(zip(names, admitted, strict=True))}
         labels["service_name"] = labels.get("service_name") or labels.get("app", "")  # else Loki guesses
         found = label_text(labels)
-        if OVERFLOW not in admitted:  # those that overflow are counted, line by line
+        if OVERFLOW not in admitted:  # lines that overflow are counted one by one
             if len(self._texts) >= self.CACHED:
                 self._texts.clear()
             self._texts[values] = found
@@ -143,6 +143,6 @@ class LabelSets:
 def target_labels(
     names: Iterable[str], fields: Mapping[str, str], constant: Iterable[tuple[str, str]]
 ) -> Iterator[tuple[str, str]]:
-    """A target's own labels: constants, then the promoted ones of its fields, which win."""
+    """A target's own labels: the constants, then the promoted fields, which win."""
     yield from constant
     yield from ((name, cut(fields[name])) for name in names if fields.get(name))

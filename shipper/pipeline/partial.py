@@ -1,7 +1,8 @@
-"""Puts lines together that the runtime has written in pieces.
+"""Joins partial lines, which the container runtime has written in several parts.
 
-containerd cuts lines above 16 KiB into `P` .. `P` `F`; pieces of stdout and stderr come interleaved, and a sequence
-may straddle two files. An open line holds its file's offset: a restart must read it again from its first piece.
+containerd splits lines above 16 KiB into `P` .. `P` `F`. Parts of stdout and stderr come interleaved, and one line may
+span two files. While a partial line is not complete, its file must not be committed beyond its first part: after a
+restart it is read again from there.
 """
 
 from collections.abc import Iterator
@@ -12,60 +13,60 @@ from shipper.pipeline.cri import CriLine
 
 
 class LogicalLine(NamedTuple):
-    """A complete line: the time is that of its first piece; `content` is None when it grew too long."""
+    """A complete line: the time is that of its first part; `content` is None when it grew too long."""
 
     time: bytes
     content: bytes | None
 
 
 @dataclass(slots=True)
-class OpenLine:
-    """Pieces whose last has not come."""
+class PartialLine:
+    """A line whose last part has not come."""
 
     time: bytes
     file: object
-    start: int  # offset of the first piece in that file
-    pieces: list[bytes] = field(default_factory=list)
+    start: int  # offset of the first part in that file
+    parts: list[bytes] = field(default_factory=list)
     size: int = 0
 
 
 class Joiner:
-    """The open lines of one container log, one a stream at most."""
+    """The partial lines of one container's log, at most one per stream."""
 
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
-        self._open: dict[bytes, OpenLine] = {}
+        self._partial: dict[bytes, PartialLine] = {}
 
     def __bool__(self) -> bool:
-        """Whether a line is open."""
-        return bool(self._open)
+        """Whether a line is not complete."""
+        return bool(self._partial)
 
     def add(self, line: CriLine, file: object, start: int) -> LogicalLine | None:
-        """The line this piece completes, if it does."""
-        held = self._open.get(line.stream)
-        if held is None:
+        """The line that this part completes, if it does."""
+        partial = self._partial.get(line.stream)
+        if partial is None:
             if not line.partial:
                 return LogicalLine(line.time, line.content)
-            held = self._open[line.stream] = OpenLine(line.time, file, start)
-        held.size += len(line.content)
-        if held.size <= self._max_size:
-            held.pieces.append(line.content)
+            partial = self._partial[line.stream] = PartialLine(line.time, file, start)
+        partial.size += len(line.content)
+        if partial.size <= self._max_size:
+            partial.parts.append(line.content)
         else:
-            held.pieces.clear()  # too long to ever be kept: only its end is waited for
+            partial.parts.clear()  # too long to be kept: only its end matters
         if line.partial:
             return None
-        del self._open[line.stream]
-        return self._close(held)
+        del self._partial[line.stream]
+        return self._joined(partial)
 
     def flush(self) -> Iterator[LogicalLine]:
-        """The log has ended: what was open is complete as it is. What began first comes first."""
-        held, self._open = list(self._open.values()), {}
-        return map(self._close, held)
+        """The log has ended: the partial lines as they are, in the order they began."""
+        partial, self._partial = list(self._partial.values()), {}
+        return map(self._joined, partial)
 
-    def held(self, file: object) -> int | None:
-        """The offset in this file that is not to be committed yet; None when no line holds it."""
-        starts = [line.start for line in self._open.values() if line.file is file and line.size <= self._max_size]
+    def commit_limit(self, file: object) -> int | None:
+        """The offset in this file beyond which nothing may be committed yet; None: no partial line is in the way."""
+        starts = [line.start for line in self._partial.values() if line.file is file and line.size <= self._max_size]
         return min(starts, default=None)
 
-    def _close(self, held: OpenLine) -> LogicalLine:
-        return LogicalLine(held.time, None if held.size > self._max_size else b"".join(held.pieces))
+    def _joined(self, partial: PartialLine) -> LogicalLine:
+        return LogicalLine(partial.time, None if partial.size > self._max_size else b"".join(partial.parts))

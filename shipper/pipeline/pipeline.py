@@ -1,7 +1,6 @@
-"""The stages in order: a block of raw lines to the entries worth sending.
+"""The stages in order: a block of raw lines to entries.
 
-scan, cri (partial), record or text_format, keep (failure), labels. Pure: what is read comes in, values go out; no I/O,
-no clock.
+scan, cri (partial), record or text_format, keep (failure), labels. Pure: bytes and the time come in, values go out.
 """
 
 import re
@@ -14,7 +13,7 @@ from shipper.pipeline.assemble import Assembler, Plan, is_json
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.bulk import BulkPath
 from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line
-from shipper.pipeline.keep import MTLS, Rule
+from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
 from shipper.pipeline.record import parse_record
@@ -26,22 +25,22 @@ PLAIN_JSON = PLAIN + b"{"
 
 
 class Pipeline:
-    """What is done to every line, as configured; without an `audit` failed handshakes are not counted."""
+    """The stages as configured; without an `audit` failed handshakes are not counted."""
 
     def __init__(
         self,
-        rule: Rule,
+        rule: KeepRule,
         admission: Admission,
         metadata: Sequence[str],
         max_line_size: int,
         audit: Audit | None = None,
     ) -> None:
         self.admission = admission
-        patterns = MTLS.patterns if audit is not None else rule.patterns  # what is not kept is counted all the same
+        patterns = MTLS.patterns if audit is not None else rule.patterns  # failures that are not kept are counted too
         self._plan = Plan(rule, Scanner(patterns), admission, metadata, max_line_size, audit)
 
     def open(self, target: Target) -> "TargetPipeline":
-        """The pipeline of one target: its labels, and its lines in pieces."""
+        """The pipeline of one target: its labels, and its partial lines."""
         return TargetPipeline(self._plan, target)
 
 
@@ -55,14 +54,14 @@ class TargetPipeline:
         self.joiner = Joiner(plan.max_line_size)
 
     def feed(self, block: Block, now: int) -> Result:
-        """The block's entries; `now` is the time in nanoseconds for a line that tells none."""
+        """Process a block. `now`, in nanoseconds, is the time of a line that has none."""
         data, found = block.data, Result(lines=block.too_long)
         if block.too_long:
             found.dropped[TOO_LONG] += block.too_long
         if not data:
             return found
         hits = self._scanner.scan(data)
-        if hits.pieces or self.joiner:
+        if hits.has_partial or self.joiner:
             for line in self._join(block, found):
                 found.note(self._take(line.time, line.content, found, now))
         else:
@@ -70,24 +69,24 @@ class TargetPipeline:
         return found
 
     def flush(self, now: int) -> Result:
-        """The log has ended: pieces whose rest has not come are lines now."""
+        """The log has ended: partial lines count as they are."""
         found = Result()
         for line in self.joiner.flush():
             found.lines += 1
             found.note(self._take(line.time, line.content, found, now))
         return found
 
-    # -- a block of whole lines: only candidates are looked at
+    # -- a block without partial lines: only candidates are looked at
 
     def _take_candidates(self, data: memoryview, candidates: Sequence[bytes], found: Result, now: int) -> None:
-        """Those that are worth it are kept; all others are counted for what they are, in the block as a whole."""
+        """Take the candidates one by one; count all other lines by kind, in the block as a whole."""
 
-        def take_odd(line: bytes) -> str:
+        def fallback(line: bytes) -> str:
             parts = split_line(line)
             time, content = (parts.time, parts.content) if parts else (b"", line)
             return self._take(time, content, found, now)
 
-        outcomes = self._bulk.take(candidates, found, take_odd)
+        outcomes = self._bulk.take(candidates, found, fallback)
         kept, too_long, malformed, unclear = found.kept, *(outcomes[why] for why in (TOO_LONG, MALFORMED, UNCLEAR))
         lines, json, texts = _kinds(data)
         found.lines += lines
@@ -101,7 +100,7 @@ class TargetPipeline:
         if too_long:
             found.dropped[TOO_LONG] += too_long
 
-    # -- a block with lines in pieces: every line is looked at
+    # -- a block with partial lines: every line is looked at
 
     def _join(self, block: Block, found: Result) -> Iterator[LogicalLine]:
         at = block.start
@@ -137,10 +136,10 @@ class TargetPipeline:
 
 
 def _kinds(data: memoryview) -> tuple[int, int, int]:
-    """How many lines there are, of JSON and of Envoy's text format among them.
+    """The number of lines, of JSON lines, and of lines in Envoy's text format.
 
-    What looks like the beginning of a line elsewhere in one can hide a line that is not JSON among those not kept: to
-    look at every line costs half the speed.
+    Where the text of a line looks like the beginning of another, a line that is not JSON may be counted as `no_match`:
+    to look at every line would cost half the speed.
     """
     lines, json = count_lines(data), count(data, PLAIN_JSON)
     if json == lines:

@@ -1,6 +1,6 @@
 """Access-log JSON to the fields we use.
 
-Tolerant of Envoy's versions: null, missing, `-` and the empty string are one; a number stands for its digits.
+Tolerant of Envoy's versions: null, missing, `-` and the empty string mean the same; a number means its digits.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Record = Mapping[str, object]
 
 
 def parse_record(content: bytes) -> Record | None:
-    """The JSON object, or None when the content is none. Of equal keys the last counts."""
+    """The JSON object; None when the content is none. Of equal keys the last counts."""
     try:
         record = orjson.loads(content)
     except ValueError:
@@ -20,7 +20,7 @@ def parse_record(content: bytes) -> Record | None:
 
 
 def text(record: Record, key: str) -> str:
-    """The value as text; empty for what says nothing, and for what no text can stand for."""
+    """The value as text; empty for a value that says nothing, and for a list, an object or a boolean."""
     value = record.get(key)
     if type(value) is str:
         return "" if value == "-" else value

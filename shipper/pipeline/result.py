@@ -1,38 +1,38 @@
-"""What a block comes to: kept entries by stream, and how many lines became what else.
+"""The result of a block: entries by stream, and how many lines were filtered or dropped, by reason.
 
-Each complete line is in here once, so that the books close.
+Each complete line is counted once, so that the ledger adds up.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.pipeline.audit import FailureKind
 
 KEPT = "kept"
-# why a line is filtered
+# reasons to filter a line
 NOT_KEPT, NOT_JSON, TEXT_FORMAT, MALFORMED = "no_match", "not_json", "text_format", "malformed"
-UNCLEAR = "text_unclear"  # a text access log that can be read in two ways: a client has made it so
-TOO_LONG = "line_too_long"  # why it is dropped
+UNCLEAR = "text_unclear"  # a text access log that can be read in two ways, which a client can bring about
+TOO_LONG = "line_too_long"  # the reason to drop one
 
 
 @dataclass(slots=True)
 class Result:
-    """What a block came to: lines = kept + filtered + dropped."""
+    """Counts of lines: lines = kept + filtered + dropped."""
 
-    lines: int = 0  # complete ones
-    streams: dict[str, Kept] = field(default_factory=dict)  # by label text
+    lines: int = 0  # complete lines
+    streams: dict[str, Columns] = field(default_factory=dict)  # by label text
     filtered: Counter[str] = field(default_factory=Counter)
     dropped: Counter[str] = field(default_factory=Counter)
-    overflowed: Counter[str] = field(default_factory=Counter)  # kept ones that lost a label value, by label
+    overflowed: Counter[str] = field(default_factory=Counter)  # kept lines that lost a label value, by label
     failures: Counter[FailureKind] = field(default_factory=Counter)  # failed handshakes, each connection once
 
-    def stream(self, labels: str) -> Kept:
-        """What is kept of the stream."""
-        kept = self.streams.get(labels)
-        if kept is None:
-            kept = self.streams[labels] = Kept()
-        return kept
+    def stream(self, labels: str) -> Columns:
+        """The entries of the stream with this label text."""
+        columns = self.streams.get(labels)
+        if columns is None:
+            columns = self.streams[labels] = Columns()
+        return columns
 
     @property
     def kept(self) -> int:
@@ -40,7 +40,7 @@ class Result:
         return sum(map(len, self.streams.values()))
 
     def note(self, outcome: str) -> None:
-        """Count a line by what became of it; a kept one is among the entries."""
+        """Count a line by its outcome; a kept line is counted by its entry."""
         if outcome == TOO_LONG:
             self.dropped[outcome] += 1
         elif outcome != KEPT:

@@ -1,11 +1,11 @@
 """Finds the lines of a block that may be kept, at memory speed.
 
-A keep rule states patterns of which every line it keeps matches at least one. They are searched in the whole block in
-one pass with SIMD instructions, all at once; only the lines around the hits are looked at. The search may pass too
-much, never too little. The same pass tells whether a line stands there in pieces.
+A keep rule states patterns of which every line it keeps matches at least one. One pass with SIMD instructions searches
+the whole block for all of them; only the lines around the hits are looked at. The search may pass too many lines, never
+too few. The same pass tells whether the block holds a partial line.
 
-Facts: Vectorscan takes up to eight literals in one pass at 14 GB/s, from the ninth on at 5; a class of characters
-beside a literal costs nothing, as long as it is so wide that the literal is not multiplied by it.
+Facts: Vectorscan searches for up to eight literals in one pass at 14 GB/s, from the ninth on at 5. A class of
+characters beside a literal costs nothing while it is wide: a narrow one multiplies the literal.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,19 @@ from pyperscan import BlockDatabase, Flag, Pattern, Scan
 from stringzilla import count, find, rfind
 
 NEWLINE: Final = b"\n"
-PIECES: Final = (b" stdout P", b" stderr P")  # stand in every line that comes in pieces, but for its last one
-CROWD: Final = 32  # hits in a row after which it is decided how to go on
-CLOSE: Final = 4096  # bytes between hits, in which they are worth the question
-CROWDED: Final = 0.75  # hits by lines at both ends of a block: then to take every line costs less than to find some
-END_BYTES: Final = 32 << 10  # that are looked at there
+PARTIAL_TAGS: Final = (b" stdout P", b" stderr P")  # one stands in every part of a partial line but the last
+# After PROBE_HITS hits that lie on average within PROBE_BYTES of each other, check whether most lines match.
+PROBE_HITS: Final = 32
+PROBE_BYTES: Final = 4096
+DENSE_SHARE: Final = 0.75  # hits by lines, at both ends of a block: above it, splitting every line costs less
+END_BYTES: Final = 32 << 10  # how much of the end is checked
 
 
 class Hits(NamedTuple):
     """Where a block must be looked at."""
 
-    ends: list[int] | None  # just behind each hit, in order; None: they lie so close that every line may be one
-    pieces: bool  # perhaps: a line in pieces is among them
+    ends: list[int] | None  # offset behind each hit, in order; None: most lines match, so look at all of them
+    has_partial: bool  # perhaps: a tag of a partial line stands somewhere in it
 
 
 class Scanner:
@@ -35,48 +36,49 @@ class Scanner:
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
         self._ends: list[int] = []
-        self._pieces = self._stops = False
+        self._has_partial = self._probes = False
         block, line = _compiled(tuple(patterns))
         self._block = block.build(None, self._note)
         self._line = line.build(None, lambda *_: Scan.Terminate)
 
     def scan(self, data: memoryview) -> Hits:
         """Where in these bytes a pattern matches."""
-        is_whole = self._search(data, stops=True)
-        if not is_whole and not self._pieces:  # a storm, at the beginning at least
+        is_whole = self._search(data, probes=True)
+        if not is_whole and not self._has_partial:  # dense, at the beginning at least
             begin, end = data[: self._ends[-1]], data[-END_BYTES:]
-            if self._is_crowded(begin) and self._search(end, stops=False) and self._is_crowded(end):
-                return Hits(None, any(find(data, piece) >= 0 for piece in PIECES))
-            self._search(data, stops=False)
-        return Hits(sorted(self._ends), self._pieces)
+            if self._is_dense(begin) and self._search(end, probes=False) and self._is_dense(end):
+                return Hits(None, any(find(data, tag) >= 0 for tag in PARTIAL_TAGS))
+            self._search(data, probes=False)
+        return Hits(sorted(self._ends), self._has_partial)
 
     def matches(self, line: bytes) -> bool:
         """Whether a pattern matches in this line."""
         return self._line.scan(line) is Scan.Terminate
 
-    def _search(self, data: memoryview, *, stops: bool) -> bool:
-        """Look for all hits, or with `stops` for as many as make a storm; whether all has been looked at."""
-        self._ends, self._pieces, self._stops = [], False, stops
+    def _search(self, data: memoryview, *, probes: bool) -> bool:
+        """Search for all hits, with `probes` only until they look dense; whether all of the data was searched."""
+        self._ends, self._has_partial, self._probes = [], False, probes
         return self._block.scan(data) is not Scan.Terminate
 
-    def _is_crowded(self, data: memoryview) -> bool:
+    def _is_dense(self, data: memoryview) -> bool:
         """Whether the last search, which was in these bytes, has nearly as many hits as there are lines."""
-        return len(self._ends) >= CROWDED * count_lines(data)
+        return len(self._ends) >= DENSE_SHARE * count_lines(data)
 
-    def _note(self, _: None, is_piece: bool, __: int, end: int) -> Scan:
-        if is_piece:
-            self._pieces = True
-            return Scan.Terminate  # every line is looked at then
+    def _note(self, _: None, is_partial: bool, __: int, end: int) -> Scan:
+        if is_partial:
+            self._has_partial = True
+            return Scan.Terminate  # every line will be looked at
         ends = self._ends
         ends.append(end)
-        return Scan.Terminate if self._stops and len(ends) == CROWD and end < CROWD * CLOSE else Scan.Continue
+        is_probe = self._probes and len(ends) == PROBE_HITS and end < PROBE_HITS * PROBE_BYTES
+        return Scan.Terminate if is_probe else Scan.Continue
 
 
 @lru_cache(maxsize=8)
 def _compiled(patterns: tuple[bytes, ...]) -> tuple[BlockDatabase, BlockDatabase]:
-    """What finds these patterns, and pieces of lines, in a block; and what finds the patterns alone, in a line."""
-    signs = [Pattern(pattern, Flag.DOTALL, tag=False) for pattern in patterns]
-    return BlockDatabase(*signs, *(Pattern(piece, tag=True) for piece in PIECES)), BlockDatabase(*signs)
+    """For blocks: the patterns and the tags of partial lines. For a line: the patterns alone."""
+    wanted = [Pattern(pattern, Flag.DOTALL, tag=False) for pattern in patterns]
+    return BlockDatabase(*wanted, *(Pattern(tag, tag=True) for tag in PARTIAL_TAGS)), BlockDatabase(*wanted)
 
 
 def lines_at(data: memoryview, ends: Sequence[int] | None) -> list[bytes]:

@@ -7,7 +7,7 @@ from shipper.promtail import values
 from shipper.promtail.draft import CLIENT, Draft
 from shipper.promtail.node import Node
 from shipper.promtail.table import (
-    Rule,
+    Conversion,
     Table,
     apply,
     changed,
@@ -27,7 +27,7 @@ _PASSWORD: Final = ("basic_auth:", "  username: {user}", "  password_file: /etc/
 _TOKEN: Final = ("bearer_token_file: /etc/shipper/loki-token",)
 
 
-def _secret(lines: tuple[str, ...], user: str = "") -> Rule:
+def _secret(lines: tuple[str, ...], user: str = "") -> Conversion:
     """Not carried over; the lines that will do it stand in our file, as a comment."""
 
     def rule(draft: Draft, node: Node) -> None:

@@ -12,8 +12,8 @@ from shipper.promtail import values
 from shipper.promtail.draft import Draft
 from shipper.promtail.node import Node
 
-Rule = Callable[[Draft, Node], None]
-Table = Mapping[str, Rule]
+Conversion = Callable[[Draft, Node], None]
+Table = Mapping[str, Conversion]
 
 _OFF: Final = ("", "false", "0", "0s")
 
@@ -34,12 +34,12 @@ def same(_: Draft, __: Node) -> None:
     """Needs no setting: it is so here without one, or makes no difference."""
 
 
-def text(path: Path) -> Rule:
+def text(path: Path) -> Conversion:
     """A text that is one of ours too."""
     return lambda draft, node: draft.put(path, node.text, node) if node.text else None
 
 
-def number(path: Path) -> Rule:
+def number(path: Path) -> Conversion:
     """A number, or true or false."""
 
     def rule(draft: Draft, node: Node) -> None:
@@ -51,7 +51,7 @@ def number(path: Path) -> Rule:
     return rule
 
 
-def duration(path: Path) -> Rule:
+def duration(path: Path) -> Conversion:
     """A duration, which Go writes otherwise."""
 
     def rule(draft: Draft, node: Node) -> None:
@@ -67,7 +67,7 @@ def duration(path: Path) -> Rule:
     return rule
 
 
-def size(path: Path) -> Rule:
+def size(path: Path) -> Conversion:
     """A size in bytes; none is no limit to Promtail, and the default here."""
 
     def rule(draft: Draft, node: Node) -> None:
@@ -81,7 +81,7 @@ def size(path: Path) -> Rule:
     return rule
 
 
-def texts(path: Path) -> Rule:
+def texts(path: Path) -> Conversion:
     """A mapping of names to texts."""
 
     def rule(draft: Draft, node: Node) -> None:
@@ -91,17 +91,17 @@ def texts(path: Path) -> Rule:
     return rule
 
 
-def lost(why: str) -> Rule:
+def lost(why: str) -> Conversion:
     """No counterpart, and what that comes to."""
     return lambda draft, node: draft.lost(node, why)
 
 
-def changed(why: str) -> Rule:
+def changed(why: str) -> Conversion:
     """Something else takes its place."""
     return lambda draft, node: draft.changed(node, why)
 
 
-def unless_off(rule: Rule) -> Rule:
+def unless_off(rule: Conversion) -> Conversion:
     """Nothing to say of what is switched off, or holds nothing."""
     return lambda draft, node: None if _is_off(node) else rule(draft, node)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from shipper.entries import Entries, push_body
-from shipper.model import Kept
+from shipper.model import Columns
 
 
 @dataclass(slots=True, eq=False)
@@ -23,9 +23,9 @@ class Batch:
     rate_limits: int = 0  # how often a rate refused it, the tenant's or its stream's
     held: "Held | None" = None
 
-    def unpacked(self) -> Kept:
+    def unpacked(self) -> Columns:
         """All its entries, in order, unpacked: for a batch of which single entries are refused."""
-        kept = Kept()
+        kept = Columns()
         for part in self.parts:
             kept.extend(part.unpacked())
         return kept

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from shipper.entries import Entries
-from shipper.model import Entry, Kept
+from shipper.model import Columns, Entry
 from shipper.sink.batch import Batch
 from shipper.times import SECOND
 
@@ -26,7 +26,7 @@ class QueuedEntries:
 
     entries: Entries
     since: float
-    unpacked: Kept | None = None
+    unpacked: Columns | None = None
     sent: int = 0  # how many of them went into batches
 
 

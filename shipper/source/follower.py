@@ -127,7 +127,7 @@ class Follower:
 
     def _safe(self, tailer: Tailer) -> int:
         """The offset from which a restart would have to read again."""
-        held = self._pipeline.joiner.held(tailer)
+        held = self._pipeline.joiner.commit_limit(tailer)
         return tailer.held if held is None else min(held, tailer.held)
 
     # -- the end of a file

@@ -16,7 +16,7 @@ from lab import label_text
 from shipper.model import Block, Target
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.cri import split_line
-from shipper.pipeline.keep import RULES
+from shipper.pipeline.keep import KEEP_RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.result import Result
@@ -48,7 +48,7 @@ def check(data: bytes) -> None:
 def run(rule: str, blocks: list[bytes]) -> tuple[Kept, int]:
     """Entries kept, and lines counted, of these blocks in a row."""
     admission = Admission(LABELS if rule == "mtls" else LABELS[:3], 20, 30)
-    pipeline = Pipeline(RULES[rule], admission, ("source_ip",), LONGEST, Audit())
+    pipeline = Pipeline(KEEP_RULES[rule], admission, ("source_ip",), LONGEST, Audit())
     target = pipeline.open(TARGET)
     kept: Kept = []
     lines = offset = 0
@@ -56,7 +56,7 @@ def run(rule: str, blocks: list[bytes]) -> tuple[Kept, int]:
         found = target.feed(Block("file", offset, memoryview(data)), NOW)
         lines += checked(found, kept)
         offset += len(data)
-        held = target.joiner.held("file")
+        held = target.joiner.commit_limit("file")
         assert held is None or 0 <= held < offset
     lines += checked(target.flush(NOW), kept)
     return sorted(kept), lines

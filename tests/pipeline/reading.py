@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from lab.label_text import parse
 from shipper.model import Block, Target
 from shipper.pipeline.failure import classify
-from shipper.pipeline.keep import MTLS, UT, Rule
+from shipper.pipeline.keep import MTLS, UT, KeepRule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline
 from shipper.pipeline.result import KEPT, TOO_LONG, Result
@@ -38,7 +38,7 @@ NANOS = 1_795_429_800_123_456_789
 Stored = dict[frozenset[tuple[str, str]], list[tuple[int, bytes]]]  # by labels: time and line, in order
 
 
-def pipeline(rule: Rule = UT, *, metadata: Sequence[str] = ()) -> TargetPipeline:
+def pipeline(rule: KeepRule = UT, *, metadata: Sequence[str] = ()) -> TargetPipeline:
     return Pipeline(rule, Admission(tuple(NAMES), 10_000, 10_000), metadata, MAX_LINE).open(TARGET)
 
 
@@ -127,7 +127,7 @@ def parsed(content: bytes) -> dict[str, object] | None:
 class Reading:
     """Every line, one by one."""
 
-    def __init__(self, rule: Rule, lines: Iterable[bytes]) -> None:
+    def __init__(self, rule: KeepRule, lines: Iterable[bytes]) -> None:
         self.rule, self.sum = rule, Sum()
         for time, content in self._whole(lines):
             self.sum.lines += 1

@@ -7,7 +7,7 @@ import pytest
 
 from shipper.model import Block, Target
 from shipper.pipeline.audit import REMEMBERED, Audit, FailureKind
-from shipper.pipeline.keep import MTLS, UT, Rule
+from shipper.pipeline.keep import MTLS, UT, KeepRule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline
 from shipper.pipeline.result import Result
@@ -26,7 +26,7 @@ def plaintext(**fields: object) -> dict[str, object]:
     return {"response_flags": "NR", "response_code_details": "filter_chain_not_found", **fields}
 
 
-def opened(rule: Rule = UT, audit: Audit | None = None, key: str = "a") -> TargetPipeline:
+def opened(rule: KeepRule = UT, audit: Audit | None = None, key: str = "a") -> TargetPipeline:
     return Pipeline(rule, Admission((), 10, 10), (), 1 << 20, audit or Audit()).open(Target(key, {}, {"app": "a"}))
 
 
@@ -53,7 +53,7 @@ def test_with_keep_mtls_they_are_shipped_and_a_timeout_is_no_failure() -> None:
 
 
 @pytest.mark.parametrize("rule", [UT, MTLS], ids=lambda rule: rule.name)
-def test_without_an_audit_nothing_is_counted(rule: Rule) -> None:
+def test_without_an_audit_nothing_is_counted(rule: KeepRule) -> None:
     pipe = Pipeline(rule, Admission((), 10, 10), (), 1 << 20).open(Target("a", {}, {}))
     assert not feed(pipe, failed()).failures
 

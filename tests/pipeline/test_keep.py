@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.pipeline.failure import ESCAPED, PATTERNS, TIMED_OUT, UPSTREAM, Failure, classify
-from shipper.pipeline.keep import MTLS, RULES, UT
+from shipper.pipeline.keep import KEEP_RULES, MTLS, UT
 
 TIMEOUT = Failure("upstream_timeout", UPSTREAM)
 
@@ -79,7 +79,7 @@ def test_no_pattern_is_superfluous(patterns: list[bytes], raw: str) -> None:
 
 
 def test_the_rules_by_the_names_of_the_setting() -> None:
-    assert {"ut": UT, "mtls": MTLS} == RULES
+    assert {"ut": UT, "mtls": MTLS} == KEEP_RULES
     assert MTLS.judge is classify
     assert set(MTLS.patterns) == {*UT.patterns, *PATTERNS}
 

@@ -168,7 +168,7 @@ def restored(admission: Admission, budgets: tuple[int, int]) -> Admission:
     """What the next process has of it; its targets come in another order."""
     after = Admission(NAMES_USED, *budgets)
     for target in ("c", "b", "a"):
-        after.restore(target, admission.state(target))
+        after.restore(target, admission.admitted(target))
     return after
 
 
@@ -207,7 +207,7 @@ def test_what_was_restored_decides_as_before(before: list[Line], after: list[Lin
     assert len(other) == len(admission)
     assert admit_all(other, after) == admit_all(admission, after)
     for target in ("a", "b", "c"):
-        assert other.state(target) == admission.state(target)
+        assert other.admitted(target) == admission.admitted(target)
 
 
 @given(LINES, LINES, BUDGETS)
@@ -217,7 +217,7 @@ def test_a_target_that_is_gone_leaves_nothing(before: list[Line], after: list[Li
     admission = Admission(NAMES_USED, *budgets)
     admit_all(admission, crowd)
     admission.release("a")
-    assert (len(admission), admission.state("a")) == (0, [])
+    assert (len(admission), admission.admitted("a")) == (0, [])
     assert admit_all(admission, after) == admit_all(Admission(NAMES_USED, *budgets), after)
 
 
@@ -245,8 +245,8 @@ def test_the_state_names_its_labels_and_leaves_empty_ones_out() -> None:
     admission.admit("a", ("UT", "", "x"))
     admission.admit("a", ("UT", "", ""))
     admission.admit("b", ("NR", "", ""))
-    assert admission.state("a") == [{"response_flags": "UT"}, {"response_flags": "UT", "source_san": "x"}]
-    assert admission.state("c") == []
+    assert admission.admitted("a") == [{"response_flags": "UT"}, {"response_flags": "UT", "source_san": "x"}]
+    assert admission.admitted("c") == []
 
 
 def test_a_new_stream_is_to_be_saved_and_a_known_one_is_not() -> None:
@@ -263,7 +263,7 @@ def test_a_new_stream_is_to_be_saved_and_a_known_one_is_not() -> None:
 def test_what_was_saved_under_another_configuration_is_forgotten_or_filled_up() -> None:
     admission = admitting(names=("response_flags", "source_san"))
     admission.restore("a", [{"response_flags": "UT", "side": "upstream"}, {"source_san": "x"}, {"source_san": "x"}])
-    assert admission.state("a") == [{"source_san": "x"}]
+    assert admission.admitted("a") == [{"source_san": "x"}]
     assert len(admission) == 1
 
 

@@ -106,39 +106,39 @@ def test_after_a_line_that_was_too_long_the_next_is_whole_again() -> None:
 
 def test_an_open_line_holds_the_offset_of_its_first_piece() -> None:
     joiner = Joiner(100)
-    assert joiner.held(FILE) is None
+    assert joiner.commit_limit(FILE) is None
     joiner.add(piece(b"a"), FILE, 40)
     joiner.add(piece(b"b"), FILE, 50)
-    assert joiner.held(FILE) == 40
+    assert joiner.commit_limit(FILE) == 40
     joiner.add(last(b"c"), FILE, 60)
-    assert joiner.held(FILE) is None
+    assert joiner.commit_limit(FILE) is None
 
 
 def test_of_two_open_lines_the_earlier_is_held() -> None:
     joiner = Joiner(100)
     joiner.add(piece(b"a", stream=b"stderr"), FILE, 40)
     joiner.add(piece(b"a"), FILE, 50)
-    assert joiner.held(FILE) == 40
+    assert joiner.commit_limit(FILE) == 40
     joiner.add(last(b"b", stream=b"stderr"), FILE, 60)
-    assert joiner.held(FILE) == 50
+    assert joiner.commit_limit(FILE) == 50
 
 
 def test_a_line_across_a_rotation_holds_the_file_it_began_in() -> None:
     joiner = Joiner(100)
     joiner.add(piece(b"a"), FILE, 40)
     joiner.add(piece(b"b"), NEXT_FILE, 0)
-    assert joiner.held(FILE) == 40
-    assert joiner.held(NEXT_FILE) is None
+    assert joiner.commit_limit(FILE) == 40
+    assert joiner.commit_limit(NEXT_FILE) is None
     assert joiner.add(last(b"c"), NEXT_FILE, 10) == LogicalLine(b"t1", b"abc")
-    assert joiner.held(FILE) is None
+    assert joiner.commit_limit(FILE) is None
 
 
 def test_a_line_that_is_too_long_holds_nothing() -> None:
     joiner = Joiner(10)
     joiner.add(piece(b"x" * 10), FILE, 40)
-    assert joiner.held(FILE) == 40
+    assert joiner.commit_limit(FILE) == 40
     joiner.add(piece(b"x"), FILE, 60)
-    assert joiner.held(FILE) is None
+    assert joiner.commit_limit(FILE) is None
     assert joiner
 
 
@@ -152,7 +152,7 @@ def test_a_log_that_ends_within_lines_gives_what_there_is() -> None:
     joiner.add(piece(b"c", stream=b"stderr", time=b"t3"), FILE, 20)
     assert list(joiner.flush()) == [LogicalLine(b"t1", b"abc"), LogicalLine(b"t2", None)]
     assert not joiner
-    assert joiner.held(FILE) is None
+    assert joiner.commit_limit(FILE) is None
     assert list(joiner.flush()) == []
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from lab.label_text import parse
-from shipper.model import Block, Kept, Target
+from shipper.model import Block, Columns, Target
 from shipper.pipeline.failure import UPSTREAM, Failure
 from shipper.pipeline.keep import MTLS, UT
 from shipper.pipeline.labels import OVERFLOW, Admission
@@ -43,7 +43,7 @@ from tests.pipeline.reading import FILE, MAX_LINE, NAMES, NANOS, NOW, TARGET, bl
 )
 def test_the_flag_is_found_however_it_is_spelled(content: bytes) -> None:
     found = pipeline().feed(block(text(cri(content))), NOW)
-    assert list(found.streams.values()) == [Kept([NANOS], [content])]
+    assert list(found.streams.values()) == [Columns([NANOS], [content])]
     assert (found.lines, found.filtered.total(), found.dropped.total()) == (1, 0, 0)
 
 
@@ -103,12 +103,12 @@ def test_what_is_not_kept_has_its_reason(line: bytes, reason: str) -> None:
 )
 def test_a_line_without_prefix_has_its_own_time_or_that_of_reading(start_time: str, nanos: int) -> None:
     content = f' {{"response_flags":"UT","start_time":{start_time}}}'.encode()
-    assert list(pipeline().feed(block(text(content)), NOW).streams.values()) == [Kept([nanos], [content])]
+    assert list(pipeline().feed(block(text(content)), NOW).streams.values()) == [Columns([nanos], [content])]
 
 
 def test_a_container_s_line_has_the_runtime_s_time() -> None:
     content = b'{"response_flags":"UT","start_time":"2020-01-01T00:00:00Z"}'
-    assert list(pipeline().feed(block(text(cri(content))), NOW).streams.values()) == [Kept([NANOS], [content])]
+    assert list(pipeline().feed(block(text(cri(content))), NOW).streams.values()) == [Columns([NANOS], [content])]
 
 
 def test_what_is_kept_outlives_the_buffer_it_was_read_into() -> None:
@@ -149,9 +149,9 @@ def test_an_empty_block_comes_to_nothing() -> None:
 def test_an_open_line_holds_its_place_in_the_file() -> None:
     pipe, before = pipeline(), text(cri(b"{}"), b"no line of a container")
     pipe.feed(block(before + text(cri(b'{"response_flags":', b"P"), cri(b'"U', b"P")), start=1000), NOW)
-    assert pipe.joiner.held(FILE) == 1000 + len(before)
+    assert pipe.joiner.commit_limit(FILE) == 1000 + len(before)
     found = pipe.feed(block(text(cri(b'T"}'))), NOW)
-    assert (found.lines, found.kept, pipe.joiner.held(FILE)) == (1, 1, None)
+    assert (found.lines, found.kept, pipe.joiner.commit_limit(FILE)) == (1, 1, None)
 
 
 def test_a_log_that_ends_within_a_line_gives_what_there_is() -> None:
@@ -159,7 +159,7 @@ def test_a_log_that_ends_within_a_line_gives_what_there_is() -> None:
     lines = text(cri(b'{"response_flags":"UT"}', b"P"), cri(b'{"response_flags":"UT"', b"P", b"stderr"))
     assert pipe.feed(block(lines), NOW) == Result()
     found = pipe.flush(NOW)
-    assert list(found.streams.values()) == [Kept([NANOS], [b'{"response_flags":"UT"}'])]
+    assert list(found.streams.values()) == [Columns([NANOS], [b'{"response_flags":"UT"}'])]
     assert (found.lines, found.filtered) == (2, Counter(malformed=1))
     assert pipe.flush(NOW) == Result()
 

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from lab.label_text import parse
-from shipper.pipeline.keep import MTLS, UT, Rule
+from shipper.pipeline.keep import MTLS, UT, KeepRule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from tests.pipeline.logs import ANY_LOG, CHANCE, FRAMINGS, RECORDS, WANTED, Written, put_to_paper, written
@@ -21,7 +21,9 @@ from tests.pipeline.reading import NOW, TARGET, Reading, block, cri, cut, fed, p
 @pytest.mark.parametrize("rule", [UT, MTLS], ids=lambda rule: rule.name)
 @settings(max_examples=200)
 @given(log=ANY_LOG, chance=CHANCE)
-def test_a_log_comes_to_what_reading_every_line_comes_to(rule: Rule, log: list[Written], chance: random.Random) -> None:
+def test_a_log_comes_to_what_reading_every_line_comes_to(
+    rule: KeepRule, log: list[Written], chance: random.Random
+) -> None:
     lines = put_to_paper(log, chance)
     cuts = [at for at in range(len(lines)) if chance.random() < 0.3]
     assert without_cause(fed(pipeline(rule), cut(lines, cuts))) == Reading(rule, lines).sum
@@ -50,7 +52,7 @@ UNBROKEN = written(("stdout", "bare", "broken"), st.just(1), RECORDS | WANTED)
 @example([Written(b'{x stdout F [2026-11-23T10:30:00Z] "', "bare", 1, True)], random.Random(0))
 @example([Written(b'x stdout F [2026-11-23T10:30:00Z] "', "stdout", 1, True)], random.Random(0))
 def test_the_search_and_the_look_at_every_line_agree_to_the_reason(
-    rule: Rule, log: list[Written], chance: random.Random
+    rule: KeepRule, log: list[Written], chance: random.Random
 ) -> None:
     lines = [line for line in put_to_paper(log, chance) if b" stdout P" not in line and b" stderr P" not in line]
     searched = fed(pipeline(rule), [text(*lines)])

@@ -7,14 +7,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shipper.pipeline.keep import MTLS
-from shipper.pipeline.scan import CLOSE, CROWD, Scanner, count_lines, lines_at
+from shipper.pipeline.scan import PROBE_BYTES, PROBE_HITS, Scanner, count_lines, lines_at
 
 # few bytes, so that hits meet, overlap, and touch the ends of lines
 LINES = st.lists(st.text(alphabet='"UT,\\u0 P', max_size=12).map(str.encode) | st.binary(max_size=6))
 PATTERNS = st.lists(
     st.sampled_from([rb'"UT', rb"[^A-Za-z]UT", rb"\\u00", rb"U", rb"TU", rb"UTUT"]), min_size=1, unique=True
 )
-PIECES = st.sampled_from([b"t stdout P x", b"t stderr P:a x", b" stdoutP", b"stdout P", b"t stdout F x"])
+PARTIAL = st.sampled_from([b"t stdout P x", b"t stderr P:a x", b" stdoutP", b"stdout P", b"t stdout F x"])
 
 
 def block(lines: list[bytes]) -> memoryview:
@@ -31,7 +31,7 @@ def found(data: memoryview, *patterns: bytes) -> list[bytes]:
 @example([b"U", b"", b"TU"], [b"UTU"])
 @example([b"", b"UT"], [rb"[^A-Za-z]UT"])  # what stands before is the end of another line
 def test_the_lines_that_match_are_found_in_order(lines: list[bytes], patterns: list[bytes]) -> None:
-    data = block([line for line in lines if b" P" not in line][: CROWD // 12])
+    data = block([line for line in lines if b" P" not in line][: PROBE_HITS // 12])
     text, starts = bytes(data), [0, *(match.end() for match in re.finditer(b"\n", bytes(data)))]
     ends = {match.end(1) for one in patterns for match in re.finditer(b"(?=(" + one + b"))", text)}
     expected = [
@@ -41,36 +41,36 @@ def test_the_lines_that_match_are_found_in_order(lines: list[bytes], patterns: l
 
 
 @settings(max_examples=50)
-@given(st.integers(0, 40), st.integers(0, 40), st.sampled_from([1, 200, CLOSE, 2 * CLOSE]))
+@given(st.integers(0, 40), st.integers(0, 40), st.sampled_from([1, 200, PROBE_BYTES, 2 * PROBE_BYTES]))
 def test_where_hits_lie_close_every_line_is_to_be_looked_at(before: int, behind: int, size: int) -> None:
     hit, none = b"x" * size + b"UT", b"y" * size
     data = block([hit] * before + [none] + [hit] * behind)
     lines = found(data, b"UT")
     assert lines in ([hit] * (before + behind), [hit] * before + [none] + [hit] * behind)
-    if size >= CLOSE:
+    if size >= PROBE_BYTES:
         assert none not in lines
-    if size < CLOSE / 2 and before >= CROWD:
+    if size < PROBE_BYTES / 2 and before >= PROBE_HITS:
         assert none in lines
 
 
-@pytest.mark.parametrize(("share", "is_crowd"), [(0.4, False), (0.6, False), (0.9, True), (1.0, True)])
-def test_a_crowd_is_where_most_lines_match_at_both_ends_of_a_block(share: float, is_crowd: bool) -> None:
+@pytest.mark.parametrize(("share", "is_dense"), [(0.4, False), (0.6, False), (0.9, True), (1.0, True)])
+def test_a_block_is_dense_where_most_lines_match_at_both_ends(share: float, is_dense: bool) -> None:
     lines = [b"x" * 100 + (b"UT" if at * share % 1 < share else b"") for at in range(1000)]
-    assert (Scanner([b"UT"]).scan(block(lines)).ends is None) == is_crowd
+    assert (Scanner([b"UT"]).scan(block(lines)).ends is None) == is_dense
     hits = [line for line in lines if line.endswith(b"UT")]
-    assert found(block(lines), b"UT") == (lines if is_crowd else hits)
+    assert found(block(lines), b"UT") == (lines if is_dense else hits)
 
 
-def test_a_burst_makes_no_crowd_of_what_comes_after() -> None:
-    data = block([b"x" * 100 + b"UT"] * 2 * CROWD + [b"x" * 100] * 1000)
-    assert found(data, b"UT") == [b"x" * 100 + b"UT"] * 2 * CROWD
+def test_a_burst_does_not_make_the_block_dense() -> None:
+    data = block([b"x" * 100 + b"UT"] * 2 * PROBE_HITS + [b"x" * 100] * 1000)
+    assert found(data, b"UT") == [b"x" * 100 + b"UT"] * 2 * PROBE_HITS
 
 
-@given(LINES, st.lists(PIECES, max_size=3), st.sampled_from([0, CROWD]))
-def test_lines_in_pieces_are_noticed_wherever_they_stand(lines: list[bytes], pieces: list[bytes], crowd: int) -> None:
-    data = block([*[b"UT"] * crowd, *lines, *pieces])
+@given(LINES, st.lists(PARTIAL, max_size=3), st.sampled_from([0, PROBE_HITS]))
+def test_partial_lines_are_noticed_wherever_they_stand(lines: list[bytes], partial: list[bytes], hits: int) -> None:
+    data = block([*[b"UT"] * hits, *lines, *partial])
     expected = b" stdout P" in bytes(data) or b" stderr P" in bytes(data)
-    assert Scanner([b"UT"]).scan(data).pieces == expected
+    assert Scanner([b"UT"]).scan(data).has_partial == expected
 
 
 @given(LINES)

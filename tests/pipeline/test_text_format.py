@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.pipeline.failure import Failure, classify
-from shipper.pipeline.keep import MTLS, RULES, UT, Rule
+from shipper.pipeline.keep import KEEP_RULES, MTLS, UT, KeepRule
 from shipper.pipeline.scan import Scanner
 from shipper.pipeline.text_format import parse_text_line
 
@@ -181,7 +181,7 @@ def test_no_client_changes_what_is_read_of_the_outcome(agent: str, path: str, fo
         assert record["upstream_host"] == "10.0.0.9:80"
 
 
-@pytest.mark.parametrize("rule", RULES.values(), ids=lambda rule: rule.name)
+@pytest.mark.parametrize("rule", KEEP_RULES.values(), ids=lambda rule: rule.name)
 @given(
     flags=st.lists(st.sampled_from(["UF", "URX", "NR", "UT", "DC", "UTX"]), min_size=1, max_size=3).map(",".join),
     reason=st.sampled_from(["-", REASON, REASON.replace("_", " "), "delayed_connect_error:_x"]),
@@ -189,7 +189,7 @@ def test_no_client_changes_what_is_read_of_the_outcome(agent: str, path: str, fo
     ended=st.sampled_from(["-", "transport socket timeout was reached", "idle timeout"]),
 )
 def test_every_line_a_rule_keeps_is_found_by_its_patterns(
-    rule: Rule, flags: str, reason: str, details: str, ended: str
+    rule: KeepRule, flags: str, reason: str, details: str, ended: str
 ) -> None:
     content = line(flags=flags, reason=reason, details=details, ended=ended)
     record = parse_text_line(content)

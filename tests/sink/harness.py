@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from shipper.config import ClientConfig
 from shipper.entries import Entries, Ticket
 from shipper.metrics import Metrics
-from shipper.model import Entry, Kept
+from shipper.model import Columns, Entry
 from shipper.sink.quarantine import RefusedEntry
 from shipper.sink.sender import Sender
 
@@ -34,7 +34,7 @@ class Harness:
         first, self._nanos = self._nanos, self._nanos + len(lines)
         entries = [Entry(first + at - age, line.encode()) for at, line in enumerate(lines)]
         self.put_total += len(entries)
-        self.sender.put(Entries(labels, Kept.of(entries), Ticket(self, None, 0)))
+        self.sender.put(Entries(labels, Columns.of(entries), Ticket(self, None, 0)))
 
     def settled(self, part: Entries, dropped: int) -> None:
         self.lines += [entry.line.decode() for entry in part.unpacked()]

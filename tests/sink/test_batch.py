@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.entries import Entries, Ticket
-from shipper.model import Entry, Kept
+from shipper.model import Columns, Entry
 from shipper.sink.batch import Batch
 from tests.tickets import ticket
 
@@ -13,7 +13,9 @@ SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes:
 
 def batch_of(sizes: list[int]) -> Batch:
     number = iter(range(sum(sizes)))
-    parts = [Entries("{}", Kept.of(Entry(next(number), b"x" * at) for at in range(size)), ticket()) for size in sizes]
+    parts = [
+        Entries("{}", Columns.of(Entry(next(number), b"x" * at) for at in range(size)), ticket()) for size in sizes
+    ]
     return Batch("{}", parts, 1.0, sum(part.size for part in parts))
 
 
@@ -50,4 +52,4 @@ def test_a_repetition_is_the_same_bytes() -> None:
 
 
 def test_size_counts_metadata() -> None:
-    assert Kept.of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]).size == 10
+    assert Columns.of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]).size == 10

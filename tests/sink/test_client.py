@@ -16,7 +16,7 @@ from shipper import __version__
 from shipper.config import Seconds, TlsConfig
 from shipper.entries import Entries, push_body
 from shipper.metrics import Metrics
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import PushError, TenantLimited, Unavailable
 from shipper.sink.client import Client
@@ -24,7 +24,7 @@ from tests.sink.harness import Settings
 from tests.sink.loki import Loki
 from tests.tickets import ticket
 
-BODY = push_body('{app="a"}', [Entries('{app="a"}', Kept([1], [b"line"]), ticket())])
+BODY = push_body('{app="a"}', [Entries('{app="a"}', Columns([1], [b"line"]), ticket())])
 
 
 Pushing = Callable[..., Awaitable[PushError | None]]

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.entries import Entries
-from shipper.model import Entry, Kept
+from shipper.model import Columns, Entry
 from shipper.sink.batch import Batch
 from shipper.sink.queue import AHEAD, HARD_LIMIT, LONGEST, OLDEST, WINDOW, Queue
 from tests.tickets import ticket
@@ -14,7 +14,7 @@ LABELS = '{app="a"}'
 
 
 def block(*entries: Entry) -> Entries:
-    return Entries(LABELS, Kept.of(entries), ticket())
+    return Entries(LABELS, Columns.of(entries), ticket())
 
 
 def cut_all(queue: Queue, limit: int, newest: int | None = None) -> list[Batch]:
@@ -108,7 +108,7 @@ class Counting(Entries):
 
     times = 0
 
-    def unpacked(self) -> Kept:
+    def unpacked(self) -> Columns:
         Counting.times += 1
         return super().unpacked()
 
@@ -116,7 +116,7 @@ class Counting(Entries):
 def test_the_unpacked_copy_is_dropped_and_cutting_goes_on_where_it_was() -> None:
     queue = Queue(LABELS)
     entries = [Entry(NOW + number, bytes(100)) for number in range(10)]
-    queue.put(Counting(LABELS, Kept.of(entries), ticket()), 0.0)
+    queue.put(Counting(LABELS, Columns.of(entries), ticket()), 0.0)
     first, second = queue.cut(250, None, NOW), queue.cut(250, None, NOW)
     assert Counting.times == 1
     queue.pack()

@@ -8,7 +8,7 @@ from itertools import repeat
 import pytest
 
 from shipper.entries import Entries
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.sink.answers.status import PushError, StreamLimited, Unavailable
 from shipper.sink.destination import Destination, RequestSize
 from shipper.sink.schedule import LINGER, Schedule
@@ -68,7 +68,7 @@ class Scene:
 
     def put(self, labels: str, entries: int = 1, size: int = 10) -> None:
         stream = self.streams.setdefault(labels, Stream(labels))
-        some = Kept([WALL] * entries, [b"x" * size] * entries)
+        some = Columns([WALL] * entries, [b"x" * size] * entries)
         self.schedule.add(stream, Entries(labels, some, ticket()))
 
     async def answer(self, labels: str, error: PushError | None = None) -> None:
@@ -219,7 +219,7 @@ async def test_a_flush_sends_all_at_once_and_what_comes_later_too(playing: Playi
 async def test_a_back_off_holds_the_stream_and_grows_from_an_answer_that_asks_for_more(playing: Playing) -> None:
     async with playing() as scene:
         schedule, stream = scene.schedule, Stream("{}")
-        schedule.add(stream, Entries("{}", Kept([WALL], [b"x"]), ticket()))
+        schedule.add(stream, Entries("{}", Columns([WALL], [b"x"]), ticket()))
         now = scene.clock()
         assert schedule.due(stream) == now + LINGER
         schedule.back_off(stream, 0.0)

@@ -11,7 +11,7 @@ from aiohttp import web
 from shipper.config import Seconds
 from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.sink.sender import Sender
 from tests.sink.harness import APP, PAY, Settings, Start
 from tests.sink.loki import Loki, Received
@@ -126,7 +126,7 @@ async def test_a_failure_within_surfaces(settings: Settings, metrics: Metrics) -
         raise RuntimeError("a mistake of ours")
 
     sender = Sender(settings(), broken, metrics)
-    sender.put(Entries(APP, Kept([time.time_ns()], [b"a"]), ticket()))
+    sender.put(Entries(APP, Columns([time.time_ns()], [b"a"]), ticket()))
     with pytest.raises(ExceptionGroup, match="unhandled errors"):
         await sender.run()
     await sender.close(3600)

@@ -8,7 +8,7 @@ import pytest
 
 from shipper.entries import Entries, Ticket
 from shipper.metrics import Metrics
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.sink.batch import Batch
 from shipper.sink.quarantine import RefusedEntry
 from shipper.sink.settlement import Settlement
@@ -39,7 +39,7 @@ class Scene:
     def batch(self, *parts: tuple[Owner, str]) -> Batch:
         """A batch of one part for each owner, with a line for each letter."""
         made = [
-            Entries("{}", Kept(list(range(len(text))), [letter.encode() for letter in text]), Ticket(owner, None, 0))
+            Entries("{}", Columns(list(range(len(text))), [letter.encode() for letter in text]), Ticket(owner, None, 0))
             for owner, text in parts
         ]
         batch = Batch("{}", made, 0.0, sum(part.size for part in made))

@@ -4,7 +4,7 @@ from itertools import repeat
 from math import inf
 
 from shipper.entries import Entries
-from shipper.model import Kept
+from shipper.model import Columns
 from shipper.sink.batch import Batch, Held
 from shipper.sink.stream import Stream
 from tests.tickets import ticket
@@ -13,7 +13,7 @@ NOW = 10**18
 
 
 def block(*lines: bytes) -> Entries:
-    return Entries("{}", Kept([NOW] * len(lines), list(lines)), ticket())
+    return Entries("{}", Columns([NOW] * len(lines), list(lines)), ticket())
 
 
 def batch(*lines: bytes, since: float = 1.0) -> Batch:

@@ -49,6 +49,6 @@ class Snapshot:
         """Each target as it goes into the file."""
         for followed in self._touched:
             key = followed.target.key
-            self._encoded[key] = followed.saved(self._admission.state(key)).encoded()
+            self._encoded[key] = followed.saved(self._admission.admitted(key)).encoded()
         self._touched.clear()
         return self._encoded

@@ -39,7 +39,7 @@ def whole(reader) -> dict[str, SavedTarget]:
     """What a restart needs to know, asked of every log."""
     target_set, admission = reader._target_set, reader._admission
     named = ((key, one) for key, one in target_set.followers.items() if one not in target_set.unnamed)
-    return {key: follower.saved(admission.state(key)) for key, follower in named} | target_set._saved
+    return {key: follower.saved(admission.admitted(key)) for key, follower in named} | target_set._saved
 
 
 class Node:
