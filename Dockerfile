@@ -6,9 +6,9 @@ FROM ${BASE_IMAGE} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 WORKDIR /build
 
-# The dependencies come first: they change seldom, and this layer is used again.
-# The build backend is held to the same hashes: its part of the development lock, for the rest of that is heavy. If it
-# gains a dependency, pip stops here and names it. It stays behind in this stage.
+# Dependencies first: they change seldom, so this layer is reused.
+# The build backend is held to the same hashes: only its part of the development lock, because the rest is large. If it
+# gains a dependency, pip stops here and names it. It is not copied to the next stage.
 COPY requirements/ requirements/
 RUN sed -n -E '/^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/,/[^\\]$/p' requirements/dev.txt > backend.txt \
  && python3 -m venv tools \
@@ -24,7 +24,7 @@ RUN tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir dist . \
  && tools/bin/pip --python /opt/shipper install --no-deps --no-index --no-compile dist/*.whl \
 # The root file system is read-only at run time, so bytecode is written now or never.
 # unchecked-hash: it stays valid when a builder sets all file times to one date, as reproducible builds do.
-# -f: pip loads one of the packages it finds, and leaves bytecode that is void once file times lose their fractions.
+# -f: pip loads one of the installed packages and leaves bytecode that is invalid once file times lose their fractions.
  && /opt/shipper/bin/python3 -m compileall -q -f --invalidation-mode unchecked-hash /opt/shipper/lib
 
 FROM ${BASE_IMAGE}
@@ -41,15 +41,15 @@ ENV PATH=/opt/shipper/bin:${PATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /opt/shipper /opt/shipper
 
 # Python's official images carry no bytecode of the standard library, and compiling it was more than half of a start.
-# All that the agent loads in a pod is loaded here, which also ends the build if anything is missing; bytecode is written
-# for those modules that are the base's. The last three are loaded late, at work.
+# Load all that the agent loads in a pod, which fails if anything is missing, and write bytecode for those modules that
+# belong to the base. The agent loads the last three only when it needs them.
 RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent; \
       import shipper.explain.command, shipper.promtail.command, shipper.push_pb2, concurrent.futures.thread, encodings.idna; \
       files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]; \
       print(*(file for file in files if file.endswith('.py') and not file.startswith(sys.prefix)), sep='\n')" > /tmp/loaded \
  && python3 -m compileall -q -f --invalidation-mode unchecked-hash -i /tmp/loaded \
  && rm /tmp/loaded \
-# For a run outside Kubernetes: relative paths in the configuration begin here, and group 0 may write.
+# For a run outside Kubernetes: relative paths in the configuration start here, and group 0 may write.
  && install --directory --mode 0770 /var/lib/shipper
 WORKDIR /var/lib/shipper
 

@@ -1,7 +1,7 @@
-"""A Kubernetes API server in a process of its own, and what it is told to do: have pods, tell of changes.
+"""A Kubernetes API server in a process of its own, with pods and changes on command.
 
-It speaks HTTPS, as one does in a cluster; its directory is the service account of a pod. It is told by lines on its
-standard input, and answers each with a line.
+It serves HTTPS as in a cluster; its directory is the service account of a pod. Commands are lines on its standard
+input, and it answers each with a line.
 """
 
 import asyncio
@@ -73,15 +73,15 @@ class Api:
         return ["env", *assigned, sys.executable, "-m", "benchmarks.in_pod", str(self._directory), *arguments]
 
     def add(self, count: int) -> None:
-        """So many more pods are on the node."""
+        """Add `count` pods to the node."""
         self._ask(f"add {count}")
 
     def change(self, rate: float, seconds: float) -> int:
-        """Pods' labels change at an even pace, one pod after the other; how many were told to a watch."""
+        """Change labels at an even pace, one pod after the other; how many changes were sent to a watch."""
         return self._ask(f"change {rate} {seconds}", seconds)
 
     def watches(self) -> int:
-        """How many watches are open."""
+        """The number of open watches."""
         return self._ask("watches")
 
     def _ask(self, command: str, takes: float = 0.0) -> int:
@@ -100,7 +100,7 @@ class Api:
 
 
 class _Node:
-    """The pods of the node, and what becomes of them."""
+    """The pods of the node, and their changes."""
 
     def __init__(self, api: ApiServer) -> None:
         self._api = api

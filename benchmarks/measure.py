@@ -115,9 +115,8 @@ class Bench:
                 results.measured.append(self._measure(agent(), point, written, plan.rounds))
         self._measure_living()
         self._tell("pod metadata")
-        results.pods = knowing.cost(
-            self._sink, self._scratch / "pods", rounds=plan.rounds, seconds=plan.latency_seconds
-        )
+        load = knowing.Load(rounds=plan.rounds, seconds=plan.latency_seconds)
+        results.pods = knowing.cost(self._sink, self._scratch / "pods", load)
         self._measure_peers()
         return results
 

@@ -1,7 +1,7 @@
-"""`python -m benchmarks.pods`: what it costs to know the node's pods.
+"""`python -m benchmarks.pods`: what pod metadata cost.
 
-The agent's process beside an API server in another: CPU from start to end, memory for the pods that are known, CPU for
-their changes. Whether it has heard of them all, the agent itself is asked.
+The agent runs beside an API server in another process. Measured are CPU from start to end, memory for known pods, and
+CPU for their changes. The agent's own metric says whether it knows all pods.
 """
 
 import json
@@ -24,23 +24,32 @@ from lab.containerd import LogWriter
 from lab.lines import timed_out
 
 MIB = 1 << 20
-FEW, MANY = 20, 10_000  # pods
-RATE = 1000.0  # events a second
-SETTLE = 2.0  # seconds from the open watch to the first measurement
-WITHIN = 20.0  # seconds, for whatever takes its time
-LOOK = 0.05  # seconds between looks
+WITHIN = 20.0  # seconds until something awaited must have happened
+POLL = 0.05  # seconds between checks
 
 # Goals of the project.
 STARTUP, RESIDENT, GROWTH, EVENTS = 0.9, 84 * MIB, 16 * MIB, 0.02
 
 _PORT = re.compile(r"serving .* port (\d+)")
 _KNOWN = re.compile(r"^shipper_kubernetes_pods (\S+)$", re.MULTILINE)
-_DIRECT = build_opener(ProxyHandler({}))  # a proxy of the environment has no business here
+_DIRECT = build_opener(ProxyHandler({}))  # not through a proxy of the environment
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How many pods and events are measured, and how long."""
+
+    rounds: int = 3  # starts, of which the median counts
+    seconds: float = 10.0  # of idling, and then of events
+    few: int = 20  # pods
+    many: int = 10_000  # pods
+    rate: float = 1000.0  # events a second
+    settle: float = 2.0  # seconds from the open watch to the first measurement
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Of knowing the pods of a node."""
+    """The cost of knowing the pods of a node."""
 
     startup: float  # CPU seconds of a whole run that waits for metadata, ships one line and ends
     few: int  # pods that are known,
@@ -53,7 +62,7 @@ class Cost:
 
 
 def rows(found: Cost) -> list[tuple[str, str]]:
-    """For a reader: what, and what it costs."""
+    """What was measured, and its cost, for a reader."""
     above = f"{found.busy - found.idle:.2%} of a core above {found.idle:.2%} when idle"
     return [
         ("pod metadata: start-up, one line shipped, end", f"{found.startup:.2f} CPU s (goal {STARTUP:g})"),
@@ -63,21 +72,21 @@ def rows(found: Cost) -> list[tuple[str, str]]:
     ]
 
 
-def cost(sink: Sink, scratch: Path, *, rounds: int, seconds: float) -> Cost:
-    """Measure it. Raises TimeoutError when the agent has not heard of everything."""
+def cost(sink: Sink, scratch: Path, load: Load) -> Cost:
+    """Measure it. Raises TimeoutError when the agent does not know all pods in time."""
     with Api(scratch / "api") as api:
-        api.add(FEW)
-        startup = median([_start(api, sink, scratch / "one") for _ in range(rounds)])
-        with _running(api, sink, scratch / "few") as (child, _):
+        api.add(load.few)
+        startup = median([_start(api, sink, scratch / "one") for _ in range(load.rounds)])
+        with _running(api, sink, scratch / "few", load.settle) as (child, _):
             resident = child.resident()
-        api.add(MANY - FEW)
-        with _running(api, sink, scratch / "many") as (child, log):
+        api.add(load.many - load.few)
+        with _running(api, sink, scratch / "many", load.settle) as (child, log):
             growth = child.resident() - resident
-            idle = _share(child, lambda: time.sleep(seconds))
-            busy = _share(child, lambda: _change(api, seconds))
+            idle = _share(child, lambda: time.sleep(load.seconds))
+            busy = _share(child, lambda: change(api, load.rate, load.seconds))
             api.add(1)
-            _until(lambda: _known(log) == MANY + 1, "the agent knows all pods")
-    return Cost(startup, FEW, resident, MANY, growth, RATE, idle, busy)
+            until(lambda: _known(log) == load.many + 1, "the agent knows all pods")
+    return Cost(startup, load.few, resident, load.many, growth, load.rate, idle, busy)
 
 
 def _start(api: Api, sink: Sink, scratch: Path) -> float:
@@ -88,21 +97,21 @@ def _start(api: Api, sink: Sink, scratch: Path) -> float:
         with Child(_command(api, job, "--once"), job.state / "output.log") as child:
             usage = child.wait(WITHIN)
         if usage.code or sink.seen().entries != 1:
-            raise TimeoutError(f"the line has not arrived:\n{(job.state / 'output.log').read_text()}")
+            raise TimeoutError(f"the line did not arrive:\n{(job.state / 'output.log').read_text()}")
         return usage.cpu
 
 
 @contextmanager
-def _running(api: Api, sink: Sink, scratch: Path) -> Iterator[tuple[Child, Path]]:
-    """The agent once it knows all pods, and what it prints."""
+def _running(api: Api, sink: Sink, scratch: Path, settle: float) -> Iterator[tuple[Child, Path]]:
+    """The agent once it knows all pods, and the file with its output."""
     with _job(sink, scratch) as job:
         log = job.state / "output.log"
         with Child(_command(api, job), log) as child:
-            _until(lambda: api.watches() == 1, "the agent watches")
-            time.sleep(SETTLE)
+            until(lambda: api.watches() == 1, "the agent watches")
+            time.sleep(settle)
             yield child, log
             child.stop()
-            _until(lambda: api.watches() == 0, "the agent has gone")
+            until(lambda: api.watches() == 0, "the agent has gone")
 
 
 @contextmanager
@@ -128,40 +137,41 @@ def _command(api: Api, job: Job, *more: str) -> list[str]:
     return api.agent("run", *more, *flags)
 
 
-def _change(api: Api, seconds: float) -> None:
-    """Pods' labels change all the while; TimeoutError when they did not as often as they should."""
-    if (told := api.change(RATE, seconds)) < 0.98 * RATE * seconds:
-        raise TimeoutError(f"the API server told of {told} changes only: the machine is too busy")
+def change(api: Api, rate: float, seconds: float) -> None:
+    """Change pods' labels at this rate. Raises TimeoutError when the server could not keep it up."""
+    if (told := api.change(rate, seconds)) < 0.98 * rate * seconds:
+        raise TimeoutError(f"the API server sent only {told} changes: the machine is too busy")
 
 
 def _share(child: Child, during: Callable[[], None]) -> float:
-    """Of a core, while something is done."""
+    """Share of a core while something is done."""
     before, begun = child.cpu(), time.monotonic()
     during()
     return (child.cpu() - before) / (time.monotonic() - begun)
 
 
 def _known(log: Path) -> float:
-    """Pods that the agent knows, by its own metric."""
+    """Pods that the agent knows, from its own metric."""
     port = _PORT.search(log.read_text())
-    assert port, "it has said where it serves"
+    assert port, "the log names the port"
     with _DIRECT.open(f"http://127.0.0.1:{port[1]}/metrics", timeout=WITHIN) as answer:
         known = _KNOWN.search(answer.read().decode())
     return float(known[1]) if known else 0.0
 
 
-def _until(reached: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WITHIN
+def until(reached: Callable[[], bool], what: str, within: float = WITHIN) -> None:
+    """Wait for something. Raises TimeoutError after `within` seconds."""
+    deadline = time.monotonic() + within
     while not reached():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"not within {WITHIN:g} s: {what}")
-        time.sleep(LOOK)
+            raise TimeoutError(f"not within {within:g} s: {what}")
+        time.sleep(POLL)
 
 
 def main() -> None:
     """Measure, and print."""
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch, Sink() as sink:
-        for what, told in rows(cost(sink, Path(scratch), rounds=3, seconds=10.0)):
+        for what, told in rows(cost(sink, Path(scratch), Load())):
             print(f"{what}: {told}")
 
 

@@ -1,4 +1,4 @@
-"""The image, built and run for real on one machine, without a registry: `make image`.
+"""Builds the image and runs it on one machine, without a registry: `make image`.
 
-Reads in this order: `needs`, `base`, `pip`, `builder`, `layers`, `bundle`, `container`, `node`, `trial`.
+Read the modules in this order: `needs`, `base`, `pip`, `builder`, `layers`, `bundle`, `container`, `node`, `trial`.
 """

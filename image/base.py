@@ -1,7 +1,7 @@
 """A stand-in for the official image `python:*-slim`, for machines that reach no registry.
 
-What the Dockerfile expects of its base: Python with venv, a shell, `install`, and no bytecode of the standard library,
-for the official images delete it. Kept in a cache, because making it takes a minute.
+It has what the Dockerfile expects of its base: Python with venv, a shell and `install`. It has no bytecode of the
+standard library, because the official images delete it. It is cached, because making it takes a minute.
 """
 
 import platform
@@ -22,7 +22,7 @@ ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin
 
 
 def cached(cache: Path, environ: Mapping[str, str]) -> Path:
-    """The base's root file system as a tar, made if it is not there yet. Raises Missing, RuntimeError."""
+    """The base's root file system as a tar, made if the cache has none. Raises Missing, RuntimeError."""
     path = cache / f"base-{SUITE}-{platform.machine()}.tar"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,7 @@ def _make(path: Path, source: str) -> None:
             code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
         if code:
             raise RuntimeError(f"debootstrap failed ({code}): {log}")
-        (root / "etc" / "pip.conf").touch()  # a place to mount the machine's own
+        (root / "etc" / "pip.conf").touch()  # the mount point for the machine's own
         temporary = path.with_suffix(".part")
         with tarfile.open(temporary, "w") as tar:
             tar.add(root, ".", filter=_kept)
@@ -46,7 +46,7 @@ def _make(path: Path, source: str) -> None:
 
 
 def _kept(member: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    """Directories stay, what is in those left out does not, nor does bytecode."""
+    """Keeps directories; drops bytecode and the contents of the directories left out."""
     return member if is_kept(member.name.removeprefix("./")) else None
 
 

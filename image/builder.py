@@ -1,4 +1,4 @@
-"""buildah, with a store of its own: nothing of the machine's images is seen or changed."""
+"""buildah with a store of its own: it neither sees nor changes the machine's images."""
 
 import json
 import subprocess
@@ -20,18 +20,18 @@ class Builder:
         self._log = directory / "build.log"
         self._command = (
             *("buildah", "--root", str(directory / "store"), "--runroot", str(directory / "run")),
-            *("--storage-driver", "vfs"),  # the one that asks nothing of the file system
+            *("--storage-driver", "vfs"),  # works on any file system
         )
 
     def base(self, tar: Path, environment: Mapping[str, str]) -> None:
-        """Take a root file system for the base image."""
+        """Make a base image from a root file system."""
         container = self._run("from", "scratch")
         self._run("add", "--quiet", container, str(tar), "/")
         self._run("config", *(f"--env={name}={value}" for name, value in environment.items()), container)
         self._run("commit", "--quiet", "--rm", container, BASE)
 
     def build(self, context: Path, pip: Setup) -> None:
-        """Our Dockerfile on that base."""
+        """Build our Dockerfile on that base."""
         configuration = self._directory / "pip.conf"
         configuration.write_text(pip.text)
         mounts = [f"{configuration}:/etc/pip.conf:ro", *(f"{path}:{path}:ro" for path in pip.paths)]
@@ -51,23 +51,23 @@ class Builder:
         )
 
     def export(self, name: str) -> Path:
-        """An image in OCI's layout, compressed as a registry would hold it."""
+        """Write an image in OCI's layout, compressed as in a registry; its directory."""
         layout = self._directory / name.rpartition("/")[2]
         self._run("push", *QUIET, name, f"oci:{layout}:{name.rpartition('/')[2]}")
         return layout
 
     def mount(self) -> Path:
-        """The image's root file system, unpacked."""
+        """Mount the image; the directory of its root file system."""
         return Path(self._run("mount", self._run("from", "--pull-never", IMAGE)))
 
     def configuration(self) -> dict[str, Any]:
-        """What the image says about how to run it, by Docker's names."""
+        """The image's run configuration, in Docker's names."""
         inspected = json.loads(self._run("inspect", "--type", "image", IMAGE))
         found: dict[str, Any] = inspected["Docker"]["config"]
         return found
 
     def _run(self, *arguments: str) -> str:
-        """A command's last line; RuntimeError with the end of what it said when it fails."""
+        """Run a command; the last line of its output. Raises RuntimeError with the end of its output."""
         done = subprocess.run([*self._command, *arguments], capture_output=True, text=True, check=False)
         with self._log.open("a") as log:
             log.write(f"{' '.join(arguments)}\n{done.stdout}{done.stderr}")

@@ -1,8 +1,8 @@
-"""What the kubelet would ask of the runtime: image and manifest in, the runtime's own format out. Pure.
+"""What the kubelet would tell the runtime: image and manifest in, the runtime's format out. Pure.
 
-Rights and mounts are those of `deploy/daemonset.yaml`. Two things are not as in a pod: the network is the machine's
-(the stand-ins for Loki and the API are on its loopback), and there is no /dev/shm, so that the state volume is the only
-place that can be written.
+Rights and mounts are those of `deploy/daemonset.yaml`. Two things differ from a pod: the network is the machine's,
+because the stand-ins for Loki and the API are on its loopback, and there is no /dev/shm, so that only the state volume
+can be written.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ UNITS: Final = {"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 def spec(
     image: Json, pod: Json, volumes: Mapping[str, str], root: str, environment: Mapping[str, str], seccomp: Json
 ) -> Json:
-    """For the pod's one container; `volumes`: where each of its mounts comes from, by its path in the container."""
+    """The pod's one container; `volumes` maps the path of each mount in the container to its source."""
     (container,) = pod["containers"]
     rights, owner = container["securityContext"], pod["securityContext"]
     if rights["capabilities"] != {"drop": ["ALL"]}:
-        raise ValueError("the manifest asks for capabilities: they are not carried over here")
+        raise ValueError("the manifest asks for capabilities, which this check does not support")
     read_only = {mount["mountPath"]: bool(mount.get("readOnly")) for mount in container["volumeMounts"]}
     return {
         "ociVersion": "1.0.0",
@@ -54,12 +54,12 @@ def spec(
 
 
 def with_command(made: Json, arguments: Sequence[str]) -> Json:
-    """The same container, another program in it."""
+    """The same container with another program."""
     return {**made, "process": {**made["process"], "args": list(arguments)}}
 
 
 def with_environment(made: Json, environment: Mapping[str, str]) -> Json:
-    """The same container, more variables in it."""
+    """The same container with more environment variables."""
     added = [f"{name}={value}" for name, value in environment.items()]
     return {**made, "process": {**made["process"], "env": [*made["process"]["env"], *added]}}
 
@@ -75,7 +75,7 @@ def _bind(source: str, target: str, read_only: bool) -> Json:
 
 
 def complaints(image: Json) -> list[str]:
-    """What is wrong with the image's configuration by itself."""
+    """Errors in the image's configuration."""
     entrypoint = image.get("Entrypoint") or []
     found = {
         f"the user is {image.get('User')!r}, not a number": image.get("User") != "10001:0",

@@ -1,4 +1,4 @@
-"""A container under runc: started, waited for, looked at from outside, stopped."""
+"""A container under runc: starts it, waits for it, inspects it from outside, stops it."""
 
 import asyncio
 import json
@@ -17,7 +17,7 @@ PATIENCE, STOP = 30.0, 10.0  # seconds: until it is ready; from SIGTERM to its e
 
 
 class Container:
-    """One, from its start to its end; whatever happens, it is gone in the end."""
+    """A context: the container runs while it lasts, and is deleted at its end in any case."""
 
     def __init__(self, directory: Path, made: Mapping[str, Any], name: str) -> None:
         self.log = directory / f"{name}.log"
@@ -44,15 +44,15 @@ class Container:
 
     @property
     def pid(self) -> int:
-        """Its first process, as the machine counts."""
+        """The process id of its process 1 on the machine."""
         return int(self._pid_file.read_text())
 
     async def ends(self) -> int:
-        """Its exit code, once it has ended by itself."""
+        """Wait for its end; its exit code."""
         return await asyncio.wait_for(self._process.wait(), PATIENCE)
 
     async def ready(self, url: str) -> float:
-        """Seconds from the start of its process to the first good answer of `url`."""
+        """Seconds from the start of its process to the first 200 from `url`."""
         async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as session:
             while not await _is_good(session, url):
                 if self._process.returncode is not None:
@@ -61,18 +61,18 @@ class Container:
         return time.clock_gettime(time.CLOCK_BOOTTIME) - self.started()
 
     async def stop(self) -> tuple[int, float]:
-        """SIGTERM to its process 1: the exit code, and how many seconds it took; TimeoutError after `STOP`."""
+        """Send SIGTERM to its process 1; the exit code and the seconds until then. Raises TimeoutError after `STOP`."""
         began = time.monotonic()
         os.kill(self.pid, signal.SIGTERM)
         code = await asyncio.wait_for(self._process.wait(), STOP)
         return code, time.monotonic() - began
 
     def started(self) -> float:
-        """When its process started, in seconds since the machine did."""
+        """When its process started, in seconds since the machine's boot."""
         return started(Path(f"/proc/{self.pid}/stat").read_text())
 
     def said(self) -> str:
-        """What it, or runc for it, has written to stdout and stderr."""
+        """What it or runc has written to stdout and stderr."""
         return self.log.read_text(errors="replace")
 
     def status(self) -> dict[str, str]:
@@ -80,7 +80,7 @@ class Container:
         return fields(Path(f"/proc/{self.pid}/status").read_text())
 
     def writable(self) -> list[str]:
-        """Where it has something mounted that is not read-only."""
+        """Its mount points that are not read-only."""
         return writable(Path(f"/proc/{self.pid}/mountinfo").read_text())
 
 
@@ -93,7 +93,7 @@ async def _is_good(session: aiohttp.ClientSession, url: str) -> bool:
 
 
 def started(stat: str) -> float:
-    """When a process started, from `/proc/N/stat`; the kernel counts in hundredths of a second."""
+    """Seconds from the boot to the start of a process, from `/proc/N/stat`, which counts clock ticks."""
     return int(stat.rpartition(")")[2].split()[19]) * TICK
 
 
@@ -103,7 +103,7 @@ def fields(status: str) -> dict[str, str]:
 
 
 def writable(mountinfo: str) -> list[str]:
-    """The mount points that may be written, but for /proc and what is hidden in it."""
+    """The writable mount points, without /proc and what is masked in it."""
     mounts = [line.split()[4:6] for line in mountinfo.splitlines()]
     return sorted(
         point for point, options in mounts if "rw" in options.split(",") and not f"{point}/".startswith("/proc/")

@@ -1,4 +1,4 @@
-"""Looks around in the image, and prints what it finds as JSON. Runs in there: needs the standard library alone."""
+"""Runs inside the image and prints what it finds as JSON. Uses the standard library only."""
 
 import errno
 import importlib.util
@@ -7,11 +7,11 @@ import sys
 from importlib.metadata import distributions
 from pathlib import Path
 
-UNCHECKED = b"\x01\0\0\0"  # the flags of bytecode that holds whatever the times of its source are
+UNCHECKED = b"\x01\0\0\0"  # flags of bytecode that is valid whatever the times of its source
 
 
 def voided(prefix: Path) -> tuple[int, list[str]]:
-    """How many sources there are, and which of them have no bytecode that holds for them."""
+    """The number of sources, and those without valid bytecode."""
     sources = sorted(prefix.rglob("*.py"))
     return len(sources), [str(source) for source in sources if not _is_compiled(source)]
 
@@ -25,7 +25,7 @@ def _is_compiled(source: Path) -> bool:
 
 
 def writing(directory: str) -> str:
-    """What comes of making a file there: nothing, or why not."""
+    """Try to create a file there: the name of the error, or an empty text."""
     try:
         (Path(directory) / "written").touch()
     except OSError as error:
@@ -34,7 +34,7 @@ def writing(directory: str) -> str:
 
 
 def main() -> None:
-    """`python inside.py DIRECTORY...`: those to write to."""
+    """`python inside.py DIRECTORY...`: tries to write to each."""
     sources, lacking = voided(Path(sys.prefix) / "lib")
     found = {
         "python": sys.version.split()[0],

@@ -1,4 +1,4 @@
-"""What an image weighs and what its own layers hold, from OCI's layout on the disk."""
+"""The size of an image and the files of its layers, from an OCI layout."""
 
 import gzip
 import json
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """`packed` is what a registry holds and a node pulls, `unpacked` what it takes on the node's disk; in bytes."""
+    """`packed` is the size that a node pulls, `unpacked` the size on its disk; in bytes."""
 
     packed: int
     unpacked: int
@@ -18,7 +18,7 @@ class Layer:
 
 
 def layers(layout: Path) -> list[Layer]:
-    """Of the one image in it, the lowest first."""
+    """Layers of the layout's only image, the lowest first."""
     index = json.loads((layout / "index.json").read_text())
     manifest = _blob_json(layout, index["manifests"][0]["digest"])
     return [_layer(layout, layer) for layer in manifest["layers"]]
@@ -39,5 +39,5 @@ def _layer(layout: Path, descriptor: dict[str, Any]) -> Layer:
 
 
 def strays(files: tuple[str, ...]) -> list[str]:
-    """Those of an image's own files that are neither the agent's nor bytecode."""
+    """Files of an image that are neither the agent's nor bytecode."""
     return [name for name in files if not (name.startswith("opt/shipper/") or name.endswith(".pyc"))]

@@ -1,4 +1,4 @@
-"""What the machine must have: root, a few Debian packages, a Debian mirror. Whatever is missing is said in one line."""
+"""What the machine needs: root, a few Debian packages, a Debian mirror. One line says what is missing."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ MIRROR: Final = "DEBIAN_MIRROR"
 
 
 class Missing(Exception):
-    """The check cannot be made on this machine, and why."""
+    """The check cannot run on this machine; the text says why."""
 
 
 def demand() -> None:
@@ -21,8 +21,8 @@ def demand() -> None:
 
 
 def lack(uid: int, programs: set[str]) -> str:
-    """What is missing, or nothing: who runs it, which programs are there."""
-    if uid != 0:  # the first, for an ordinary user's path may not lead to the programs that are there
+    """What is missing for this user with these programs; empty when nothing is."""
+    if uid != 0:  # first, because the PATH of an ordinary user may not have the programs
         return "needs root: it makes a root file system and starts a container"
     if packages := [package for program, package in PACKAGES.items() if program not in programs]:
         return f"needs Debian packages: apt-get install --no-install-recommends {' '.join(packages)}"
@@ -30,7 +30,7 @@ def lack(uid: int, programs: set[str]) -> str:
 
 
 def mirror(environ: Mapping[str, str]) -> str:
-    """Where Debian's packages come from: as named by $DEBIAN_MIRROR, else as apt is set up. Raises Missing."""
+    """The address of a Debian mirror: $DEBIAN_MIRROR, else the one apt is set up with. Raises Missing."""
     if named := environ.get(MIRROR):
         return named
     fields = "$(ORIGIN)|$(LABEL)|$(SITE)"
@@ -38,11 +38,11 @@ def mirror(environ: Mapping[str, str]) -> str:
     told = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     if found := debian(told):
         return found
-    raise Missing(f"apt on this machine knows no Debian mirror (or needs `apt-get update`): name one in ${MIRROR}")
+    raise Missing(f"apt on this machine has no Debian mirror (or needs `apt-get update`): set ${MIRROR}")
 
 
 def debian(targets: str) -> str:
-    """The first mirror of Debian itself among apt's targets, one a line: origin|label|address."""
+    """The first mirror of Debian itself in apt's targets, lines of origin|label|address; empty when there is none."""
     for line in targets.splitlines():
         origin, label, site = line.split("|", 2)
         if (origin, label) == ("Debian", "Debian"):

@@ -23,7 +23,7 @@ NAMES: Final = ("checkout-7d4b9c6f5d-x2x7k", "ledger-5c9d8f7b6d-q8w4z", "payment
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What `deploy/daemonset.yaml` says about the pod and its configuration."""
+    """The pod and its configuration in `deploy/daemonset.yaml`."""
 
     pod: dict[str, Any]
     config: dict[str, Any]
@@ -36,7 +36,7 @@ class Manifest:
         return cls(by_kind["DaemonSet"]["spec"]["template"]["spec"], yaml.safe_load(text))
 
     def configuration(self, loki: str, port: int) -> str:
-        """The manifest's own, but for where Loki is, and a port on this machine's loopback."""
+        """The manifest's, with another address of Loki and a port on this machine's loopback."""
         server = {**self.config["server"], "http_listen_address": "127.0.0.1", "http_listen_port": port}
         clients = [{**client, "url": loki} for client in self.config["clients"]]
         return yaml.safe_dump({**self.config, "server": server, "clients": clients})
@@ -44,7 +44,7 @@ class Manifest:
 
 @dataclass(slots=True)
 class Node:
-    """Its files, below a directory of this machine."""
+    """The node's files, below a directory of this machine."""
 
     directory: Path
     written: Written = field(default_factory=Written)
@@ -55,19 +55,19 @@ class Node:
 
     @property
     def volumes(self) -> dict[str, str]:
-        """Where the pod's mounts come from, by their path in the container."""
+        """Path of each mount in the container -> its source."""
         return {target: str(self.directory / name) for target, name in MOUNTS.items()}
 
     @property
     def state(self) -> Path:
-        """The one volume that can be written."""
+        """The only writable volume."""
         return self.directory / "state"
 
     def lay(self, configuration: str, authority: bytes) -> None:
-        """All directories, and what is in those that the kubelet fills."""
+        """Make all directories, and the files that the kubelet provides."""
         for name in MOUNTS.values():
             (self.directory / name).mkdir(parents=True)
-        self.state.chmod(0o777)  # as the kubelet makes an emptyDir
+        self.state.chmod(0o777)  # the kubelet's mode of an emptyDir
         (self.directory / "config" / "config.yaml").write_text(configuration)
         (self.directory / "account" / "ca.crt").write_bytes(authority)
         (self.directory / "account" / "token").write_text(TOKEN)
@@ -78,7 +78,7 @@ class Node:
             self._logs.append(LogWriter(self.directory / "logs", namespace="shop", pod=name, uid=pod.uid))
 
     def write(self, kept: int) -> None:
-        """Lines of every pod: so many to be kept, and a healthy one beside each."""
+        """Write lines of every pod: `kept` lines that are kept, each followed by a healthy one."""
         for pod, log in zip(self.pods, self._logs, strict=True):
             for _ in range(kept):
                 self._count += 1
@@ -89,19 +89,19 @@ class Node:
         self._guard()
 
     def rotate(self) -> None:
-        """The kubelet rotates every log."""
+        """Rotate every log."""
         for log in self._logs:
             log.rotate()
         self._guard()
 
     def _guard(self) -> None:
-        """The modes of the kubelet and containerd: 0640 root:root."""
+        """Set the mode and owner that containerd's logs have: 0640 root:root."""
         for path in self.directory.joinpath("logs").rglob("*.*"):
             path.chmod(0o640)
             os.chown(path, 0, 0)
 
     def close(self) -> None:
-        """The pods are gone, their logs stay."""
+        """Close the logs; their files stay."""
         for log in self._logs:
             log.close()
 
@@ -110,13 +110,13 @@ MOUNTS: Final = {"/etc/shipper": "config", "/var/lib/shipper": "state", "/var/lo
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """An unused port."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
 
 
 def snapshot(directory: Path) -> dict[str, tuple[int, int, int, int]]:
-    """Every file below a directory, and what a write to it would change."""
+    """Every file below a directory, with what a write changes: mode, size, mtime, ctime."""
     return dict(_entries(directory))
 
 
@@ -127,5 +127,5 @@ def _entries(directory: Path) -> Iterator[tuple[str, tuple[int, int, int, int]]]
 
 
 def changes(before: dict[str, tuple[int, int, int, int]], after: dict[str, tuple[int, int, int, int]]) -> list[str]:
-    """What is new, gone, or not as it was."""
+    """Names that are new, gone or changed."""
     return sorted(name for name in before.keys() | after.keys() if before.get(name) != after.get(name))

@@ -1,4 +1,4 @@
-"""pip inside the build as pip is set up on this machine: its index, proxy, authorities, directories of wheels."""
+"""Sets up pip in the build like pip on this machine: index, proxy, authorities, directories of wheels."""
 
 import ast
 import subprocess
@@ -11,20 +11,20 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """A pip.conf, and the files and directories it names."""
+    """The text of a pip.conf, and the files and directories that it names."""
 
     text: str
     paths: tuple[str, ...]
 
 
 def setup() -> Setup:
-    """This machine's."""
+    """The setup of this machine."""
     command = [sys.executable, "-m", "pip", "config", "list"]
     return parse(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
 def parse(listing: str) -> Setup:
-    """What `pip config list` prints, as one file: the environment's settings win over the files'."""
+    """The output of `pip config list` as one file; settings of the environment win over those of files."""
     sections: dict[str, dict[str, str]] = defaultdict(dict)
     settings = [_setting(line) for line in listing.splitlines() if "=" in line]
     for section, key, value in sorted(settings, key=lambda setting: setting[0] == ":env:"):
@@ -44,7 +44,7 @@ def _setting(line: str) -> tuple[str, str, str]:
 
 
 def _indented(value: str) -> str:
-    """A value of several lines, as the file format has it."""
+    """A value of several lines in the file's format."""
     return value.replace("\n", "\n    ")
 
 

@@ -1,7 +1,7 @@
-"""The system calls a container may make: the engine's default profile, in the shape that runc takes.
+"""The system calls that a container may make: the engine's default profile, in runc's format.
 
-The file that comes with buildah is the one podman uses: Docker's format, and but for details Docker's and containerd's
-list, which Kubernetes calls RuntimeDefault.
+buildah comes with podman's profile. Its format is Docker's, and its list is, in all but details, that of Docker and
+containerd, which Kubernetes calls RuntimeDefault.
 """
 
 import json
@@ -14,12 +14,12 @@ ARCHITECTURES: Final = {"x86_64": ("amd64", "SCMP_ARCH_X86_64"), "aarch64": ("ar
 
 
 def profile() -> dict[str, Any]:
-    """For this machine, and a container without any capability."""
+    """The profile for this machine and a container without capabilities."""
     return convert(json.loads(PROFILE.read_text()), platform.machine())
 
 
 def convert(engine: dict[str, Any], machine: str) -> dict[str, Any]:
-    """The rules that hold on this architecture for a process without capabilities."""
+    """The rules that apply on this architecture to a process without capabilities."""
     name, architecture = ARCHITECTURES[machine]
     return {
         "defaultAction": engine["defaultAction"],

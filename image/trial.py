@@ -1,4 +1,4 @@
-"""The image's agent, run as the DaemonSet runs it, on a node's logs, against strict stand-ins for Loki and the API."""
+"""Runs the image's agent like the DaemonSet, on a node's logs, against strict stand-ins for Loki and the API."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from soak.report import Row
 
 PLACES: Final = ("/", "/dev", "/tmp", "/etc/shipper", "/opt/shipper", "/var/log/pods", "/var/lib/shipper")
 STATE: Final = "/var/lib/shipper"
-KEPT: Final = 500  # lines of each pod, thrice
+KEPT: Final = 500  # lines of each pod, three times
 RIGHTS: Final = {
     "Uid": "10001\t10001\t10001\t10001",
     "Gid": "0\t0\t0\t0",
@@ -34,15 +34,15 @@ RIGHTS: Final = {
     "NoNewPrivs": "1",
     "Seccomp": "2",
 }
-NO_BYTECODE: Final = {"PYTHONPYCACHEPREFIX": "/none"}  # where Python then looks for it, and only there
-VERBOSE: Final = {"PYTHONVERBOSE": "1"}  # Python says of each module where its code comes from
+NO_BYTECODE: Final = {"PYTHONPYCACHEPREFIX": "/none"}  # Python then looks for it only there
+VERBOSE: Final = {"PYTHONVERBOSE": "1"}  # Python prints where the code of each module comes from
 _COMPILED = re.compile(r"^# code object from (/\S+\.py)$", re.MULTILINE)
 _LOADED = re.compile(r"^# code object from '?/\S+\.pyc'?$", re.MULTILINE)
 
 
 @dataclass(slots=True)
 class Trial:
-    """One node, one image; the runs share the node's state as restarts of a container do."""
+    """One node, one image; the runs share the node's state, like restarts of a container."""
 
     directory: Path
     node: Node
@@ -52,12 +52,12 @@ class Trial:
     _runs: int = 0
 
     def container(self, made: bundle.Json) -> Container:
-        """Another one on this node."""
+        """Another container on this node."""
         self._runs += 1
         return Container(self.directory, made, f"run-{self._runs}")
 
     async def inside(self) -> dict[str, Any]:
-        """What a program of the same rights finds in the image."""
+        """What a program with the same rights finds in the image."""
         program = (ROOT / "image" / "inside.py").read_text()
         command = ["python3", "-c", program, *PLACES]
         async with self.container(bundle.with_command(self.made, command)) as container:
@@ -69,7 +69,7 @@ class Trial:
         return found
 
     async def ships(self) -> list[Row]:
-        """Lines that are there, that come, that come after a rotation; then SIGTERM."""
+        """Ships lines written before the start, after it and after a rotation; then sends SIGTERM."""
         self.node.write(KEPT)
         image = snapshot(self.image)
         async with self.container(bundle.with_environment(self.made, VERBOSE)) as container:
@@ -91,12 +91,12 @@ class Trial:
         ]
 
     async def _more(self) -> None:
-        """Lines come, and arrive."""
+        """Write more lines and wait until they are stored."""
         self.node.write(KEPT)
         await self.loki.entries(len(self.node.written.lines), within=30)
 
     def _written(self, changed: list[str]) -> list[Row]:
-        """What it left behind; its state is for its owner alone."""
+        """Files that it has changed, and those in its state volume."""
         state = {path.name: path.stat() for path in self.node.state.iterdir()}
         figures = ", ".join(f"{name} {stat.st_mode & 0o777:o}" for name, stat in sorted(state.items()))
         owned = bool(state) and all((stat.st_uid, stat.st_gid) == (10001, 0) for stat in state.values())
@@ -106,7 +106,7 @@ class Trial:
         ]
 
     async def start_up(self, times: int, environment: Mapping[str, str]) -> float:
-        """The median of the seconds from the start of its process to /ready."""
+        """Median of the seconds from the start of its process to /ready."""
         took = []
         for _ in range(times):
             async with self.container(bundle.with_environment(self.made, environment)) as container:
@@ -128,7 +128,7 @@ class Trial:
 
 
 def _rights(status: Mapping[str, str], writable: list[str]) -> list[Row]:
-    """The kernel's word for it, not the configuration's."""
+    """The rights that the kernel reports, not those of the configuration."""
     wrong = [f"{name} {status.get(name)!r}" for name, value in RIGHTS.items() if status.get(name) != value]
     if status["NSpid"].split()[-1] != "1":
         wrong.append("it is not process 1")
@@ -140,7 +140,7 @@ def _rights(status: Mapping[str, str], writable: list[str]) -> list[Row]:
 
 
 def _bytecode(said: str) -> Row:
-    """Where the code came from, in Python's own words."""
+    """Where the code came from, as Python reports it."""
     compiled, loaded = _COMPILED.findall(said), len(_LOADED.findall(said))
     figures = f"{loaded} modules, compiled: {' '.join(compiled[:5]) or 'none'}"
     return Row("loaded from bytecode", figures, loaded > 0 and not compiled)
@@ -148,7 +148,7 @@ def _bytecode(said: str) -> Row:
 
 @asynccontextmanager
 async def prepared(directory: Path, image: Path, configuration: bundle.Json) -> AsyncIterator[Trial]:
-    """The stand-ins, the node, and the container that the manifest describes."""
+    """Start the stand-ins, lay out the node, and describe the manifest's container."""
     authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     manifest, node = Manifest.read(), Node(directory / "node")

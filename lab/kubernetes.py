@@ -1,4 +1,4 @@
-"""A stand-in for the Kubernetes API server, as far as one reads pods' metadata: list and watch, over HTTP or HTTPS.
+"""A stand-in for the Kubernetes API server: list and watch of pods' metadata, over HTTP or HTTPS.
 
     async with ApiServer() as api:
         api.put(Pod("shop", "checkout-7d4b9c6f5d-x2x7k", node="node-1", labels={"app": "checkout"}))
@@ -7,7 +7,7 @@
         api.bookmark()
         api.forget()  # older versions are gone from now on: 410
 
-Strict: what a well-behaved client does not ask is answered with 400 and kept in `violations`.
+Strict: a request that a well-behaved client does not make gets a 400 and is kept in `violations`.
 Facts: kubernetes.io/docs/reference/using-api/api-concepts.
 """
 
@@ -38,23 +38,23 @@ class _Change:
 
 
 class ApiServer:
-    """`/api/v1/pods`, and what can be wrong with it."""
+    """`/api/v1/pods`, with faults on demand."""
 
     def __init__(self, *, context: ssl.SSLContext | None = None, tokens: set[str] | None = None) -> None:
-        self.tokens = tokens  # that are taken; None: everybody is
+        self.tokens = tokens  # accepted ones; None: any
         self.forbids: set[Verb] = set()  # what the client's role does not allow
-        self.expires: Literal["by status", "by event"] = "by event"  # in which shape a 410 comes
-        self.partial = True  # knows of PartialObjectMetadata
-        self.fault: Fault | None = None  # holds until changed
-        self.script: deque[Fault] = deque()  # comes first, one a request
+        self.expires: Literal["by status", "by event"] = "by event"  # how a 410 is told
+        self.partial = True  # whether it supports PartialObjectMetadata
+        self.fault: Fault | None = None  # of every request, until changed
+        self.script: deque[Fault] = deque()  # used first, one per request
         self.asked: list[Asked] = []
         self.violations: list[str] = []
         self._context = context
         self._version, self._oldest = 1000, 0
-        self._told = 0  # before it went back
+        self._told = 0  # the highest version told before it went back
         self._pods: dict[str, tuple[Pod, int]] = {}
         self._history: list[_Change] = []
-        self._watches: dict[asyncio.Queue[bytes | None], tuple[str, int]] = {}  # of which node, from which version
+        self._watches: dict[asyncio.Queue[bytes | None], tuple[str, int]] = {}  # node, and the version it began with
         self._closing, self._changed = asyncio.Event(), asyncio.Event()
         self._port = 0
         app = web.Application()
@@ -77,14 +77,14 @@ class ApiServer:
         await self._runner.cleanup()
 
     async def listen(self) -> None:
-        """Take connections, again on the same port after `kill`."""
+        """Accept connections; after `kill` on the same port as before."""
         listener = socket.create_server(("127.0.0.1", self._port))
         self._port = listener.getsockname()[1]
         self._site = web.SockSite(self._runner, listener, ssl_context=self._context)
         await self._site.start()
 
     async def kill(self) -> None:
-        """Be gone: new connections are refused, those there are break; what is known stays."""
+        """Go away: new connections are refused, open ones break; the pods are kept."""
         if self._site is not None:
             await self._site.stop()
             self._site = None
@@ -92,11 +92,11 @@ class ApiServer:
 
     @property
     def is_listening(self) -> bool:
-        """Whether it takes connections."""
+        """Whether it accepts connections."""
         return self._site is not None
 
     def break_watches(self) -> None:
-        """Every connection breaks."""
+        """Break every connection."""
         for connection in self._runner.server.connections if self._runner.server else ():
             if connection.transport is not None:
                 connection.transport.abort()
@@ -110,11 +110,11 @@ class ApiServer:
     def url(self) -> str:
         return f"{'https' if self._context else 'http'}://127.0.0.1:{self._port}"
 
-    # -- what there is
+    # -- contents
 
     @property
     def version(self) -> str:
-        """Of all that has happened so far."""
+        """The latest resource version."""
         return str(self._version)
 
     @property
@@ -123,7 +123,7 @@ class ApiServer:
         return len(self._watches)
 
     def put(self, pod: Pod) -> Pod:
-        """A pod is made, or has changed."""
+        """Create or change a pod."""
         kind = "MODIFIED" if pod.uid in self._pods else "ADDED"
         self._version += 1
         self._pods[pod.uid] = pod, self._version
@@ -131,46 +131,46 @@ class ApiServer:
         return pod
 
     def label(self, pod: Pod, **labels: str) -> Pod:
-        """Somebody changes a pod's labels."""
+        """Change a pod's labels."""
         return self.put(replace(pod, labels={**pod.labels, **labels}))
 
     def delete(self, pod: Pod) -> None:
-        """A pod is gone."""
+        """Delete a pod."""
         self._version += 1
         del self._pods[pod.uid]
         self._tell(_Change(self._version, "DELETED", pod))
 
     def forget(self) -> None:
-        """What has happened so far can not be watched any more."""
+        """Drop the history: no version so far can be watched any more."""
         self._version += 1
         self._oldest = self._version
         self._history.clear()
 
     def go_back(self) -> None:
-        """It is another server, or the same from an old backup: it counts from lower versions again.
+        """Be another server, or this one restored from an old backup: versions start lower again.
 
-        As a real one it takes a watch from a version it has not come to, and tells it nothing until it has.
+        Like a real one it accepts a watch from a version in its future, and sends nothing until it has got there.
         """
         self._told = max(self._told, self._version)
         self._version, self._oldest = 100, 0
         self._history.clear()
         self._pods = {uid: (pod, self._version) for uid, (pod, _) in self._pods.items()}
 
-    # -- to the watches that are open
+    # -- open watches
 
     def bookmark(self) -> None:
-        """Say up to which version all is told."""
+        """Send a bookmark."""
         for watch, (_, since) in self._watches.items():
             if since <= self._version:
                 watch.put_nowait(event("BOOKMARK", {"resourceVersion": self.version}))
 
     def say(self, text: bytes) -> None:
-        """Whatever it is: part of an event, or no event at all."""
+        """Send any bytes: part of an event, or no event at all."""
         for watch in self._watches:
             watch.put_nowait(text)
 
     def end_watches(self) -> None:
-        """As at their time."""
+        """End them, as at their timeout."""
         for watch in self._watches:
             watch.put_nowait(None)
 
@@ -183,14 +183,14 @@ class ApiServer:
     # -- requests
 
     async def until(self, reached: Callable[[], object], within: float = 10) -> None:
-        """Wait till `reached`, asked again whenever a request comes or a watch opens or ends; else TimeoutError."""
+        """Wait until `reached`, checked whenever a request comes and a watch opens or ends. Raises TimeoutError."""
         async with asyncio.timeout(within):
             while not reached():
                 self._changed.clear()
                 await self._changed.wait()
 
     def verbs(self) -> list[Verb]:
-        """What was asked, in order."""
+        """The requests, in order."""
         return [asked.verb for asked in self.asked]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

@@ -1,4 +1,4 @@
-"""What is asked of the Kubernetes API, and how it says no."""
+"""Requests to the Kubernetes API, and its refusals."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ Verb = Literal["list", "watch"]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request, as it came."""
+    """A request, as received."""
 
     verb: Verb
     query: Mapping[str, str]
@@ -24,20 +24,20 @@ class Asked:
 
     @property
     def node(self) -> str:
-        """The one node whose pods are asked for; ValueError when it is not one."""
+        """The node whose pods are asked for. Raises ValueError unless it is exactly one."""
         name, _, node = self.query["fieldSelector"].partition("=")
         if name != "spec.nodeName" or not node:
             raise ValueError("pods of other nodes were asked for")
         return node
 
     def wants_metadata_only(self) -> bool:
-        """True; ValueError when whole pods are wanted."""
+        """True. Raises ValueError when whole pods are asked for."""
         if PARTIAL not in self.headers.get("Accept", ""):
             raise ValueError("whole pods were asked for")
         return True
 
 
 def refused(code: int, reason: str, message: str) -> web.Response:
-    """A status, and why in Kubernetes' words."""
+    """A status, with a reason in Kubernetes' words."""
     body = orjson.dumps(failure(code, reason, message))
     return web.Response(status=code, body=body, content_type="application/json")

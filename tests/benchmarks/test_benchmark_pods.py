@@ -13,14 +13,9 @@ def sink() -> Iterator[Sink]:
         yield sink
 
 
-@pytest.fixture(autouse=True)
-def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"FEW": 1, "MANY": 30, "RATE": 100.0, "SETTLE": 0.0}.items():
-        monkeypatch.setattr(pods, name, value)
-
-
 def test_the_agent_knows_every_pod_whose_cost_is_told(sink: Sink, tmp_path: Path) -> None:
-    found = pods.cost(sink, tmp_path, rounds=1, seconds=0.2)
+    load = pods.Load(rounds=1, seconds=0.2, few=1, many=30, rate=100.0, settle=0.0)
+    found = pods.cost(sink, tmp_path, load)
     assert (found.few, found.many, found.rate) == (1, 30, 100.0)
     assert found.startup > 0.05
     assert found.resident > 20 << 20
@@ -32,11 +27,10 @@ def test_fewer_changes_than_the_rate_are_no_result() -> None:
         def change(self, rate: float, seconds: float) -> int:
             return int(rate * seconds * 0.9)
 
-    with pytest.raises(TimeoutError, match="90 changes only"):
-        pods._change(Slow(), 1.0)  # type: ignore[arg-type]
+    with pytest.raises(TimeoutError, match="only 90 changes"):
+        pods.change(Slow(), 100.0, 1.0)  # type: ignore[arg-type]
 
 
-def test_what_does_not_come_true_is_no_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pods, "WITHIN", 0.0)
+def test_what_does_not_come_true_is_no_result() -> None:
     with pytest.raises(TimeoutError, match="knows all pods"):
-        pods._until(lambda: False, "the agent knows all pods")
+        pods.until(lambda: False, "the agent knows all pods", within=0.0)

@@ -1,6 +1,6 @@
-"""Whatever happens to the Kubernetes API: every line arrives, and a target's lines all have one label set.
+"""Whatever happens to the Kubernetes API: every line arrives, and all lines of a target have one label set.
 
-Hypothesis chooses what happens. SHIPPER_EXAMPLES says how many histories are tried; the long run sets it higher.
+Hypothesis chooses what happens. SHIPPER_EXAMPLES is the number of histories tried; long runs set it higher.
 """
 
 import os
@@ -31,7 +31,7 @@ EXAMPLES = max(1, int(os.environ.get("SHIPPER_EXAMPLES", "50")) // 3)
 FALLBACK = "checkout"
 APPS = st.sampled_from(["basket", "till"])
 TEAMS = st.sampled_from(["", "money", "books"])
-TROUBLES = {
+FAULTS = {
     "none": None,
     "hang": faults.hang(),
     "slow body": faults.stall(200),
@@ -41,11 +41,11 @@ TROUBLES = {
     "reset": faults.reset_before(),
     "a login page": faults.status(200, "<html>Please log in</html>"),
 }
-chosen: Counter[str] = Counter()  # over all histories: how labels were come by
+chosen: Counter[str] = Counter()  # over all histories: where labels came from
 
 
 class Logged:
-    """A pod: its log, what the API says of it, and all that it has ever said."""
+    """A pod: its log, its labels in the API, and all labels that it has ever had there."""
 
     def __init__(self, world: Cluster, number: int) -> None:
         self.world = world
@@ -56,7 +56,7 @@ class Logged:
 
     @cached_property
     def log(self) -> LogWriter:
-        """Made with its first line: from then on the agent waits for the pod, and not for ever."""
+        """Created with its first line: from then on the agent waits for the pod, for a limited time."""
         return LogWriter(self.world.root, pod=self.pod.name, uid=self.pod.uid)
 
     def put(self, app: str, team: str) -> None:
@@ -121,20 +121,20 @@ class AnyApiTrouble(RuleBasedStateMachine):
 
     @rule(pod=pods)
     def delete(self, pod: Logged) -> None:
-        """The API has forgotten it; its log is still there."""
+        """Delete it from the API; its log stays."""
         if pod.is_in_api:
             pod.is_in_api = False
             self.world.api.delete(pod.pod)
 
     # -- the API server
 
-    @rule(name=st.sampled_from(sorted(TROUBLES)))
+    @rule(name=st.sampled_from(sorted(FAULTS)))
     def answers_are(self, name: str) -> None:
-        self.world.api.fault = TROUBLES[name]
+        self.world.api.fault = FAULTS[name]
 
-    @rule(names=st.lists(st.sampled_from(sorted(TROUBLES)), min_size=1, max_size=3))
+    @rule(names=st.lists(st.sampled_from(sorted(FAULTS)), min_size=1, max_size=3))
     def next_answers_are(self, names: list[str]) -> None:
-        self.world.api.script.extend(fault for name in names if (fault := TROUBLES[name]))
+        self.world.api.script.extend(fault for name in names if (fault := FAULTS[name]))
 
     @rule(verbs=st.sampled_from([set(), {"watch"}, {"list", "watch"}]))
     def role_forbids(self, verbs: set[Verb]) -> None:
@@ -182,7 +182,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
 
     @rule(restored=st.booleans(), app=APPS)
     def api_has_other_contents(self, restored: bool, app: str) -> None:
-        """Another server at the same address: no pod has the labels it had, and versions may have gone back."""
+        """Another server at the same address: every pod has other labels, and versions may start lower."""
         self.world.kill_api()
         for pod in self.all:
             if pod.is_in_api:
@@ -210,7 +210,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
     @precondition(lambda self: self.world.is_up)
     @rule(app=APPS)
     def kill_it_while_labels_change(self, app: str) -> None:
-        """What was sent under the old ones is sent again, and must not come under the new ones."""
+        """Lines sent under the old labels are sent again, and must not come under the new ones."""
         self.world.until(self.world.is_delivered, 0.3)
         self.world.crash()
         for pod in self.all:
@@ -228,7 +228,7 @@ class AnyApiTrouble(RuleBasedStateMachine):
             self.world.close()
 
     def _settle(self) -> None:
-        """The API stays as it is, for nobody needs it; but once it is well again, new pods have its labels again."""
+        """Shipping needs no API, so its faults stay; once they are over, new pods have its labels again."""
         world = self.world
         for pod in self.all:
             pod.write()

@@ -1,6 +1,6 @@
-"""Whatever happens to the node, the agent and Loki: every kept line is in Loki once, and the ledger closes.
+"""Whatever happens to the node, the agent and Loki: every kept line is in Loki once, and the ledger adds up.
 
-Hypothesis chooses what happens. SHIPPER_EXAMPLES says how many histories are tried; the long run sets it higher.
+Hypothesis chooses what happens. SHIPPER_EXAMPLES is the number of histories tried; long runs set it higher.
 """
 
 import os
@@ -26,7 +26,7 @@ EXAMPLES = int(os.environ.get("SHIPPER_EXAMPLES", "50"))
 FOREVER = 1000  # rotated files that are kept
 STREAMS = st.sampled_from(["stdout", "stderr"])
 SANS = st.sampled_from([None, "spiffe://a/1", "spiffe://a/2", "spiffe://a/3", "spiffe://a/4", 'x", app="no', "-"])
-TROUBLES = {
+FAULTS = {
     "500": faults.status(500),
     "503 for a moment": faults.status(503, "", {"Retry-After": "0.02"}),
     "429": faults.status(429, "Ingestion rate limit exceeded for user fake"),
@@ -35,7 +35,7 @@ TROUBLES = {
     "401": faults.status(401, "no org id"),
     "404": faults.status(404, "default backend"),
     "260": faults.status(260, "ingestion blocked"),
-    "strange 400": faults.status(400, "<html>Bad Request</html>"),
+    "unknown 400": faults.status(400, "<html>Bad Request</html>"),
     "413": faults.too_large_above(5000),  # more than any one line, compressed
     "reset before": faults.reset_before(),
     "reset after": faults.reset_after(),
@@ -46,13 +46,13 @@ TROUBLES = {
 
 
 class Pod:
-    """One log, and what is unfinished in it."""
+    """One log and its unfinished line."""
 
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number = world, number
         self.log = LogWriter(world.root, pod=f"app-{number}")
         self.lines: list[bytes] = []
-        self.rest: tuple[bytes, bytes, int] | None = None  # what a torn line, or one in pieces, still needs
+        self.rest: tuple[bytes, bytes, int] | None = None  # the missing end of a torn or partial line
         self.is_torn = self.is_deleted = False
 
     def line(self, **fields: object) -> bytes:
@@ -181,9 +181,9 @@ class AnyTrouble(RuleBasedStateMachine):
 
     # -- Loki
 
-    @rule(names=st.lists(st.sampled_from(sorted(TROUBLES)), min_size=1, max_size=4))
+    @rule(names=st.lists(st.sampled_from(sorted(FAULTS)), min_size=1, max_size=4))
     def loki_fails(self, names: list[str]) -> None:
-        self.world.misbehave(*(TROUBLES[name] for name in names))
+        self.world.misbehave(*(FAULTS[name] for name in names))
 
     @rule(down=st.booleans())
     def loki_is_down(self, down: bool) -> None:

@@ -1,6 +1,6 @@
-"""A node, its Loki and its agent in one event loop that only runs when it is told to: for the model.
+"""A node, its Loki and its agent in one event loop that runs only on request: for the models.
 
-A crash drops the agent's tasks and with them all it knew; only the positions file and Loki outlive it.
+A crash drops the agent's tasks and its memory; only the positions file and Loki outlive it.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ def hurried() -> Iterator[None]:
 
 
 def try_histories(machine: type[RuleBasedStateMachine], examples: int) -> None:
-    """Let hypothesis choose what happens, so many times."""
+    """Try so many histories that hypothesis chooses."""
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large]
     phases = [phase for phase in Phase if phase is not Phase.shrink]  # each failure takes its time to be one
     with_time = settings(
@@ -68,7 +68,7 @@ def try_histories(machine: type[RuleBasedStateMachine], examples: int) -> None:
 
 
 class World:
-    """All that there is; the model holds what must be true of it."""
+    """Node, agent and Loki; the model says what must be true of them."""
 
     def __init__(self, limits: Limits | None = None, scrape: str = "") -> None:
         self._stack = contextlib.ExitStack()
@@ -101,7 +101,7 @@ class World:
         return self._task is not None
 
     def start(self) -> None:
-        """A new process, on what the one before it has saved."""
+        """Start a new agent on the positions that the last one saved."""
 
         async def begin() -> None:
             self._agent = Agent(self._config, Options(), timing=TIMING, **self._api)
@@ -110,7 +110,7 @@ class World:
         self._runner.run(begin())
 
     def crash(self) -> None:
-        """SIGKILL: nothing is saved, nothing is said."""
+        """As with SIGKILL: nothing is saved or logged."""
 
         async def end() -> None:
             assert self._task
@@ -121,7 +121,7 @@ class World:
         self._agent = self._task = None
 
     def stop(self) -> None:
-        """SIGTERM: it ends in time, and well."""
+        """As with SIGTERM: it must end in time, with exit code 0."""
 
         async def end() -> int:
             assert self._agent
@@ -134,12 +134,12 @@ class World:
         self._agent = self._task = None
 
     def breathe(self, seconds: float) -> None:
-        """Let everything run on for a while; the agent must survive it."""
+        """Let everything run for a while; the agent must survive it."""
         self._runner.run(asyncio.sleep(seconds))
         assert self._task is None or not self._task.done(), self._task
 
     def until(self, reached: Callable[[], bool], within: float = PATIENCE) -> bool:
-        """Let everything run until this is so; False when it did not come true in time."""
+        """Let everything run until `reached` is true; False when it is not in time."""
 
         async def wait() -> bool:
             with contextlib.suppress(TimeoutError):
@@ -153,7 +153,7 @@ class World:
         return self._runner.run(wait())
 
     def misbehave(self, *faults: Fault) -> None:
-        """What becomes of the next pushes."""
+        """Faults of the next pushes, one each."""
         self.loki.script.extend(faults)
 
     # -- what is known of it
@@ -164,7 +164,7 @@ class World:
         return {line for entries in self.loki.streams.values() for _, line in entries}
 
     def holds(self, directory: Path) -> bool:
-        """Whether the agent has read, or holds open, every file of this log: only then may it be deleted unread."""
+        """Whether the agent has read or holds open every file of this log: only then may it be deleted."""
         if self._agent is None or self._agent.reader is None:
             return False
         known = {
@@ -191,7 +191,7 @@ class World:
         return self._agent.metrics.ledger()
 
     def settle(self) -> None:
-        """All that was written must arrive, once; then the ledger must close, and the agent must end well."""
+        """Everything written must arrive once; then the ledger must add up and the agent must end with code 0."""
         if not self.is_up:
             self.start()
         assert self.until(self.is_delivered), f"lost: {self.written.missing(self.stored)}"

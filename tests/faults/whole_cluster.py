@@ -1,4 +1,4 @@
-"""The same world with an API server in it, whose service account the agent has: for the model of pod labels."""
+"""The same world with an API server in it, and the agent in a pod of its cluster: for the model of pod labels."""
 
 import os
 from dataclasses import replace
@@ -19,12 +19,12 @@ NODE = "node-1"
 SCRAPE = ", kubernetes: true, pod_labels: {team: team}"
 AUTHORITY = trustme.CA()
 
-# The waits for the API in small: what matters is their order.
+# Short waits: only their order matters.
 SMALL = replace(FAST, response=0.2, list_silence=0.1, list=0.3, watch_silence=0.3, pod_wait=0.2)
 
 
 class Cluster(World):
-    """A world whose pods are known to an API server, for better or worse."""
+    """A world with an API server that knows its pods."""
 
     def __init__(self) -> None:
         super().__init__(scrape=SCRAPE)
@@ -45,28 +45,28 @@ class Cluster(World):
         super().close()
 
     def mount(self, token: str) -> None:
-        """From now on only this token is taken; the kubelet has written it."""
+        """The kubelet writes this token, and the server accepts no other."""
         self._account.renew(token)
         self.api.tokens = {token}
 
     def revoke(self) -> None:
-        """No token is taken any more, and the file still has the old one."""
+        """The server accepts no token any more; the file still has the old one."""
         self.api.tokens = set()
 
     def kill_api(self) -> None:
-        """It is gone, and so are its connections."""
+        """The server goes away, and its connections break."""
         self._runner.run(self.api.kill())
 
     def start_api(self) -> None:
-        """It is there again."""
+        """The server is there again."""
         if not self.api.is_listening:
             self._runner.run(self.api.listen())
 
     def knows(self, pod: Pod) -> bool:
-        """Whether the agent has heard of it."""
+        """Whether the agent knows this pod."""
         assert self._agent
         return bool(self._agent.pods.ask(f"{pod.namespace}_{pod.name}_{pod.uid}/of-the-model"))
 
     def label_sets(self, pod: str) -> set[tuple[tuple[str, str], ...]]:
-        """All that Loki has lines of this pod under."""
+        """The label sets under which Loki has lines of this pod."""
         return {tuple(sorted(one.labels.items())) for one in self.loki.stored() if one.labels["pod"] == pod}

@@ -1,1 +1,1 @@
-"""What the Kubernetes API tells of this node's pods."""
+"""Metadata of this node's pods, from the Kubernetes API."""

@@ -1,6 +1,6 @@
-"""What a pod's metadata say of its target: its app, and the labels and annotations that become stream labels.
+"""What a pod's metadata say about its target: its app, and the labels and annotations that become stream labels.
 
-Pure: the API's JSON in, fields out. Only what is asked for is decoded; the rest of an object is passed over.
+Pure: the API's JSON in, fields out. Decodes only the fields that are used.
 """
 
 import re
@@ -12,8 +12,8 @@ import msgspec
 from shipper.config import ScrapeConfig
 from shipper.pipeline.labels import cut
 
-STATIC_POD_HASH: Final = "kubernetes.io/config.hash"  # stands in a static pod's log path in place of its uid
-_SCHEDULED = re.compile(r"-\d{8,10}$")  # a CronJob's Job: minutes since 1970; before Kubernetes 1.21 seconds
+STATIC_POD_HASH: Final = "kubernetes.io/config.hash"  # takes the place of the uid in a static pod's log path
+_SCHEDULED = re.compile(r"-\d{8,10}$")  # of a CronJob's Job: minutes since 1970, seconds before Kubernetes 1.21
 
 
 class Owner(msgspec.Struct, frozen=True, gc=False):
@@ -37,7 +37,7 @@ class Metadata(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def log_directories(self) -> list[str]:
-        """Names of the directory that holds its logs: by its uid, and of a static pod also by its configuration."""
+        """Names that its log directory can have: by its uid, and for a static pod also by its configuration's hash."""
         hashed = (self.annotations or {}).get(STATIC_POD_HASH)
         return [f"{self.namespace}_{self.name}_{ident}" for ident in (self.uid, hashed) if ident]
 
@@ -49,7 +49,7 @@ class ListMetadata(msgspec.Struct, frozen=True, gc=False):
 
 
 class PodList(msgspec.Struct, frozen=True, gc=False):
-    """A list of pods, whose items are decoded one by one: one that cannot be read leaves the others."""
+    """A list of pods. Items are decoded one by one, so that one that cannot be decoded does not cost the others."""
 
     metadata: ListMetadata
     items: list[msgspec.Raw] | None = None
@@ -62,7 +62,7 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
-    """What an event is about: a pod, or a Status that says what is wrong."""
+    """The object of an event: a pod, or a Status with an error."""
 
     metadata: Metadata = Metadata()
     code: int = 0
@@ -102,11 +102,11 @@ def decode_event(text: bytes, start: int = 0, end: int | None = None) -> Event:
 
 def fields_from(config: ScrapeConfig) -> Callable[[Metadata], dict[str, str]]:
     """Metadata -> the target's fields that only the API knows: `app`, and those that `pod_labels` and
-    `pod_annotations` name, as far as the pod has them."""
+    `pod_annotations` name, if the pod has them."""
 
     wanted_labels, wanted_annotations = list(config.pod_labels.items()), list(config.pod_annotations.items())
 
-    def fields(pod: Metadata) -> dict[str, str]:  # plain loops: it is done for each event
+    def fields(pod: Metadata) -> dict[str, str]:  # plain loops: this runs for each event
         labels, annotations = pod.labels or {}, pod.annotations or {}
         app = _first(labels, config.app_label) or owner_name(pod)
         found = {"app": app} if app else {}
@@ -129,14 +129,14 @@ def _first(labels: Mapping[str, str], names: Iterable[str]) -> str:
 
 
 def owner_name(pod: Metadata) -> str:
-    """The name of the workload that made the pod: of its Deployment, StatefulSet, DaemonSet, Job or CronJob.
+    """The name of the workload that the pod belongs to: a Deployment, StatefulSet, DaemonSet, Job or CronJob.
 
-    Empty for a pod that nobody made. A static pod is its node's, whose name its own ends with.
+    Empty for a pod without an owner. A static pod's owner is its node, and the pod's name ends with the node's.
     """
     owners = pod.owners or []
     owner = next((one for one in owners if one.controller), owners[0] if owners else Owner())
     match owner.kind:
-        case "ReplicaSet":  # of a Deployment, unless it has no such label
+        case "ReplicaSet":  # of a Deployment, if the pod has this label
             return owner.name.removesuffix(f"-{(pod.labels or {}).get('pod-template-hash', '')}")
         case "Job":
             return _SCHEDULED.sub("", owner.name)
