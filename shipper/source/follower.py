@@ -12,7 +12,8 @@ from shipper.model import Block, Target
 from shipper.pipeline.pipeline import TargetPipeline
 from shipper.pipeline.result import Result
 from shipper.source.accounting import Ledger
-from shipper.source.positions.file import SavedTarget, Tickets
+from shipper.source.positions.file import SavedTarget
+from shipper.source.positions.tickets import Tickets
 from shipper.source.tail.files import Files
 from shipper.source.tail.tailer import Tailer
 from shipper.source.timing import Timing

@@ -1,38 +1,62 @@
 """What is read, how far, and how far behind: for /targets and /metrics."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from shipper.pipeline.labels import Admission
 from shipper.source.follower import Follower
 from shipper.source.reader import Reader
 from shipper.source.tail.handles import BEYOND
 from shipper.source.tail.tailer import Tailer
 
 
-def targets(reader: Reader) -> list[dict[str, Any]]:
-    """Every target with its files and its accounting, for people."""
-    return [
-        {
-            "target": follower.target.key,
-            "labels": follower.target.labels,
-            "paused": follower in reader.paused,
-            "lag_bytes": lag_bytes(follower),
-            "lag_seconds": round(lag_seconds(follower), 3),
-            "ledger": {
-                "read": follower.ledger.read,
-                "filtered": +follower.ledger.filtered,
-                "sent": follower.ledger.sent,
-                "dropped": +follower.ledger.dropped,
-                "pending": follower.ledger.pending,
-            },
-            "files": [_file(tailer) for tailer in follower.files.tailers],
-        }
-        for follower in reader.followers.values()
-    ]
+class Status(Collector):
+    """What /targets shows, and gauges made when they are asked for, so that a series ends with its target."""
+
+    def __init__(self, reader: Reader, admission: Admission, clock: Callable[[], float] = time.monotonic) -> None:
+        self._reader, self._admission, self._clock = reader, admission, clock
+
+    def targets(self) -> list[dict[str, Any]]:
+        """Every target with its files and its accounting, for people."""
+        return [
+            {
+                "target": follower.target.key,
+                "labels": follower.target.labels,
+                "paused": follower in self._reader.paused,
+                "lag_bytes": _lag_bytes(follower),
+                "lag_seconds": round(self._lag_seconds(follower), 3),
+                "ledger": {
+                    "read": follower.ledger.read,
+                    "filtered": +follower.ledger.filtered,
+                    "sent": follower.ledger.sent,
+                    "dropped": +follower.ledger.dropped,
+                    "pending": follower.ledger.pending,
+                },
+                "files": [_file(tailer) for tailer in follower.files.tailers],
+            }
+            for follower in self._reader.followers.values()
+        ]
+
+    def collect(self) -> Iterator[Metric]:
+        """The gauges as they are now."""
+        reader = self._reader
+        followers = list(reader.followers.values())
+        yield _gauge("shipper_targets", "Logs that are followed", len(followers))
+        yield _gauge("shipper_targets_paused", "Logs that wait for Loki's answers", len(reader.paused))
+        tailers = [tailer for follower in followers for tailer in follower.files.tailers]
+        yield _gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
+        yield _gauge("shipper_pending_bytes", "Memory of what is read and not settled", reader.budget.pending)
+        yield _gauge("shipper_streams_admitted", "Streams in the budget", len(self._admission))
+        yield _lag("shipper_lag_bytes", "Bytes written and not settled", followers, _lag_bytes)
+        yield _lag("shipper_lag_seconds", "For how long a log has not been caught up", followers, self._lag_seconds)
+
+    def _lag_seconds(self, follower: Follower) -> float:
+        """For how long it has not been caught up."""
+        return self._clock() - follower.behind_since if follower.behind_since is not None else 0.0
 
 
 def _file(tailer: Tailer) -> dict[str, Any]:
@@ -46,40 +70,16 @@ def _file(tailer: Tailer) -> dict[str, Any]:
     }
 
 
-def lag_bytes(follower: Follower) -> int:
+def _lag_bytes(follower: Follower) -> int:
     """Bytes that are written and not settled."""
     return sum(max(0, tailer.size - tailer.committed) for tailer in follower.files.tailers)
-
-
-def lag_seconds(follower: Follower) -> float:
-    """For how long it has not been caught up."""
-    return time.monotonic() - follower.behind_since if follower.behind_since is not None else 0.0
-
-
-class StatusCollector(Collector):
-    """Gauges made when they are asked for, so that a series ends with its target."""
-
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
-
-    def collect(self) -> Iterator[Metric]:
-        """The gauges as they are now."""
-        followers = list(self._reader.followers.values())
-        yield _gauge("shipper_targets", "Logs that are followed", len(followers))
-        yield _gauge("shipper_targets_paused", "Logs that wait for Loki's answers", len(self._reader.paused))
-        tailers = [tailer for follower in followers for tailer in follower.files.tailers]
-        yield _gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
-        yield _gauge("shipper_pending_bytes", "Memory of what is read and not settled", self._reader.pending_memory)
-        yield _gauge("shipper_streams_admitted", "Streams in the budget", self._reader.streams)
-        yield _lag("shipper_lag_bytes", "Bytes written and not settled", followers, lag_bytes)
-        yield _lag("shipper_lag_seconds", "For how long a log has not been caught up", followers, lag_seconds)
 
 
 def _gauge(name: str, what: str, value: float) -> Metric:
     return GaugeMetricFamily(name, what, value=value)
 
 
-def _lag(name: str, what: str, followers: Iterable[Follower], lag: Any) -> Metric:
+def _lag(name: str, what: str, followers: Iterable[Follower], lag: Callable[[Follower], float]) -> Metric:
     family = GaugeMetricFamily(name, what, labels=["namespace", "pod", "container"])
     sums: dict[tuple[str, str, str], float] = {}
     for follower in followers:

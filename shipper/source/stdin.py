@@ -11,6 +11,7 @@ from shipper.model import Block, Target
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.result import Result
 from shipper.source.accounting import Accounting
+from shipper.source.budget import Budget
 from shipper.source.reader import BLOCK_BYTES, Sink
 from shipper.source.tail.tailer import Tailer
 
@@ -24,12 +25,12 @@ class StdinReader:
         target: Target,
         pipeline: Pipeline,
         sink: Sink,
-        budget: int,
+        budget: Budget,
         accounting: Accounting,
     ) -> None:
         self._tailer = Tailer.of_pipe(fd)
         self._pipeline, self._sink, self._budget, self._accounting = pipeline.open(target), sink, budget, accounting
-        self._target, self._pending_memory = target, 0
+        self._target = target
         self._settled = asyncio.Event()
 
     async def run(self) -> None:
@@ -37,7 +38,7 @@ class StdinReader:
         buffer = memoryview(bytearray(2 * BLOCK_BYTES))
         while self._tailer.may_have_more:
             self._feed(await self._tailer.read(buffer, BLOCK_BYTES, 0.0))
-            while self._pending_memory >= self._budget:
+            while self._budget.free <= 0:
                 self._settled.clear()
                 await self._settled.wait()
         self._feed(await self._tailer.read_unfinished_line(buffer))
@@ -45,7 +46,7 @@ class StdinReader:
 
     def settled(self, entries: Entries, dropped: int) -> None:  # noqa: ARG002  # the sink counts them
         """There is memory for more."""
-        self._pending_memory -= entries.memory
+        self._budget.pending -= entries.memory
         self._settled.set()
 
     def _feed(self, block: Block | None) -> None:
@@ -56,5 +57,5 @@ class StdinReader:
         self._accounting.enter(self._target, result, size)
         for labels, kept in result.streams.items():
             part = Entries(labels, kept, Ticket(self, self, 0, len(kept)))
-            self._pending_memory += part.memory
+            self._budget.pending += part.memory
             self._sink.put(part)

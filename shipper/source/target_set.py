@@ -12,6 +12,7 @@ from shipper.source.accounting import Accounting
 from shipper.source.discovery.inotify import CHANGES, WRITES, Change, Watcher
 from shipper.source.discovery.targets import Found, Targets, is_directory
 from shipper.source.follower import Follower, OnSettled
+from shipper.source.naming import NameTarget
 from shipper.source.positions.file import SavedTarget
 from shipper.source.positions.snapshot import Snapshot
 from shipper.source.tail.files import Files
@@ -21,18 +22,15 @@ from shipper.source.timing import Timing
 OnChange = Callable[[Follower], None]
 """Something has happened to this log."""
 
-Describe = Callable[[Found, SavedTarget], Target | None]
-"""What a log is known by, and its labels; None: not known yet, ask again."""
-
 
 class TargetSet:
     """All logs that are followed."""
 
     def __init__(
         self,
-        targets: Callable[[Callable[[str], bool]], Targets],
+        targets: Targets,
         pipeline: Pipeline,
-        describe: Describe,
+        name_target: NameTarget,
         start_policy: StartPolicy,
         accounting: Accounting,
         snapshot: Snapshot,
@@ -40,15 +38,16 @@ class TargetSet:
         timing: Timing,
         on_change: OnChange,
         on_settled: OnSettled,
+        watcher: Callable[[int], Watcher] = Watcher,
     ) -> None:
-        """`saved` is what an earlier process left."""
-        self.watcher, self.writes = Watcher(CHANGES), Watcher(WRITES)  # apart, for only writes can wait
-        self._targets = targets(self._watch)
-        self._pipeline, self._describe, self._start_policy = pipeline, describe, start_policy
+        """`saved` is what an earlier process left; `watcher` makes one for some kinds of events."""
+        self.changes, self.writes = watcher(CHANGES), watcher(WRITES)  # apart, for only writes can wait
+        self._targets, self._pipeline = targets, pipeline
+        self._name_target, self._start_policy = name_target, start_policy
         self._accounting, self._snapshot, self._timing = accounting, snapshot, timing
         self._on_change, self._on_settled = on_change, on_settled
         self._saved = dict(saved)
-        self._in: dict[str, list[Follower]] = {}
+        self._by_directory: dict[str, list[Follower]] = {}
         self._unwatched: set[str] = set()
         self.followers: dict[str, Follower] = {}
         self.unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
@@ -61,17 +60,17 @@ class TargetSet:
 
     def close(self) -> None:
         """Give all descriptors back."""
-        self.watcher.close()
+        self.changes.close()
         self.writes.close()
         for follower in self.followers.values():
             follower.files.close()
 
-    # -- looking
+    # -- scans and changes
 
     def scan(self, *, required: bool = False) -> None:
-        """Look at everything. Raises OSError when the root cannot be listed and that is required."""
+        """List everything. Raises OSError when the root cannot be listed and that is required."""
         try:
-            for found in self._targets.scan():
+            for found in self._targets.scan(self._watch):
                 self._follow(found)
         except OSError as error:
             if required:
@@ -79,7 +78,7 @@ class TargetSet:
             self._accounting.notices.unreadable_root(self._targets.root, error)
             return
         for follower in list(self.followers.values()):
-            self._look_at(follower)
+            self._list_again(follower)
         for key, target in self._saved.items():
             if key not in self.followers:
                 self._pipeline.admission.release(key)
@@ -94,48 +93,49 @@ class TargetSet:
         return bool(self._unwatched)
 
     def scan_unwatched(self) -> None:
-        """Look at what no watch tells of."""
-        if any(directory not in self._in for directory in self._unwatched):
+        """List the directories that have no watch."""
+        if any(directory not in self._by_directory for directory in self._unwatched):
             self.scan()
         for directory in list(self._unwatched):
-            followed = directory in self._in
-            watched = self.watcher.add(directory) and (not followed or self.writes.add(directory))
+            followed = directory in self._by_directory
+            watched = self.changes.add(directory) and (not followed or self.writes.add(directory))
             if watched or not is_directory(directory):
                 self._unwatched.discard(directory)
-            for follower in self._in.get(directory, ()):
-                self._look_at(follower)
+            for follower in self._by_directory.get(directory, ()):
+                self._list_again(follower)
 
-    def _look_at(self, follower: Follower) -> None:
+    def _list_again(self, follower: Follower) -> None:
         follower.files.expire_listing()
         self._on_change(follower)
 
     def note_changes(self) -> bool:
-        """See what the watches tell; whether anything was written."""
+        """Note what the watches have seen; whether anything was written."""
         wrote = False
         # Writes first: a directory that came back is watched anew only when it is known that the old watch is gone.
-        for change in chain(self.writes.changes(), self.watcher.changes()):
+        for change in chain(self.writes.changes(), self.changes.changes()):
             if change is None:
                 self.scan()
                 continue
             wrote |= change.wrote
-            for follower in self._in.get(change.directory, ()):
+            for follower in self._by_directory.get(change.directory, ()):
                 if (stem := follower.files.stem) is None or change.name.startswith(f"{stem}.log"):
                     if change.wrote:
                         follower.files.wrote(change.name)
                     else:
                         follower.files.expire_listing()
                     self._on_change(follower)
-            if not change.wrote and (change.directory == self._targets.root or change.directory not in self._in):
-                self._look_for_targets(change)
+            is_followed = change.directory != self._targets.root and change.directory in self._by_directory
+            if not change.wrote and not is_followed:
+                self._find_targets(change)
         return wrote
 
-    def _look_for_targets(self, change: Change) -> None:
+    def _find_targets(self, change: Change) -> None:
         name = change.name if change.directory == self._targets.root else change.directory.rpartition("/")[2]
-        for found in self._targets.scan_name(name):
+        for found in self._targets.scan_name(name, self._watch):
             self._follow(found)
 
     def _watch(self, directory: str) -> bool:
-        watched = self.watcher.add(directory)
+        watched = self.changes.add(directory)
         if not watched:
             self._unwatched.add(directory)
         return watched
@@ -148,7 +148,7 @@ class TargetSet:
         if found.key in self.followers:
             return
         saved = self._saved.pop(found.key, SavedTarget())
-        named = self._describe(found, saved)
+        named = self._name_target(found, saved)
         target = named or Target(found.key, found.fields, {})
         pipeline = self._pipeline.open(target)
         files = Files(found.directory, found.stem, saved.files, self._start_policy)
@@ -158,19 +158,19 @@ class TargetSet:
             self._snapshot.forget(found.key)
         self.touch(follower)
         self.followers[found.key] = follower
-        self._in.setdefault(found.directory, []).append(follower)
-        self._snapshot.label_generation += 1
+        self._by_directory.setdefault(found.directory, []).append(follower)
+        self._snapshot.next_generation()
         self._on_change(follower)
 
     def name(self, follower: Follower) -> bool:
         """Ask again what an unnamed one is; whether it has a name now."""
-        target = self._describe(self.unnamed[follower], SavedTarget())
+        target = self._name_target(self.unnamed[follower], SavedTarget())
         if target is None:
             return False
         follower.rename(target, self._pipeline.open(target))
         del self.unnamed[follower]
         self.touch(follower)
-        self._snapshot.label_generation += 1
+        self._snapshot.next_generation()
         return True
 
     def drop(self, follower: Follower) -> None:
@@ -178,8 +178,8 @@ class TargetSet:
         del self.followers[follower.target.key]
         self._snapshot.drop(follower)
         directory = follower.files.directory
-        self._in[directory].remove(follower)
-        if not self._in[directory]:
-            del self._in[directory]
+        self._by_directory[directory].remove(follower)
+        if not self._by_directory[directory]:
+            del self._by_directory[directory]
             self._unwatched.discard(directory)
         self._pipeline.admission.release(follower.target.key)

@@ -16,8 +16,8 @@ from lab.lines import timed_out
 from lab.pods import Pod
 from lab.service_account import ServiceAccount, environment
 from shipper.agent import Agent
-from shipper.source import reader
 from shipper.source.kubernetes.client import by_service_account
+from shipper.source.timing import Timing
 from tests.agent.conftest import Node
 from tests.source.kubernetes.watching import FAST
 
@@ -29,8 +29,8 @@ Logged = Callable[[Pod], LogWriter]
 
 
 @pytest.fixture(autouse=True)
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reader, "TICK", 0.05)
+def hurried(node: Node) -> None:
+    node.timing = Timing(tick=0.05)
 
 
 @pytest.fixture
@@ -112,9 +112,9 @@ async def test_a_pod_that_is_deleted_while_it_is_waited_for_loses_nothing(
         log.write(timed_out(2))
         log.rotate()
         log.write(timed_out(3))
-        assert agent.reader
+        assert agent.status
         async with asyncio.timeout(10):
-            while sum(tailer.is_open for one in agent.reader.followers.values() for tailer in one.files.tailers) < 2:
+            while sum(file["open"] for target in agent.status.targets() for file in target["files"]) < 2:
                 await asyncio.sleep(0)  # until both files are held
         log.delete()
         api.put(PAYMENT)

@@ -9,7 +9,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from shipper.config.sections import LABELS, MTLS_LABELS
 from shipper.metrics import Metrics
-from shipper.source.status import StatusCollector
+from shipper.pipeline.labels import Admission
+from shipper.source.status import Status
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 
@@ -40,8 +41,8 @@ def agent_metrics() -> dict[str, set[str]]:
                 found |= {name: labels | extra for name, extra in _series(family).items()}
     files, target = SimpleNamespace(tailers=[]), SimpleNamespace(fields={})
     follower = SimpleNamespace(files=files, behind_since=None, target=target)
-    reader = SimpleNamespace(followers={"": follower}, paused=set(), pending_memory=0, streams=0)
-    for family in StatusCollector(cast("Any", reader)).collect():
+    reader = SimpleNamespace(followers={"": follower}, paused=set(), budget=SimpleNamespace(pending=0))
+    for family in Status(cast("Any", reader), Admission([], 0, 0)).collect():
         found |= {sample.name: set(sample.labels) for sample in family.samples}
     return found
 

@@ -22,14 +22,13 @@ from lab.loki import LokiReceiver
 from shipper.agent import FINE, Agent, Options
 from shipper.config.file import parse
 from shipper.metrics import Metrics
-from shipper.source import reader, status
-from shipper.source.positions import saver
 from shipper.source.timing import Timing
 from soak.written import Verdict, Written
 
 PATIENCE = 30.0  # seconds, on the busiest of machines
 
-TIMING = Timing(quiet=0.1, partial_quiet=0.05)
+# The agent's waits in small: what matters is their order.
+TIMING = Timing(quiet=0.1, partial_quiet=0.05, tick=0.02, rescan=0.2, save_after_ack=0.01, save_after_reading=0.02)
 CONFIG = """
 server: {{http_listen_port: 0, log_level: error}}
 positions: {{filename: "{directory}/positions.json"}}
@@ -41,18 +40,11 @@ limits_config: {{max_in_flight_bytes: 1MiB, max_line_size: 100KiB, max_streams: 
 
 
 @contextlib.contextmanager
-def hurried() -> Iterator[None]:
-    """The agent's waits in small: what matters is their order."""
+def collected() -> Iterator[None]:
+    """What a crash leaves open is closed by the collector."""
     with contextlib.ExitStack() as stack:
         stack.enter_context(warnings.catch_warnings(action="ignore", category=ResourceWarning))
         stack.callback(gc.collect)
-        for module, name, seconds in (
-            (reader, "TICK", 0.02),
-            (reader, "RESCAN", 0.2),
-            (saver, "AFTER_ACK", 0.01),
-            (saver, "AFTER_READING", 0.02),
-        ):
-            stack.enter_context(mock.patch.object(module, name, seconds))
         stack.enter_context(mock.patch("gc.freeze"))  # what a crash leaves must be collected here
         yield
 
@@ -70,9 +62,10 @@ def try_histories(machine: type[RuleBasedStateMachine], examples: int) -> None:
 class World:
     """Node, agent and Loki; the model says what must be true of them."""
 
-    def __init__(self, limits: Limits | None = None, scrape: str = "") -> None:
+    def __init__(self, limits: Limits | None = None, scrape: str = "", timing: Timing = TIMING) -> None:
+        self._timing = timing
         self._stack = contextlib.ExitStack()
-        self._stack.enter_context(hurried())
+        self._stack.enter_context(collected())
         self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
         self.root = self._directory / "pods"
         self.root.mkdir()
@@ -104,7 +97,7 @@ class World:
         """Start a new agent on the positions that the last one saved."""
 
         async def begin() -> None:
-            self._agent = Agent(self._config, Options(), timing=TIMING, **self._api)
+            self._agent = Agent(self._config, Options(), timing=self._timing, **self._api)
             self._task = asyncio.create_task(self._agent.run())
 
         self._runner.run(begin())
@@ -165,11 +158,11 @@ class World:
 
     def holds(self, directory: Path) -> bool:
         """Whether the agent has read or holds open every file of this log: only then may it be deleted."""
-        if self._agent is None or self._agent.reader is None:
+        if self._agent is None or self._agent.status is None:
             return False
         known = {
             file["name"]: file["open"] or file["read"] == file["size"] > 0
-            for target in status.targets(self._agent.reader)
+            for target in self._agent.status.targets()
             for file in target["files"]
             if target["target"] == f"{directory.parent.name}/{directory.name}"
         }

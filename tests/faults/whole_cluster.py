@@ -11,8 +11,7 @@ from lab.kubernetes import ApiServer
 from lab.pods import Pod
 from lab.service_account import ServiceAccount, environment
 from shipper.source.kubernetes.client import by_service_account
-from shipper.source.positions import saver
-from tests.faults.whole_agent import World
+from tests.faults.whole_agent import TIMING, World
 from tests.source.kubernetes.watching import FAST
 
 NODE = "node-1"
@@ -27,9 +26,8 @@ class Cluster(World):
     """A world with an API server that knows its pods."""
 
     def __init__(self) -> None:
-        super().__init__(scrape=SCRAPE)
-        for name in ("AFTER_ACK", "AFTER_READING"):  # positions are saved only when they must be
-            self._stack.enter_context(mock.patch.object(saver, name, 10.0))
+        seldom_saved = replace(TIMING, save_after_ack=10.0, save_after_reading=10.0)  # only when they must be
+        super().__init__(scrape=SCRAPE, timing=seldom_saved)
         self._account = ServiceAccount(self._directory, "a token", AUTHORITY)
         self._api = {"connect": partial(by_service_account, self._directory), "api_timing": SMALL}
         self.api = ApiServer(context=self._account.context(), tokens={"a token"})

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -27,8 +28,11 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
     return metrics.registry.get_sample_value(name, labels)
 
 
+Said = Callable[[], list[str]]
+
+
 @pytest.fixture
-def said(caplog: pytest.LogCaptureFixture):
+def said(caplog: pytest.LogCaptureFixture) -> Said:
     caplog.set_level(logging.INFO)
     return lambda: [record.getMessage() for record in caplog.records]
 
@@ -39,13 +43,13 @@ FAILURE = {"namespace": "shop", "app": "pay", "failure_reason": "cert_expired", 
 @pytest.mark.parametrize(
     ("ships", "kept", "shipped"), [(True, True, "true"), (True, False, "false"), (False, True, "false")]
 )
-def test_failures_are_counted_shipped_or_not(ships, kept, shipped):
+def test_failures_are_counted_shipped_or_not(ships: bool, kept: bool, shipped: str) -> None:
     metrics = Metrics()
     Accounting(metrics, ships=ships).enter(target(), seen(3, shipped=kept), 100)
     assert value(metrics, "mtls_handshake_failures_total", **FAILURE, shipped=shipped) == 3
 
 
-def test_apps_without_end_become_one():
+def test_apps_without_end_become_one() -> None:
     metrics = Metrics()
     accounting = Accounting(metrics)
     for number in range(MOST_APPS + 5):
@@ -54,7 +58,7 @@ def test_apps_without_end_become_one():
     assert value(metrics, "mtls_handshake_failures_total", **labels, shipped="true") == 5
 
 
-def test_unshipped_failures_are_said_once_an_hour_with_what_to_set(said):
+def test_unshipped_failures_are_said_once_an_hour_with_what_to_set(said: Said) -> None:
     now = 1000.0
     accounting = Accounting(Metrics(), Notices(Seldom(lambda: now)))
     accounting.enter(target(), seen(2, shipped=False), 0)
@@ -68,7 +72,7 @@ def test_unshipped_failures_are_said_once_an_hour_with_what_to_set(said):
     assert "6 failed mTLS handshakes were seen and not shipped (plaintext 5, cert_expired 1)" in second
 
 
-def test_shipped_failures_need_no_word(said):
+def test_shipped_failures_need_no_word(said: Said) -> None:
     Accounting(Metrics()).enter(target(), seen(2, shipped=True), 0)
     assert not said()
 
@@ -81,7 +85,7 @@ def test_shipped_failures_need_no_word(said):
         (Result(overflowed=Counter({"source_san": 1})), "source_san"),
     ],
 )
-def test_what_an_operator_must_know_is_said_once(result, word, said):
+def test_what_an_operator_must_know_is_said_once(result: Result, word: str, said: Said) -> None:
     accounting = Accounting(Metrics())
     for _ in range(3):
         accounting.enter(target(), result, 0)

@@ -3,6 +3,7 @@
 import asyncio
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from lab.containerd import LogWriter, cri_line
 from shipper.entries import Entries
 from shipper.source.positions.file import SavedTarget
+from tests.source.reading import Following, kept_line
 
 WAITS = st.sampled_from([0.0, 1.0, 3.0, 60.0])  # seconds
 SIZES = st.sampled_from([0, 0, 300, 5000, 300_000])  # bytes of a line
 ROOMS = st.sampled_from([1 << 10, 1 << 16, 1 << 20])  # bytes of a turn
 
+Step = tuple[Any, ...]
 STEPS = st.one_of(
     st.tuples(st.just("write"), st.integers(1, 4), SIZES),
     st.tuples(st.just("write"), st.integers(1, 4), SIZES),
@@ -39,10 +42,9 @@ STEPS = st.one_of(
 class History:
     """A log, its reader, and what must be true of both."""
 
-    def __init__(self, root: Path, follow, kept) -> None:
-        self._follow, self._kept = follow, kept
+    def __init__(self, root: Path) -> None:
         self.log = LogWriter(root)
-        self.following = follow(self.log.directory)
+        self.following = Following(self.log.directory)
         self.written: list[bytes] = []  # kept lines, in order
         self.received: list[bytes] = []
         self.saved: SavedTarget = self.following.saved
@@ -59,7 +61,7 @@ class History:
     # -- what the container and the node do
 
     def _next(self, size: int = 0) -> bytes:
-        self.written.append(self._kept(len(self.written), size))
+        self.written.append(kept_line(len(self.written), size))
         return self.written[-1]
 
     def finish_line(self) -> None:
@@ -161,7 +163,7 @@ class History:
     def crash(self) -> None:
         """Go on with what was saved, not with what is known."""
         self.following.close()
-        self.following = self._follow(self.log.directory, self.saved)
+        self.following = Following(self.log.directory, self.saved)
         self.never_again = self.done_when_saved
 
     def stop_and_start(self) -> None:
@@ -173,7 +175,7 @@ def lines_of(part: Entries) -> set[bytes]:
     return set(part.unpacked().lines)
 
 
-async def live(steps: list[tuple], history: History) -> None:
+async def live(steps: list[Step], history: History) -> None:
     try:
         for name, *arguments in steps:
             done = getattr(history, name)(*arguments)
@@ -196,6 +198,6 @@ async def live(steps: list[tuple], history: History) -> None:
 
 @settings(max_examples=120, deadline=None)
 @given(st.lists(STEPS, max_size=30))
-def test_whatever_happens_each_line_arrives_and_none_that_is_done_comes_again(any_following, kept, steps):
+def test_whatever_happens_each_line_arrives_and_none_that_is_done_comes_again(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory() as root:
-        asyncio.run(live(steps, History(Path(root), any_following, kept)))
+        asyncio.run(live(steps, History(Path(root))))

@@ -15,7 +15,7 @@ from shipper.source.tail.handles import Handle, PlainFile, open_log
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.names import LogName
 from shipper.source.timing import Timing
-from tests.source.conftest import Following, Kept
+from tests.source.reading import Following, Kept
 
 QUIET, PARTIAL_QUIET = Timing().quiet, Timing().partial_quiet
 LONG_AGO = 60.0  # seconds: longer than anything waits

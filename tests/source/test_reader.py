@@ -2,66 +2,74 @@
 
 import asyncio
 import gzip
-import resource
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
+from inotify_simple import INotify
 
 from lab.containerd import LogWriter, cri_line
-from shipper.source import reader as reader_module
-from shipper.source.discovery import inotify
+from shipper.source.budget import SHARES_OF_FREE
+from shipper.source.discovery.inotify import Change, Watcher
 from shipper.source.positions.file import SavedTarget
-from shipper.source.reader import SHARE
 from shipper.source.tail import handles
+from shipper.source.timing import Timing
+from tests.source.reading import IMPATIENT, NO_RESCAN, Kept, MakeReading, Reading
 
 MIB = 1 << 20
 
 
-@pytest.fixture
-def no_inotify(monkeypatch):
-    def refuses(**_):
+def without_inotify(kinds: int) -> Watcher:
+    def refuses() -> INotify:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(inotify, "INotify", refuses)
+    return Watcher(kinds, refuses)
 
 
-@pytest.fixture
-def no_rescan(monkeypatch):
-    """What is found is found by inotify alone."""
-    monkeypatch.setattr(reader_module, "RESCAN", 1e9)
+class Overflowing(Watcher):
+    """Says that too much has happened, once it is told to."""
+
+    has_overflown = False
+
+    def changes(self) -> Iterator[Change | None]:
+        return iter([None]) if self.has_overflown else super().changes()
 
 
-def pending(reading, key):
+def pending(reading: Reading, key: str) -> int:
     return reading.reader.followers[key].pending_memory
 
 
-def key_of(log):
+def key_of(log: LogWriter) -> str:
     return f"{log.pod_directory.name}/istio-proxy"
 
 
 # -- what comes and goes
 
 
-async def test_growth_is_read_when_it_is_written(reading, log, kept, no_rescan):
-    async with reading().running() as running:
+async def test_growth_is_read_when_it_is_written(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
+    async with reading(timing=NO_RESCAN).running() as running:
         for number in range(5):
             log.write(kept(number))
             await running.until_read(kept(number))
         assert running.lines == [kept(number) for number in range(5)]
 
 
-async def test_a_new_pod_is_noticed(reading, log, kept, tmp_path, no_rescan):
+async def test_a_new_pod_is_noticed(reading: MakeReading, log: LogWriter, kept: Kept, tmp_path: Path) -> None:
     log.write(kept(0))
-    async with reading().running() as running:
+    async with reading(timing=NO_RESCAN).running() as running:
         await running.until_read(kept(0))
         with LogWriter(tmp_path, pod="new-0") as new:
             new.write(kept(1))
             await running.until_read(kept(1))
 
 
-async def test_a_container_that_comes_after_its_pod_is_noticed(reading, log, kept, tmp_path, no_rescan):
+async def test_a_container_that_comes_after_its_pod_is_noticed(
+    reading: MakeReading, log: LogWriter, kept: Kept, tmp_path: Path
+) -> None:
     log.write(kept(0))
-    async with reading().running() as running:
+    async with reading(timing=NO_RESCAN).running() as running:
         await running.until_read(kept(0))
         pod = tmp_path / "shop_slow-0_u"
         (pod / "istio-init").mkdir(parents=True)
@@ -72,8 +80,10 @@ async def test_a_container_that_comes_after_its_pod_is_noticed(reading, log, kep
         await running.until_read(kept(2))
 
 
-async def test_rotations_under_way_lose_nothing_and_send_nothing_twice(reading, log, kept, impatient):
-    async with reading().running() as running:
+async def test_rotations_under_way_lose_nothing_and_send_nothing_twice(
+    reading: MakeReading, log: LogWriter, kept: Kept
+) -> None:
+    async with reading(timing=IMPATIENT).running() as running:
         for number in range(0, 30, 3):
             log.write(kept(number))
             log.rotate()
@@ -83,9 +93,11 @@ async def test_rotations_under_way_lose_nothing_and_send_nothing_twice(reading, 
     assert len(running.lines) == 30
 
 
-async def test_pods_that_live_for_a_moment_are_read(reading, log, kept, tmp_path, impatient):
+async def test_pods_that_live_for_a_moment_are_read(
+    reading: MakeReading, log: LogWriter, kept: Kept, tmp_path: Path
+) -> None:
     log.write(kept(0))
-    async with reading().running() as running:
+    async with reading(timing=IMPATIENT).running() as running:
         await running.until_read(kept(0))
         for number in range(1, 10):
             with LogWriter(tmp_path, pod=f"job-{number}") as job:
@@ -98,9 +110,9 @@ async def test_pods_that_live_for_a_moment_are_read(reading, log, kept, tmp_path
     assert handles.open_count() == 0
 
 
-async def test_a_deleted_pod_stays_until_all_is_settled(reading, log, kept, impatient):
+async def test_a_deleted_pod_stays_until_all_is_settled(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
     log.write(kept(1))
-    async with reading(settles=False).running() as running:
+    async with reading(settles=False, timing=IMPATIENT).running() as running:
         await running.until_read(kept(1))
         log.delete()
         reader = running.reader
@@ -109,30 +121,30 @@ async def test_a_deleted_pod_stays_until_all_is_settled(reading, log, kept, impa
         running.settle()
         await running.until(lambda: not reader.followers)
         assert running.saved == {}
-        assert reader.streams == 0
+        assert len(running.admission) == 0
 
 
-async def test_a_pod_that_is_dropped_is_dropped_once(reading, log, kept, impatient):
+async def test_a_pod_that_is_dropped_is_dropped_once(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
     """However many had marked it to be looked at again."""
     log.write(kept(1))
-    async with reading().running() as running:
+    async with reading(timing=IMPATIENT).running() as running:
         await running.until_read(kept(1))
         reader = running.reader
         follower = reader.followers[key_of(log)]
-        reader._waiting.add(follower)
-        reader._wake_later(follower)
+        reader.waiting.add(follower)
+        reader.list_later(follower)
         log.delete()
         await running.until(lambda: not reader.followers)
-        assert follower not in reader._waiting
+        assert follower not in reader.waiting
         later = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_later(0.06, later.set_result, None)
         await later
-        assert follower not in reader._ready
+        assert follower not in reader.ready
 
 
-async def test_a_plain_directory_is_followed_by_names(reading, tmp_path, kept, no_rescan):
+async def test_a_plain_directory_is_followed_by_names(reading: MakeReading, tmp_path: Path, kept: Kept) -> None:
     (tmp_path / "a.log").write_bytes(kept(1) + b"\n")
-    async with reading().running() as running:
+    async with reading(timing=NO_RESCAN).running() as running:
         await running.until_read(kept(1))
         (tmp_path / "b.log").write_bytes(kept(2) + b"\n")
         await running.until_read(kept(2))
@@ -142,10 +154,11 @@ async def test_a_plain_directory_is_followed_by_names(reading, tmp_path, kept, n
         assert set(running.reader.followers) == {"a", "b"}
 
 
-async def test_a_root_that_comes_later_is_found(reading, tmp_path, kept, caplog, monkeypatch):
-    monkeypatch.setattr(reader_module, "RESCAN", 0.01)
+async def test_a_root_that_comes_later_is_found(
+    reading: MakeReading, tmp_path: Path, kept: Kept, caplog: pytest.LogCaptureFixture
+) -> None:
     root = tmp_path / "later"
-    async with reading(root).running() as running:
+    async with reading(root, timing=Timing(rescan=0.01)).running() as running:
         await running.soon(lambda: caplog.records)
         assert not running.reader.is_ready
         with LogWriter(root) as log:
@@ -155,10 +168,9 @@ async def test_a_root_that_comes_later_is_found(reading, tmp_path, kept, caplog,
     assert caplog.text.count("cannot list") == 1
 
 
-async def test_a_root_taken_away_and_put_back_is_read_on(reading, tmp_path, kept, impatient, monkeypatch):
-    monkeypatch.setattr(reader_module, "RESCAN", 0.01)
+async def test_a_root_taken_away_and_put_back_is_read_on(reading: MakeReading, tmp_path: Path, kept: Kept) -> None:
     root = tmp_path / "root"
-    async with reading(root).running() as running:
+    async with reading(root, timing=replace(IMPATIENT, rescan=0.01)).running() as running:
         for number in range(2):
             with LogWriter(root, pod=f"pod-{number}") as log:
                 log.write(kept(number))
@@ -167,7 +179,7 @@ async def test_a_root_taken_away_and_put_back_is_read_on(reading, tmp_path, kept
             await running.until(lambda: not running.reader.followers)
 
 
-async def test_an_idle_node_is_ready(reading, tmp_path):
+async def test_an_idle_node_is_ready(reading: MakeReading, tmp_path: Path) -> None:
     async with reading().running() as running:
         await running.soon(lambda: running.reader.is_ready)
 
@@ -175,9 +187,11 @@ async def test_an_idle_node_is_ready(reading, tmp_path):
 # -- without inotify
 
 
-async def test_without_inotify_everything_is_found_by_looking(reading, log, kept, tmp_path, no_inotify, impatient):
+async def test_without_inotify_everything_is_found_by_looking(
+    reading: MakeReading, log: LogWriter, kept: Kept, tmp_path: Path
+) -> None:
     log.write(kept(0))
-    async with reading().running() as running:
+    async with reading(timing=IMPATIENT, watcher=without_inotify).running() as running:
         await running.until_read(kept(0))
         log.write(kept(1))
         await running.until_read(kept(1))
@@ -194,11 +208,15 @@ async def test_without_inotify_everything_is_found_by_looking(reading, log, kept
     assert sorted(running.lines) == sorted(kept(number) for number in range(6))
 
 
-async def test_when_too_much_has_happened_everything_is_looked_at(reading, log, kept, tmp_path, no_rescan):
+async def test_when_too_much_has_happened_everything_is_looked_at(
+    reading: MakeReading, log: LogWriter, kept: Kept, tmp_path: Path
+) -> None:
     log.write(kept(0))
-    async with reading().running() as running:
+    async with reading(timing=NO_RESCAN, watcher=Overflowing).running() as running:
         await running.until_read(kept(0))
-        running.reader._target_set.watcher.changes = lambda: iter([None])
+        changes = running.target_set.changes
+        assert isinstance(changes, Overflowing)
+        changes.has_overflown = True
         with LogWriter(tmp_path, pod="new-0") as new:
             new.write(kept(1))
             log.write(kept(2))
@@ -208,7 +226,7 @@ async def test_when_too_much_has_happened_everything_is_looked_at(reading, log, 
 # -- the budget
 
 
-async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, kept):
+async def test_a_target_that_is_never_answered_pauses_alone(reading: MakeReading, tmp_path: Path, kept: Kept) -> None:
     with LogWriter(tmp_path, pod="loud-0") as loud, LogWriter(tmp_path, pod="quiet-0") as quiet:
         loud.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(4000)))
         quiet.write(kept(-1))
@@ -217,7 +235,7 @@ async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, k
             await running.until_read(kept(-1))
             await running.until(lambda: reader.paused)
             assert reader.paused == {reader.followers[key_of(loud)]}
-            eighth = 16 * MIB // (SHARE + 1)
+            eighth = 16 * MIB // (SHARES_OF_FREE + 1)
             assert eighth - (1 << 17) <= pending(running, key_of(loud)) <= eighth + (1 << 17)
             for number in range(3000):
                 quiet.write(kept(-2 - number))
@@ -228,11 +246,11 @@ async def test_a_target_that_is_never_answered_pauses_alone(reading, tmp_path, k
             running.settles = True
             running.settle()
             await running.until_read(*(kept(number, 4000) for number in range(4000)))
-            assert reader.pending_memory == 0
+            assert reader.budget.pending == 0
             assert not reader.paused
 
 
-async def test_all_targets_together_stay_within_the_budget(reading, tmp_path, kept):
+async def test_all_targets_together_stay_within_the_budget(reading: MakeReading, tmp_path: Path, kept: Kept) -> None:
     logs = [LogWriter(tmp_path, pod=f"loud-{number}") for number in range(30)]
     for log in logs:
         log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(200)))
@@ -241,14 +259,16 @@ async def test_all_targets_together_stay_within_the_budget(reading, tmp_path, ke
     async with running.running():
         reader = running.reader
         await running.until(lambda: len(reader.paused) == 30)
-        assert reader.pending_memory <= 2 * MIB + (1 << 17)
+        assert reader.budget.pending <= 2 * MIB + (1 << 17)
         running.settles = True
         running.settle()
         await running.until(lambda: len(running.lines) == 30 * 200)
-        assert reader.pending_memory == 0
+        assert reader.budget.pending == 0
 
 
-async def test_a_line_larger_than_a_share_is_read_all_the_same(reading, log, kept):
+async def test_a_line_larger_than_a_share_is_read_all_the_same(
+    reading: MakeReading, log: LogWriter, kept: Kept
+) -> None:
     log.write(kept(1, 900_000))
     log.write(kept(2))
     async with reading(max_in_flight_bytes=MIB).running() as running:
@@ -258,9 +278,11 @@ async def test_a_line_larger_than_a_share_is_read_all_the_same(reading, log, kep
 # -- descriptors
 
 
-async def test_idle_files_are_closed_above_the_limit_and_go_on(reading, tmp_path, kept, no_rescan):
+async def test_idle_files_are_closed_above_the_limit_and_go_on(
+    reading: MakeReading, tmp_path: Path, kept: Kept
+) -> None:
     logs = [LogWriter(tmp_path, pod=f"pod-{number}") for number in range(12)]
-    async with reading(open_files=4).running() as running:
+    async with reading(open_files=4, timing=NO_RESCAN).running() as running:
         for turn in range(3):
             for number, log in enumerate(logs):
                 log.write(kept(100 * turn + number))
@@ -271,17 +293,16 @@ async def test_idle_files_are_closed_above_the_limit_and_go_on(reading, tmp_path
         log.close()
 
 
-async def test_without_room_for_a_descriptor_a_target_waits(reading, tmp_path, kept, monkeypatch):
-    monkeypatch.setattr(reader_module, "TICK", 0.01)
-    soft, hard = 4, resource.RLIM_INFINITY  # half is for everything else
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+async def test_without_room_for_a_descriptor_a_target_waits(reading: MakeReading, tmp_path: Path, kept: Kept) -> None:
     logs = [LogWriter(tmp_path, pod=f"pod-{number}") for number in range(4)]
     for number, log in enumerate(logs):
         log.write_raw(cri_line(number, kept(number)) + b"unfinished")  # not idle, so not closed
-    async with reading(open_files=1).running() as running:
+    soft = 4  # half is for everything else
+    slow = reading(open_files=1, process_limit=lambda: soft, timing=Timing(tick=0.01))
+    async with slow.running() as running:
         await running.until_read(kept(0), kept(1))
         reader = running.reader
-        await running.soon(lambda: len(reader._waiting) == 2 and not reader._ready)  # nobody turns in a circle
+        await running.soon(lambda: len(reader.waiting) == 2 and not reader.ready)  # nobody turns in a circle
         for log in logs[:2]:
             log.write_raw(b"\n")
         await running.until_read(kept(2), kept(3))
@@ -292,7 +313,7 @@ async def test_without_room_for_a_descriptor_a_target_waits(reading, tmp_path, k
 # -- restart, --once
 
 
-async def test_a_restart_goes_on_where_loki_has_answered(reading, log, kept):
+async def test_a_restart_goes_on_where_loki_has_answered(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
     first = reading(settles=False)
     log.write(kept(1))
     async with first.running():
@@ -309,23 +330,25 @@ async def test_a_restart_goes_on_where_loki_has_answered(reading, log, kept):
     assert second.lines == [kept(2), kept(3)]
 
 
-async def test_what_is_known_of_a_target_stays_and_what_is_gone_is_forgotten(reading, log, kept):
+async def test_what_is_known_of_a_target_stays_and_what_is_gone_is_forgotten(
+    reading: MakeReading, log: LogWriter, kept: Kept
+) -> None:
     key = key_of(log)
     again = reading(saved={
         key: SavedTarget({"app": "from the API"}, [{"termination_details": "a"}]),
         "gone_0_0/istio-proxy": SavedTarget({}, [{"termination_details": "b"}]),
     })  # fmt: skip
-    assert again.reader.streams == 2
+    assert len(again.admission) == 2
     log.write(kept(1))
     async with again.running():
         await again.until_read(kept(1))
         assert again.reader.followers[key].target.fields["app"] == "from the API"
         assert set(again.saved) == {key}
     assert {"termination_details": "a"} in again.saved[key].streams
-    assert again.reader.streams == 2  # the saved one, and that without details
+    assert len(again.admission) == 2  # the saved one, and that without details
 
 
-async def test_a_new_stream_is_state_to_be_saved(reading, log, kept):
+async def test_a_new_stream_is_state_to_be_saved(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
     running = reading()
     async with running.running():
         log.write(kept(1))
@@ -340,7 +363,9 @@ async def test_a_new_stream_is_state_to_be_saved(reading, log, kept):
         assert running.snapshot.label_generation > known
 
 
-async def test_once_reads_all_there_is_and_ends(reading, log, kept, tmp_path):
+async def test_once_reads_all_there_is_and_ends(
+    reading: MakeReading, log: LogWriter, kept: Kept, tmp_path: Path
+) -> None:
     log.write(kept(1))
     log.rotate()
     log.write_raw(cri_line(1, kept(2))[:-1])  # never finished, for a newer one follows
@@ -361,10 +386,9 @@ async def test_once_reads_all_there_is_and_ends(reading, log, kept, tmp_path):
 
 
 async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_once(
-    reading, log, kept, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(reader_module, "TURN", 0.0)  # one block
-    running = reading(settles=False, max_in_flight_bytes=MIB)
+    reading: MakeReading, log: LogWriter, kept: Kept, tmp_path: Path
+) -> None:
+    running = reading(settles=False, max_in_flight_bytes=MIB, timing=Timing(turn=0.0))  # one block a turn
     told = running.told
     lines = [kept(number, 4000) for number in range(100)]
     for pod in range(12):  # so many that nobody may read any more
@@ -385,7 +409,9 @@ async def test_who_waits_for_lines_is_told_whether_there_are_more_to_read_at_onc
         assert set(told) == {False}, "one look is no backlog"
 
 
-async def test_one_that_is_never_answered_keeps_no_others_waiting_for_company(reading, tmp_path, kept):
+async def test_one_that_is_never_answered_keeps_no_others_waiting_for_company(
+    reading: MakeReading, tmp_path: Path, kept: Kept
+) -> None:
     running = reading(settles=False, max_in_flight_bytes=16 * MIB)
     with LogWriter(tmp_path, pod="loud-0") as loud, LogWriter(tmp_path, pod="quiet-0") as quiet:
         loud.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(1500)))
@@ -398,8 +424,10 @@ async def test_one_that_is_never_answered_keeps_no_others_waiting_for_company(re
     assert "full" not in running.told, "there is memory for others"
 
 
-async def test_a_directory_that_went_and_came_back_is_watched_again(reading, tmp_path, kept, no_rescan):
-    running = reading(settles=False)  # so that the target stays
+async def test_a_directory_that_went_and_came_back_is_watched_again(
+    reading: MakeReading, tmp_path: Path, kept: Kept
+) -> None:
+    running = reading(settles=False, timing=NO_RESCAN)  # so that the target stays
     with LogWriter(tmp_path, pod="pod-0") as log:
         log.write(kept(1))
     async with running.running():
@@ -414,7 +442,9 @@ async def test_a_directory_that_went_and_came_back_is_watched_again(reading, tmp
             await running.until_read(kept(number))
 
 
-async def test_once_waits_for_answers_when_the_budget_is_used_up(reading, tmp_path, kept):
+async def test_once_waits_for_answers_when_the_budget_is_used_up(
+    reading: MakeReading, tmp_path: Path, kept: Kept
+) -> None:
     with LogWriter(tmp_path) as log:
         log.write_raw(b"".join(cri_line(number, kept(number, 4000)) for number in range(1000)))
     once = reading(settles=False, max_in_flight_bytes=MIB)
@@ -427,16 +457,17 @@ async def test_once_waits_for_answers_when_the_budget_is_used_up(reading, tmp_pa
     assert len(once.lines) == 1000
 
 
-async def test_once_reads_even_what_had_to_wait_for_a_descriptor(reading, tmp_path, kept, monkeypatch):
-    monkeypatch.setattr(reader_module, "TICK", 0.05)
-    limits = (4, resource.RLIM_INFINITY)
-    monkeypatch.setattr(resource, "getrlimit", lambda _: limits)
+async def test_once_reads_even_what_had_to_wait_for_a_descriptor(
+    reading: MakeReading, tmp_path: Path, kept: Kept
+) -> None:
     for pod in range(4):
         with LogWriter(tmp_path, pod=f"pod-{pod}") as log:
             log.write_raw(b"".join(cri_line(number, kept(1000 * pod + number, 4000)) for number in range(200)))
-    once = reading(settles=False, open_files=1, max_in_flight_bytes=MIB)
+    once = reading(
+        settles=False, open_files=1, max_in_flight_bytes=MIB, process_limit=lambda: 4, timing=Timing(tick=0.05)
+    )
     task = asyncio.create_task(once.reader.run(once=True))
-    await once.until(lambda: len(once.reader.paused) == 2 and not once.reader._ready)  # and two have read nothing
+    await once.until(lambda: len(once.reader.paused) == 2 and not once.reader.ready)  # and two have read nothing
     once.settles = True
     once.settle()
     async with asyncio.timeout(20):
@@ -444,12 +475,12 @@ async def test_once_reads_even_what_had_to_wait_for_a_descriptor(reading, tmp_pa
     assert len(once.lines) == 4 * 200
 
 
-async def test_once_needs_its_directory(reading, tmp_path):
+async def test_once_needs_its_directory(reading: MakeReading, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         await reading(tmp_path / "gone").reader.run(once=True)
 
 
-async def test_the_books_close(reading, log, kept):
+async def test_the_books_close(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
     for number in range(10):
         log.write(kept(number))
         log.write(b"[not json]")
@@ -465,9 +496,9 @@ async def test_the_books_close(reading, log, kept):
     assert (follower.ledger.pending, follower.ledger.sent) == (0, 10)
 
 
-async def test_losses_are_counted(reading, log, kept, impatient):
+async def test_losses_are_counted(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
     (log.directory / "0.log.20200101-000000.gz").write_bytes(gzip.compress(b"x" * 99)[:9])
-    running = reading()
+    running = reading(timing=IMPATIENT)
     value = running.metrics.registry.get_sample_value
     log.write(kept(1))
     async with running.running():
@@ -479,7 +510,7 @@ async def test_losses_are_counted(reading, log, kept, impatient):
     assert value("shipper_files_truncated_total") == 1
 
 
-async def test_a_new_target_is_state_to_be_saved(reading, log, kept):
+async def test_a_new_target_is_state_to_be_saved(reading: MakeReading, log: LogWriter, kept: Kept) -> None:
     """What it is known by would be forgotten else."""
     once = reading()
     await once.reader.run(once=True)

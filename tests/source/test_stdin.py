@@ -1,45 +1,60 @@
 import asyncio
+import io
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from lab.containerd import cri_line
+from shipper.entries import Entries
 from shipper.metrics import Metrics
 from shipper.model import Target
 from shipper.pipeline.keep import UT
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.accounting import Accounting
+from shipper.source.budget import Budget
 from shipper.source.stdin import StdinReader
+from tests.source.reading import Kept
 
 
 class Piped:
     """A reader of a pipe, and all that it has handed on."""
 
-    def __init__(self, fd, budget=1 << 20):
+    def __init__(self, fd: int, budget: int = 1 << 20) -> None:
         self.metrics = Metrics()
-        self.parts = []
+        self.parts: list[Entries] = []
         self.came = asyncio.Event()
         pipeline = Pipeline(UT, Admission([], 200, 500), [], 1 << 20)
-        self.reader = StdinReader(fd, Target("stdin", {}, {}), pipeline, self, budget, Accounting(self.metrics))
+        self.reader = StdinReader(fd, Target("stdin", {}, {}), pipeline, self, Budget(budget), Accounting(self.metrics))
 
-    def put(self, part):
-        self.parts.append(part)
+    def put(self, entries: Entries) -> None:
+        self.parts.append(entries)
         self.came.set()
 
+    def push_fullest(self) -> None:
+        pass
+
+    def backlog(self, more: bool) -> None:
+        pass
+
     @property
-    def lines(self):
+    def lines(self) -> list[bytes]:
         return [line for part in self.parts for line in part.unpacked().lines]
 
 
+Pipe = tuple[int, io.FileIO]
+
+
 @pytest.fixture
-def pipe():
+def pipe() -> Iterator[Pipe]:
     receiver, sender = os.pipe()
-    yield receiver, os.fdopen(sender, "wb", buffering=0)
+    yield receiver, io.FileIO(sender, "wb")
     os.close(receiver)
 
 
-async def test_lines_are_handed_on_when_they_come(pipe, kept):
+async def test_lines_are_handed_on_when_they_come(pipe: Pipe, kept: Kept) -> None:
     receiver, sender = pipe
     piped = Piped(receiver)
     task = asyncio.create_task(piped.reader.run())
@@ -53,7 +68,7 @@ async def test_lines_are_handed_on_when_they_come(pipe, kept):
     assert piped.lines == [kept(0), kept(1), kept(2)]
 
 
-async def test_a_last_line_without_newline_counts_and_so_does_one_in_pieces(pipe, kept):
+async def test_a_last_line_without_newline_counts_and_so_does_one_in_pieces(pipe: Pipe, kept: Kept) -> None:
     receiver, sender = pipe
     piped = Piped(receiver)
     sender.write(cri_line(1, kept(1), tag="P") + kept(2))
@@ -62,7 +77,7 @@ async def test_a_last_line_without_newline_counts_and_so_does_one_in_pieces(pipe
     assert sorted(piped.lines) == [kept(1), kept(2)]
 
 
-async def test_an_empty_pipe_is_nothing(pipe):
+async def test_an_empty_pipe_is_nothing(pipe: Pipe) -> None:
     receiver, sender = pipe
     sender.close()
     piped = Piped(receiver)
@@ -72,7 +87,9 @@ async def test_an_empty_pipe_is_nothing(pipe):
 
 
 @pytest.mark.parametrize("size", [900_000, 2_500_000])
-async def test_a_file_stands_in_for_a_pipe_whatever_the_length_of_its_lines(tmp_path, kept, size):
+async def test_a_file_stands_in_for_a_pipe_whatever_the_length_of_its_lines(
+    tmp_path: Path, kept: Kept, size: int
+) -> None:
     path = tmp_path / "x.log"
     path.write_bytes(b"".join(kept(number, size if number == 1 else 300) + b"\n" for number in range(5000)))
     with path.open("rb") as file:
@@ -85,7 +102,7 @@ async def test_a_file_stands_in_for_a_pipe_whatever_the_length_of_its_lines(tmp_
     assert len(piped.lines) == 5000 - too_long
 
 
-async def test_the_other_program_waits_while_loki_is_slow(tmp_path, kept):
+async def test_the_other_program_waits_while_loki_is_slow(tmp_path: Path, kept: Kept) -> None:
     path = tmp_path / "x.log"
     path.write_bytes(b"".join(kept(number, 1000) + b"\n" for number in range(5000)))
     with path.open("rb") as file:
@@ -104,7 +121,7 @@ async def test_the_other_program_waits_while_loki_is_slow(tmp_path, kept):
     assert settled
 
 
-async def test_it_can_be_stopped_while_nothing_comes(pipe):
+async def test_it_can_be_stopped_while_nothing_comes(pipe: Pipe) -> None:
     receiver, sender = pipe
     task = asyncio.create_task(Piped(receiver).reader.run())
     await asyncio.sleep(0)

@@ -1,12 +1,12 @@
 """Says which directories have changed, by inotify.
 
 A hint and no more: every decision is made on what a listing shows. Where watches are not to be had (a limit of the
-machine, a file system without them) the caller must look by itself now and then.
+machine, a file system without them) the caller must list the directories now and then.
 """
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from inotify_simple import INotify, flags
@@ -28,17 +28,21 @@ class Change(NamedTuple):
     wrote: bool
 
 
+def _connect() -> INotify:
+    return INotify(nonblocking=True)
+
+
 class Watcher:
     """Watches for events of some kinds."""
 
-    def __init__(self, kinds: int = CHANGES | WRITES) -> None:
+    def __init__(self, kinds: int = CHANGES | WRITES, connect: Callable[[], INotify] = _connect) -> None:
         self._mask = kinds | flags.ONLYDIR
         self._directories: dict[int, str] = {}
         self._watches: dict[str, int] = {}
         self._complained = False
         self._inotify: INotify | None = None
         try:
-            self._inotify = INotify(nonblocking=True)
+            self._inotify = connect()
         except OSError as error:
             self._complain(error)
 
@@ -47,7 +51,7 @@ class Watcher:
         return self._inotify.fileno() if self._inotify else None
 
     def add(self, directory: str) -> bool:
-        """Watch a directory; False when it must be looked at instead."""
+        """Watch a directory; False when it must be listed now and then instead."""
         if directory in self._watches:
             return True
         if not self._inotify:
@@ -63,7 +67,7 @@ class Watcher:
         return True
 
     def changes(self) -> Iterator[Change | None]:
-        """What has happened since; None: too much, so that everything must be looked at."""
+        """What has happened since; None: too much, so that everything must be listed."""
         for event in self._inotify.read(timeout=0) if self._inotify else ():
             if event.mask & flags.Q_OVERFLOW:
                 yield None

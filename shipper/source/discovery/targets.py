@@ -24,6 +24,10 @@ _GENERATED = re.compile(
 )
 
 
+Watch = Callable[[str], object]
+"""Called with each directory before it is listed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A log to follow: the files in `directory`, of this stem only where it is given."""
@@ -48,37 +52,37 @@ def is_directory(path: str) -> bool:
 
 
 class Targets:
-    """Finds logs below a root; each directory is watched before it is listed, so that nothing slips through."""
+    """Finds logs below a root; each directory is watched before it is listed, so that none is missed."""
 
-    def __init__(self, root: Path, config: PodLogsConfig, watch: Callable[[str], bool]) -> None:
-        self.root, self._config, self._watch = str(root), config, watch
+    def __init__(self, root: Path, config: PodLogsConfig) -> None:
+        self.root, self._config = str(root), config
 
-    def scan(self) -> Iterator[Found]:
+    def scan(self, watch: Watch) -> Iterator[Found]:
         """All there are now. Raises OSError when the root cannot be listed."""
-        self._watch(self.root)
+        watch(self.root)
         with os.scandir(self.root) as entries:
             names = [entry.name for entry in entries]
         for name in sorted(names):
-            yield from self.scan_name(name)
+            yield from self.scan_name(name, watch)
 
-    def scan_name(self, name: str) -> Iterator[Found]:
-        """What this name in the root stands for; the same log may be found under several."""
+    def scan_name(self, name: str, watch: Watch) -> Iterator[Found]:
+        """The logs of this name in the root; the same log may be found under several."""
         if log := LogName.parse(name):
             yield Found(log.stem, self.root, log.stem, {"app": log.stem})
         else:
-            yield from self.scan_pod(name)
+            yield from self._scan_pod(name, watch)
 
-    def scan_pod(self, name: str) -> Iterator[Found]:
+    def _scan_pod(self, name: str, watch: Watch) -> Iterator[Found]:
         """The wanted containers of one pod directory, as far as they are there."""
         parts = name.split("_")
         if len(parts) != 3 or not all(parts) or not name.isprintable() or parts[0] in self._config.exclude_namespaces:
             return
         namespace, pod, uid = parts
         directory = f"{self.root}/{name}"
-        self._watch(directory)
+        watch(directory)
         for container in self._config.containers:
             logs = f"{directory}/{container}"
             if is_directory(logs):
-                self._watch(logs)
+                watch(logs)
                 fields = {"namespace": namespace, "pod": pod, "uid": uid, "container": container, "app": app_of(pod)}
                 yield Found(f"{name}/{container}", logs, None, fields)

@@ -1,7 +1,6 @@
-"""How far each file is safely shipped: tickets in memory, and a file that is replaced, never edited.
+"""The positions file: replaced, never edited.
 
-A position moves when Loki has answered for everything before it, not when a line is read. With the offsets stands what
-labels depend on, for a line that is sent again must be sent under the same label set.
+Beside the offsets it holds what labels depend on, for a line that is sent again must be sent under the same label set.
 """
 
 import asyncio
@@ -12,11 +11,10 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
 import msgspec
 
-from shipper.entries import Owner, Ticket
 from shipper.metrics import Metrics
 
 log = logging.getLogger(__name__)
@@ -61,50 +59,6 @@ class _Saved(msgspec.Struct, frozen=True):
 class _Encoded(msgspec.Struct, frozen=True):
     version: int
     targets: Mapping[str, msgspec.Raw]
-
-
-class Positioned(Protocol):
-    """A file with a committed offset."""
-
-    committed: int
-
-
-class Tickets:
-    """One target's tickets, in the order of reading: its files are one log, so they are committed in one order."""
-
-    def __init__(self, owner: Owner) -> None:
-        self._owner = owner
-        self._open: list[Ticket] = []  # not a deque: an empty one is as large as all else of a quiet target
-
-    def __len__(self) -> int:
-        return len(self._open)
-
-    def add(self, file: Positioned, end: int, entries: int) -> Ticket:
-        """Entries on their way, after which the file is safe up to `end`."""
-        last = self._open[-1] if self._open else None
-        if not entries and last is not None and last.file is file:
-            last.end = end  # nothing in between that must arrive
-            return last
-        ticket = Ticket(self._owner, file, end, entries)
-        self._open.append(ticket)
-        self._commit()
-        return ticket
-
-    def settle(self, ticket: Ticket, entries: int) -> bool:
-        """So many of the ticket's entries need no more care; whether a position has moved."""
-        ticket.unsettled -= entries
-        return self._commit()
-
-    def _commit(self) -> bool:
-        settled = 0
-        for ticket in self._open:
-            if ticket.unsettled:
-                break
-            file: Any = ticket.file
-            file.committed = ticket.end
-            settled += 1
-        del self._open[:settled]
-        return settled > 0
 
 
 class Positions:

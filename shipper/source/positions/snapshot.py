@@ -27,10 +27,22 @@ class Snapshot:
         self._admission = admission
         self._encoded: dict[str, msgspec.Raw] = {}
         self._touched: set[Followed] = set()  # since they were encoded
-        self.label_generation = 0  # grows with all that label sets depend on, beside the line
+        self._generation = 0
         for key, target in saved.items():
             self._encoded[key] = target.encoded()
             admission.restore(key, target.streams)
+
+    @property
+    def label_generation(self) -> int:
+        """Grows with the label state: all that label sets depend on, beside the line."""
+        if self._admission.changed:
+            self._admission.changed = False
+            self._generation += 1
+        return self._generation
+
+    def next_generation(self) -> None:
+        """The label state has changed: a target has come, or has been named."""
+        self._generation += 1
 
     def touch(self, followed: Followed) -> None:
         """What a restart needs to know of it may have changed."""

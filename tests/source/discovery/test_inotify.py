@@ -1,80 +1,85 @@
 import errno
 import select
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from inotify_simple import INotify
 
-from shipper.source.discovery import inotify
 from shipper.source.discovery.inotify import Change, Watcher
 
 
 @pytest.fixture
-def watcher():
+def watcher() -> Iterator[Watcher]:
     made = Watcher()
     yield made
     made.close()
 
 
-def test_what_happens_in_a_directory_is_told(watcher, tmp_path):
+def test_what_happens_in_a_directory_is_told(watcher: Watcher, tmp_path: Path) -> None:
     log = tmp_path / "0.log"
-    assert watcher.add(tmp_path)
+    assert watcher.add(str(tmp_path))
     log.touch()
-    assert Change(tmp_path, "0.log", wrote=False) in list(watcher.changes())
+    assert Change(str(tmp_path), "0.log", wrote=False) in list(watcher.changes())
     log.write_bytes(b"a\n")
-    assert list(watcher.changes()) == [Change(tmp_path, "0.log", wrote=True)]
+    assert list(watcher.changes()) == [Change(str(tmp_path), "0.log", wrote=True)]
     log.rename(tmp_path / "0.log.1")
     assert list(watcher.changes()) == [
-        Change(tmp_path, "0.log", wrote=False),
-        Change(tmp_path, "0.log.1", wrote=False),
+        Change(str(tmp_path), "0.log", wrote=False),
+        Change(str(tmp_path), "0.log.1", wrote=False),
     ]
     (tmp_path / "0.log.1").unlink()
-    assert Change(tmp_path, "0.log.1", wrote=False) in list(watcher.changes())
+    assert Change(str(tmp_path), "0.log.1", wrote=False) in list(watcher.changes())
     assert list(watcher.changes()) == []
 
 
-def test_a_file_that_may_be_read_now_is_told(watcher, tmp_path):
+def test_a_file_that_may_be_read_now_is_told(watcher: Watcher, tmp_path: Path) -> None:
     (tmp_path / "0.log").touch(mode=0o000)
-    watcher.add(tmp_path)
+    watcher.add(str(tmp_path))
     (tmp_path / "0.log").chmod(0o640)
-    assert list(watcher.changes()) == [Change(tmp_path, "0.log", wrote=False)]
+    assert list(watcher.changes()) == [Change(str(tmp_path), "0.log", wrote=False)]
 
 
-def test_the_descriptor_shows_that_there_is_something(watcher, tmp_path):
-    watcher.add(tmp_path)
-    assert select.select([watcher.fileno()], [], [], 0)[0] == []
+def test_the_descriptor_shows_that_there_is_something(watcher: Watcher, tmp_path: Path) -> None:
+    watcher.add(str(tmp_path))
+    fd = watcher.fileno()
+    assert fd is not None
+    assert select.select([fd], [], [], 0)[0] == []
     (tmp_path / "0.log").touch()
-    assert select.select([watcher.fileno()], [], [], 0)[0] == [watcher.fileno()]
+    assert select.select([fd], [], [], 0)[0] == [fd]
 
 
-def test_a_directory_that_came_again_can_be_watched_again(watcher, tmp_path):
+def test_a_directory_that_came_again_can_be_watched_again(watcher: Watcher, tmp_path: Path) -> None:
     directory = tmp_path / "pod"
     directory.mkdir()
-    assert watcher.add(directory)
+    assert watcher.add(str(directory))
     directory.rmdir()
-    assert Change(directory, "", wrote=False) in list(watcher.changes())
-    assert not watcher.add(directory)
+    assert Change(str(directory), "", wrote=False) in list(watcher.changes())
+    assert not watcher.add(str(directory))
     directory.mkdir()
-    assert watcher.add(directory)
+    assert watcher.add(str(directory))
     (directory / "0.log").touch()
-    assert Change(directory, "0.log", wrote=False) in list(watcher.changes())
+    assert Change(str(directory), "0.log", wrote=False) in list(watcher.changes())
 
 
-def test_a_directory_is_watched_once(watcher, tmp_path):
-    assert watcher.add(tmp_path)
-    assert watcher.add(tmp_path)
+def test_a_directory_is_watched_once(watcher: Watcher, tmp_path: Path) -> None:
+    assert watcher.add(str(tmp_path))
+    assert watcher.add(str(tmp_path))
     (tmp_path / "0.log").mkdir()
     assert len(list(watcher.changes())) == 1
 
 
-def test_what_is_no_directory_is_not_watched_and_no_trouble(watcher, tmp_path, caplog):
+def test_what_is_no_directory_is_not_watched_and_no_trouble(
+    watcher: Watcher, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "file").touch()
-    assert not watcher.add(tmp_path / "file")
-    assert not watcher.add(tmp_path / "gone")
+    assert not watcher.add(str(tmp_path / "file"))
+    assert not watcher.add(str(tmp_path / "gone"))
     assert not caplog.records
 
 
-def test_too_many_changes_mean_that_everything_must_be_looked_at(watcher, tmp_path):
-    watcher.add(tmp_path)
+def test_too_many_changes_mean_that_everything_must_be_looked_at(watcher: Watcher, tmp_path: Path) -> None:
+    watcher.add(str(tmp_path))
     most = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
     log = tmp_path / "0.log"
     other = tmp_path / "1.log"
@@ -85,24 +90,28 @@ def test_too_many_changes_mean_that_everything_must_be_looked_at(watcher, tmp_pa
     assert None in list(watcher.changes())
 
 
-def test_a_limit_of_watches_is_said_once(watcher, tmp_path, monkeypatch, caplog):
-    def refuses(*_):
+class Full(INotify):  # type: ignore[misc]
+    """Has no watch left."""
+
+    def add_watch(self, path: str, mask: int) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(watcher._inotify, "add_watch", refuses)
-    assert not watcher.add(tmp_path)
-    assert not watcher.add(tmp_path)
+
+def test_a_limit_of_watches_is_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    watcher = Watcher(connect=Full)
+    assert not watcher.add(str(tmp_path))
+    assert not watcher.add(str(tmp_path))
+    watcher.close()
     assert caplog.text.count("max_user_watches") == 1
 
 
-def test_without_inotify_there_is_nothing_to_wait_for(tmp_path, monkeypatch, caplog):
-    def refuses(**_):
+def test_without_inotify_there_is_nothing_to_wait_for(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def refuses() -> INotify:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(inotify, "INotify", refuses)
-    watcher = Watcher()
+    watcher = Watcher(connect=refuses)
     assert watcher.fileno() is None
-    assert not watcher.add(tmp_path)
+    assert not watcher.add(str(tmp_path))
     assert list(watcher.changes()) == []
     watcher.close()
     assert caplog.text.count("max_user_instances") == 1

@@ -1,20 +1,21 @@
 """Whatever happens to logs and reader: only what has changed is encoded, and yet what is saved is what there is."""
 
 import asyncio
-import contextlib
 import tempfile
-from functools import partial
 from pathlib import Path
-from unittest import mock
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.containerd import LogWriter, cri_line
-from shipper.source import reader as reader_module
+from shipper.model import Target
+from shipper.source.discovery.targets import Found
 from shipper.source.positions.file import SavedTarget
 from shipper.source.timing import Timing
-from tests.source.conftest import by_path
+from tests.source.reading import Reading, by_path
+
+Step = tuple[Any, ...]
 
 WHICH = st.integers(0, 2)  # log
 STEPS = st.one_of(
@@ -35,39 +36,38 @@ STEPS = st.one_of(
 )
 
 
-def whole(reader) -> dict[str, SavedTarget]:
-    """What a restart needs to know, asked of every log."""
-    target_set, admission = reader._target_set, reader._admission
-    named = ((key, one) for key, one in target_set.followers.items() if one not in target_set.unnamed)
-    return {key: follower.saved(admission.admitted(key)) for key, follower in named} | target_set._saved
+QUICK = Timing(quiet=0.002, partial_quiet=0.002, tick=0.002).checking_within(0.0)
 
 
 class Node:
     """Some logs and their reader; after each turn, and each step, a save would be right."""
 
-    def __init__(self, root: Path, make, known: frozenset[int]) -> None:
-        self._root, self._make = root, make
+    def __init__(self, root: Path, known: frozenset[int]) -> None:
+        self._root = root
         self._logs: dict[int, LogWriter] = {}
         self._known = {f"shop_pod-{number}_" for number in known}  # others have no name until they are given one
         self._begin({})
 
     def _begin(self, saved: dict[str, SavedTarget]) -> None:
-        self.reading = self._make(self._root, settles=False, describe=self._name, saved=saved)
-        self.reader = self.reading.reader
-        self.reader.pacing.wait_at_most(0.0)
-        self.reader._turn, self._turn = self._checked_turn, self.reader._turn
+        self._restored = saved
+        self.reading = Reading(
+            self._root, settles=False, name_target=self._name, saved=saved, timing=QUICK, on_turn=self.check
+        )
         self.check()
 
-    def _name(self, found, saved):
+    def _name(self, found: Found, saved: SavedTarget) -> Target | None:
         is_known = bool(saved.fields) or any(found.key.startswith(pod) for pod in self._known)
         return by_path(found, saved) if is_known else None
 
-    async def _checked_turn(self, follower) -> None:
-        await self._turn(follower)
-        self.check()
+    def _whole(self) -> dict[str, SavedTarget]:
+        """What a restart needs to know, asked of every log."""
+        admission, logs = self.reading.admission, self.reading.target_set
+        named = ((key, one) for key, one in logs.followers.items() if one not in logs.unnamed)
+        unseen = {} if logs.is_scanned else {k: v for k, v in self._restored.items() if k not in logs.followers}
+        return {key: follower.saved(admission.admitted(key)) for key, follower in named} | unseen
 
     def check(self) -> None:
-        assert self.reading.saved == whole(self.reader)
+        assert self.reading.saved == self._whole()
 
     def _log(self, number: int) -> LogWriter:
         if number not in self._logs:
@@ -75,7 +75,7 @@ class Node:
         return self._logs[number]
 
     def close(self) -> None:
-        self.reader._target_set.close()
+        self.reading.target_set.close()
         for log in self._logs.values():
             log.close()
 
@@ -113,20 +113,20 @@ class Node:
 
     def name_them(self) -> None:
         self._known.add("shop_pod-")
-        self.reader.ask_again()
+        self.reading.reader.ask_again()
 
     def start_again(self) -> None:
         self._begin(self.reading.saved)
 
     def close_idle(self) -> None:
-        self.reader._close_idle(0)
+        self.reading.reader.descriptors.close_idle(0)
 
     async def let_be(self) -> None:
         for _ in range(8):
             await asyncio.sleep(0.001)
 
 
-async def live(steps: list[tuple], node: Node) -> None:
+async def live(steps: list[Step], node: Node) -> None:
     waiting = iter([*steps, ("name_them",), ("let_be",), ("answer", [0] * 100), ("start_again",)])
     try:
         for _ in range(1 + steps.count(("start_again",))):
@@ -144,17 +144,12 @@ async def live(steps: list[tuple], node: Node) -> None:
         node.close()
 
 
-QUICK = Timing(quiet=0.002, partial_quiet=0.002)
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.lists(STEPS, max_size=25), st.frozensets(WHICH))
-def test_what_is_saved_is_what_a_whole_look_would_save(any_reading, steps, known):
-    with contextlib.ExitStack() as stack:
-        root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.enter_context(mock.patch.object(reader_module, "TICK", 0.002))
+def test_what_is_saved_is_what_a_whole_look_would_save(steps: list[Step], known: frozenset[int]) -> None:
+    with tempfile.TemporaryDirectory() as root:
 
         async def run() -> None:
-            await live(steps, Node(root, partial(any_reading, timing=QUICK), known))
+            await live(steps, Node(Path(root), known))
 
         asyncio.run(run())

@@ -3,15 +3,18 @@ import errno
 import logging
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import msgspec
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.metrics import Metrics
-from shipper.source.positions.file import VERSION, Positions, SavedFile, SavedTarget, Tickets
+from shipper.source.positions.file import VERSION, Positions, SavedFile, SavedTarget
 
 STATE = {
     "shop_pay-0_u1/istio-proxy": SavedTarget(
@@ -23,86 +26,30 @@ STATE = {
 OTHER = {"app": SavedTarget()}
 
 
-def encoded(state):
+def encoded(state: Mapping[str, SavedTarget]) -> dict[str, msgspec.Raw]:
     return {key: target.encoded() for key, target in state.items()}
 
 
-@dataclass
-class File:
-    committed: int = 0
-
-
-# -- tickets
-
-
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=20), st.data())
-def test_only_the_settled_prefix_is_committed_whatever_the_order_of_answers(blocks, data):
-    files, tickets = [File(), File(), File()], Tickets(None)
-    end, opened = 0, []
-    for at, entries in sorted(blocks):
-        end += 10
-        opened.append((files[at], end, entries, tickets.add(files[at], end, entries)))
-    answers = data.draw(st.permutations([ticket for _, _, entries, ticket in opened for _ in range(entries)]))
-    open_entries = [entries for _, _, entries, _ in opened]
-    for answer in answers[: data.draw(st.integers(0, len(answers)))]:
-        tickets.settle(answer, 1)
-        open_entries[next(at for at, (_, _, _, ticket) in enumerate(opened) if ticket is answer)] -= 1
-        expected = dict.fromkeys(map(id, files), 0)
-        for (file, end, _, _), still_open in zip(opened, open_entries, strict=True):
-            if still_open:
-                break
-            expected[id(file)] = end
-        assert [file.committed for file in files] == list(expected.values())
-
-
-def test_a_block_without_entries_moves_its_file_at_once():
-    file, tickets = File(), Tickets(None)
-    tickets.add(file, 100, 0)
-    assert (file.committed, len(tickets)) == (100, 0)
-
-
-def test_a_block_without_entries_waits_for_those_before():
-    first, second, tickets = File(), File(), Tickets(None)
-    ticket = tickets.add(first, 100, 1)
-    assert tickets.add(first, 200, 0) is ticket
-    tickets.add(second, 10, 0)
-    assert (first.committed, second.committed) == (0, 0)
-    assert tickets.settle(ticket, 1)
-    assert (first.committed, second.committed) == (200, 10)
-
-
-def test_a_ticket_is_settled_with_its_last_entry():
-    file, tickets = File(), Tickets(None)
-    ticket = tickets.add(file, 100, 3)
-    assert not tickets.settle(ticket, 2)
-    assert file.committed == 0
-    assert tickets.settle(ticket, 1)
-    assert file.committed == 100
-
-
-# -- the file
-
-
 @pytest.fixture
-def path(tmp_path):
+def path(tmp_path: Path) -> Path:
     return tmp_path / "positions.json"
 
 
 @pytest.fixture
-def metrics():
+def metrics() -> Metrics:
     return Metrics()
 
 
 @pytest.fixture
-def positions(path, metrics):
+def positions(path: Path, metrics: Metrics) -> Positions:
     return Positions(path, metrics)
 
 
-def saves(metrics, outcome):
+def saves(metrics: Metrics, outcome: str) -> float | None:
     return metrics.registry.get_sample_value("shipper_positions_saves_total", {"outcome": outcome})
 
 
-async def test_what_was_saved_is_loaded(path, positions, metrics):
+async def test_what_was_saved_is_loaded(path: Path, positions: Positions, metrics: Metrics) -> None:
     assert positions.load() == {}
     assert await positions.save(encoded(STATE))
     assert Positions(path, metrics).load() == STATE
@@ -112,14 +59,21 @@ async def test_what_was_saved_is_loaded(path, positions, metrics):
 
 @pytest.mark.parametrize("crash", ["open", "fsync", "replace"])
 @pytest.mark.parametrize("before", [{}, OTHER])
-async def test_a_crash_leaves_the_old_file_or_the_new(path, positions, metrics, monkeypatch, crash, before):
+async def test_a_crash_leaves_the_old_file_or_the_new(
+    path: Path,
+    positions: Positions,
+    metrics: Metrics,
+    monkeypatch: pytest.MonkeyPatch,
+    crash: str,
+    before: dict[str, SavedTarget],
+) -> None:
     if before:
         await Positions(path, metrics).save(encoded(before))
 
     class Crash(BaseException):
         pass
 
-    def crashes(*_args, **_more):
+    def crashes(*_args: object, **_more: object) -> None:
         raise Crash
 
     with monkeypatch.context() as patch:
@@ -149,7 +103,9 @@ async def test_a_crash_leaves_the_old_file_or_the_new(path, positions, metrics, 
         orjson.dumps({"version": VERSION + 1, "files": [], "targets": {"a": 1}}),
     ],
 )
-async def test_a_file_that_cannot_be_used_is_set_aside_and_done_without(path, positions, metrics, caplog, content):
+async def test_a_file_that_cannot_be_used_is_set_aside_and_done_without(
+    path: Path, positions: Positions, metrics: Metrics, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
     path.write_bytes(content)
     assert positions.load() == {}
     (aside,) = path.parent.iterdir()
@@ -160,26 +116,26 @@ async def test_a_file_that_cannot_be_used_is_set_aside_and_done_without(path, po
     assert Positions(path, metrics).load() == STATE
 
 
-def test_an_offset_before_the_beginning_is_not_believed(path, positions):
+def test_an_offset_before_the_beginning_is_not_believed(path: Path, positions: Positions) -> None:
     bad = {"name": "0.log", "device": 1, "inode": 1, "head": 0, "digest": "", "offset": -1}
     path.write_bytes(orjson.dumps({"version": VERSION, "targets": {"a": {"files": [bad]}}}))
     assert positions.load() == {}
 
 
 @given(st.binary(max_size=60))
-def test_no_content_is_too_strange(tmp_path_factory, content):
+def test_no_content_is_too_strange(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
     path = tmp_path_factory.mktemp("positions") / "positions.json"
     path.write_bytes(content)
     assert Positions(path, Metrics()).load() == {}
 
 
-def test_a_dry_run_leaves_a_broken_file_where_it_is(path, metrics):
+def test_a_dry_run_leaves_a_broken_file_where_it_is(path: Path, metrics: Metrics) -> None:
     path.write_bytes(b"broken")
     assert Positions(path, metrics, read_only=True).load() == {}
     assert path.read_bytes() == b"broken"
 
 
-async def test_a_dry_run_saves_nothing(path, metrics):
+async def test_a_dry_run_saves_nothing(path: Path, metrics: Metrics) -> None:
     positions = Positions(path, metrics, read_only=True)
     assert await positions.save(encoded(STATE))
     assert not path.exists()
@@ -187,12 +143,17 @@ async def test_a_dry_run_saves_nothing(path, metrics):
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
 async def test_a_full_or_read_only_disk_is_said_once_and_survived(
-    path, positions, metrics, monkeypatch, caplog, number
-):
+    path: Path,
+    positions: Positions,
+    metrics: Metrics,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    number: int,
+) -> None:
     caplog.set_level(logging.INFO)
     await positions.save(encoded(STATE))
 
-    def fails(*_):
+    def fails(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
     with monkeypatch.context() as patch:
@@ -206,17 +167,19 @@ async def test_a_full_or_read_only_disk_is_said_once_and_survived(
     assert (saves(metrics, "saved"), saves(metrics, "failed")) == (2, 2)
 
 
-async def test_a_directory_that_is_not_there_is_survived(tmp_path, metrics):
+async def test_a_directory_that_is_not_there_is_survived(tmp_path: Path, metrics: Metrics) -> None:
     positions = Positions(tmp_path / "gone" / "positions.json", metrics)
     assert positions.load() == {}
     assert not await positions.save(encoded(OTHER))
 
 
-async def test_a_save_that_was_cancelled_does_not_disturb_the_last_one(path, positions, metrics, monkeypatch):
+async def test_a_save_that_was_cancelled_does_not_disturb_the_last_one(
+    path: Path, positions: Positions, metrics: Metrics, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reached, go_on = threading.Event(), threading.Event()
     real = type(path).open
 
-    def slow(self, mode):
+    def slow(self: Path, mode: str) -> Any:
         file = real(self, mode)
         monkeypatch.setattr(type(path), "open", real)
         reached.set()
