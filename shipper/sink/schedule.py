@@ -47,7 +47,7 @@ class Schedule:
         self._usual_linger, self._longest_linger = min(linger, batchwait), batchwait
         self._has_backlog = False
         self._is_out_of_budget = False  # the reader; it can put nothing before something is settled
-        self._pending: dict[
+        self._waiting: dict[
             Stream, int
         ] = {}  # that have no request under way: the number of each one's row; other rows are void
         self._later: list[Row] = []  # a heap by the time they are due
@@ -98,14 +98,15 @@ class Schedule:
     def push_fullest(self) -> None:
         """The reader is out of budget: push the largest queues now, one per idle worker; the rest keep their linger."""
         self._is_out_of_budget = True
+        if self._under_way == self._workers:
+            return
         now = self._clock()
-        self._collect_due(now)
-        if (free := self._workers - self._under_way - len(self._due)) > 0:
-            lingering = [stream for stream in self._pending if _only_lingers(stream, now)]
-            for stream in heapq.nlargest(free, lingering, key=lambda stream: stream.queue.size):
-                stream.ready_at = 0.0
-                self._enter(stream, now)
-            self._dispatch(now)
+        free = self._workers - self._under_way - sum(self.due(stream) <= now for stream in self._waiting)
+        lingering = [stream for stream in self._waiting if _only_lingers(stream, now)]
+        for stream in heapq.nlargest(free, lingering, key=lambda stream: stream.queue.size):
+            stream.ready_at = 0.0
+            self._enter(stream, now)
+        self._dispatch(now)
 
     def back_off(self, stream: Stream, at_least: float) -> None:
         """An answer was about this stream alone: it waits, longer with each time in a row, and `at_least` seconds."""
@@ -123,7 +124,7 @@ class Schedule:
 
     def _update_lingers(self) -> None:
         now = self._clock()
-        for stream in self._pending:
+        for stream in self._waiting:
             if stream.queue and stream.ready_at > now:
                 stream.ready_at = stream.queue.since + self._linger
                 self._enter(stream, now)
@@ -133,7 +134,7 @@ class Schedule:
 
     async def next(self) -> Push:
         """Wait for the stream that pushes next. `done` must be called once its request is answered."""
-        if self._pending:
+        if self._waiting:
             now = self._clock()
             if (push := self._take(now)) is not None:
                 self._dispatch(now)  # an answer may have opened the destination for the others
@@ -148,7 +149,7 @@ class Schedule:
         stream.busy = False
         self._under_way -= 1
         queue = stream.queue
-        if stream.pending:
+        if stream.has_entries:
             lingers = self._has_backlog and queue and queue.size < self._size.limit
             stream.ready_at = queue.since + self._longest_linger if lingers else 0.0
             self._enter(stream, self._clock())  # the worker that was answered calls `next` now
@@ -157,7 +158,7 @@ class Schedule:
 
     def is_idle_until(self, deadline: float) -> bool:
         """Whether no request is under way, and none will be before that time."""
-        return not self._under_way and all(self.due(stream) > deadline for stream in self._pending)
+        return not self._under_way and all(self.due(stream) > deadline for stream in self._waiting)
 
     def stop(self) -> None:
         """Cancel the timer."""
@@ -167,7 +168,7 @@ class Schedule:
 
     def _enter(self, stream: Stream, now: float) -> None:
         """Enter the stream by when it is due now; the row it had is void."""
-        number = self._pending[stream] = next(self._numbers)
+        number = self._waiting[stream] = next(self._numbers)
         if (due := self.due(stream)) <= now:
             heapq.heappush(self._due, (stream.since, number, stream))
         else:
@@ -177,7 +178,7 @@ class Schedule:
         """Move streams that have become due to the other heap, and drop void rows."""
         while self._later:
             due, number, stream = self._later[0]
-            is_valid = self._pending.get(stream) == number
+            is_valid = self._waiting.get(stream) == number
             if is_valid and due > now:
                 return
             heapq.heappop(self._later)
@@ -191,8 +192,8 @@ class Schedule:
         self._collect_due(now)
         while self._due:
             _, number, stream = heapq.heappop(self._due)
-            if self._pending.get(stream) == number:
-                del self._pending[stream]
+            if self._waiting.get(stream) == number:
+                del self._waiting[stream]
                 stream.busy = True
                 self._under_way += 1
                 return stream, self._destination.begin()
@@ -200,7 +201,7 @@ class Schedule:
 
     def _dispatch(self, now: float) -> None:
         """Hand streams that are due to idle workers."""
-        while self._idle and self._pending:
+        while self._idle and self._waiting:
             if self._idle[-1].done():  # cancelled with its task
                 self._idle.pop()
             elif (push := self._take(now)) is not None:

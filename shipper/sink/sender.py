@@ -162,7 +162,7 @@ class Sender:
         await self._before_push(batch.parts)
         error = await self._push(batch.encoded())
         self._outcome.apply(stream, batch, error, attempt)
-        if not stream.pending:
+        if not stream.has_entries:
             del self._streams[stream.labels]
         self._schedule.done(stream, stored=error is None)
         self._answered.set()

@@ -27,8 +27,8 @@ class Stream:
         self.waits: Iterator[float] | None = None  # of that back-off, while it lasts
 
     @property
-    def pending(self) -> bool:
-        """Whether there is anything to send."""
+    def has_entries(self) -> bool:
+        """Whether anything is left to send."""
         return bool(self._again or self.queue or self._held)
 
     @property

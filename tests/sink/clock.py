@@ -28,6 +28,11 @@ class Clock:
         """How many timers the event loop holds that have not been cancelled."""
         return sum(not timer.cancelled() and timer.when() > self.now for timer in self._timers)
 
+    @property
+    def timers_set(self) -> int:
+        """How many timers there were so far."""
+        return len(self._timers)
+
     def drive(self, loop: asyncio.AbstractEventLoop, patch: pytest.MonkeyPatch) -> None:
         """From now on the loop goes by this clock."""
         call_at = loop.call_at

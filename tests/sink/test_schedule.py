@@ -3,20 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from itertools import repeat
+from itertools import count, repeat
 
 import pytest
 
 from shipper.entries import Entries
 from shipper.model import Columns
-from shipper.sink.answers.status import PushError, StreamLimited, Unavailable
+from shipper.sink.answers.status import BadRequest, PushError, StreamLimited, Unavailable
+from shipper.sink.batch import Held
 from shipper.sink.destination import Destination, RequestSize
+from shipper.sink.queue import Queue
 from shipper.sink.schedule import LINGER, Schedule
 from shipper.sink.stream import Stream
 from tests.sink.clock import Clock
 from tests.tickets import ticket
 
 WALL = 10**18
+UNKNOWN = BadRequest("http_400", "?", retry_after=60.0)
 LIMITED = StreamLimited("stream_limit", "", retry_after=60.0)
 DOWN = Unavailable("http_503")
 
@@ -37,7 +40,7 @@ class Scene:
         self.schedule = Schedule(
             self.destination,
             self._size,
-            lambda: repeat(0.5),
+            lambda: map(float, count(1)),
             workers=workers,
             batchwait=batchwait,
             linger=LINGER,
@@ -55,9 +58,11 @@ class Scene:
                 self.destination.failed(attempt, error)
             else:
                 self.destination.works(attempt, stored=error is None)
-            if isinstance(error, StreamLimited):
+            if isinstance(error, StreamLimited | BadRequest):
                 self.schedule.back_off(stream, error.retry_after)
-            if error is not None:
+            if isinstance(error, BadRequest):
+                stream.hold((batch, Held(repeat(1.0), until=self.clock() + error.retry_after)))
+            elif error is not None:
                 stream.give_back(batch)
             self.schedule.done(stream, stored=error is None)
 
@@ -216,18 +221,30 @@ async def test_a_flush_sends_all_at_once_and_what_comes_later_too(playing: Playi
         assert await scene.news() == ["late"]
 
 
-async def test_a_back_off_holds_the_stream_and_grows_from_an_answer_that_asks_for_more(playing: Playing) -> None:
+class Packing(Queue):
+    """Counts how often its unpacked copy was dropped."""
+
+    times = 0
+
+    def pack(self) -> None:
+        self.times += 1
+
+
+async def test_a_back_off_holds_the_stream_longer_each_time_or_as_long_as_an_answer_asks(playing: Playing) -> None:
     async with playing() as scene:
         schedule, stream = scene.schedule, Stream("{}")
+        stream.queue = queue = Packing("{}")
         schedule.add(stream, Entries("{}", Columns([WALL], [b"x"]), ticket()))
         now = scene.clock()
         assert schedule.due(stream) == now + LINGER
-        schedule.back_off(stream, 0.0)
-        assert schedule.due(stream) == now + 0.5
-        schedule.back_off(stream, 4.0)
-        assert schedule.due(stream) == now + 4.0
+        for wait, asked in ((1.0, 0.0), (2.0, 0.0), (30.0, 30.0), (4.0, 0.0)):
+            schedule.back_off(stream, asked)
+            assert schedule.due(stream) == now + wait
         schedule.end_back_off(stream)
         assert schedule.due(stream) == now + LINGER
+        schedule.back_off(stream, 0.0)
+        assert schedule.due(stream) == now + 1.0
+        assert queue.times == 5, "nothing is cut for a while"
 
 
 # -- who goes first
@@ -347,12 +364,13 @@ async def test_where_an_answer_frees_nothing_the_next_goes(playing: Playing) -> 
         assert len(scene.pushed) == 2, "more was put: nothing waits for budget"
 
 
-async def test_a_stream_that_backs_off_is_not_among_the_fullest(playing: Playing) -> None:
+@pytest.mark.parametrize("error", [LIMITED, UNKNOWN])
+async def test_a_stream_that_backs_off_is_not_among_the_fullest(playing: Playing, error: PushError) -> None:
     async with playing(workers=1) as scene:
         scene.by_hand = True
         scene.put("limited")
         await scene.clock.pass_by(0.11)
-        await scene.answer("limited", LIMITED)
+        await scene.answer("limited", error)
         scene.put("limited", entries=50)
         scene.put("free")
         scene.schedule.push_fullest()
@@ -389,6 +407,32 @@ async def test_several_that_fail_together_are_followed_by_one_probe(playing: Pla
             await scene.answer(name, DOWN)
         assert await scene.news(1.0) == ["a"]
         assert await scene.news(60.0) == []
+
+
+async def test_while_it_fails_the_fullest_are_chosen_among_those_that_linger(playing: Playing) -> None:
+    async with playing(workers=2, batchwait=5.0) as scene:
+        scene.by_hand = True
+        scene.put("repeated")
+        await scene.clock.pass_by(LINGER)
+        scene.schedule.backlog(True)
+        await scene.answer("repeated", DOWN)
+        scene.put("repeated", entries=50)
+        scene.put("lingering")
+        scene.schedule.push_fullest()
+        assert await scene.news(1.0) == ["repeated"]
+        await scene.answer("repeated")
+        assert scene.pushed[-1][0] == "lingering"
+
+
+async def test_while_it_fails_one_timer_is_set_and_not_one_after_the_other(playing: Playing) -> None:
+    async with playing(batchwait=0.0) as scene:
+        scene.by_hand = True
+        scene.put("a")
+        await scene.clock.pass_by(0.01)
+        before = scene.clock.timers_set
+        await scene.answer("a", DOWN)
+        assert await scene.news(0.9) == []
+        assert scene.clock.timers_set == before + 1
 
 
 # -- idle costs nothing

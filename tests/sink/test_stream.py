@@ -31,7 +31,7 @@ def test_what_was_given_back_goes_before_what_waits() -> None:
     stream.give_back(batch(b"a"), batch(b"b"))
     assert stream.since == 1.0
     assert [following(stream) for _ in range(4)] == [b"a", b"b", b"c", b"d"]
-    assert not stream.pending
+    assert not stream.has_entries
 
 
 def test_a_held_batch_and_the_rest_alternate() -> None:
