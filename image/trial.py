@@ -74,7 +74,7 @@ class Trial:
         image = snapshot(self.image)
         async with self.container(bundle.with_environment(self.made, VERBOSE)) as container:
             await container.ready(self._url)
-            rows = _rights(container.status(), container.writable())
+            rows = rights(container.status(), container.writable())
             await self._more()
             self.node.rotate()
             await self._more()
@@ -86,7 +86,7 @@ class Trial:
             Row("delivered, labels from the API", str(verdict), verdict.is_fine and verdict.expected > 0),
             Row("SIGTERM to process 1", f"exit code {code} after {seconds:.2f} s", code == 0),
             *self._written(changes(image, snapshot(self.image)) + changes(logs, snapshot(self._logs))),
-            _bytecode(container.said()),
+            bytecode(container.said()),
             Row("memory, at most", f"{peak / 1024:.0f} MiB of the manifest's {self._limit} MiB", True),
         ]
 
@@ -127,7 +127,7 @@ class Trial:
         return f"http://127.0.0.1:{self.node.port}/ready"
 
 
-def _rights(status: Mapping[str, str], writable: list[str]) -> list[Row]:
+def rights(status: Mapping[str, str], writable: list[str]) -> list[Row]:
     """The rights that the kernel reports, not those of the configuration."""
     wrong = [f"{name} {status.get(name)!r}" for name, value in RIGHTS.items() if status.get(name) != value]
     if status["NSpid"].split()[-1] != "1":
@@ -139,7 +139,7 @@ def _rights(status: Mapping[str, str], writable: list[str]) -> list[Row]:
     ]
 
 
-def _bytecode(said: str) -> Row:
+def bytecode(said: str) -> Row:
     """Where the code came from, as Python reports it."""
     compiled, loaded = _COMPILED.findall(said), len(_LOADED.findall(said))
     figures = f"{loaded} modules, compiled: {' '.join(compiled[:5]) or 'none'}"

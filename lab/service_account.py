@@ -1,4 +1,4 @@
-"""A pod's service account, in a directory as the kubelet mounts it, and an API server's certificate that it trusts."""
+"""A pod's service account, as the kubelet mounts it, and the certificate of an API server that it trusts."""
 
 import ssl
 from pathlib import Path
@@ -16,17 +16,17 @@ class ServiceAccount:
         self.trust(self._authority)
 
     def context(self) -> ssl.SSLContext:
-        """For the server on 127.0.0.1 that this service account trusts."""
+        """TLS settings of the server on 127.0.0.1 that this service account trusts."""
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         self._authority.issue_cert("127.0.0.1").configure_cert(context)
         return context
 
     def renew(self, token: str) -> None:
-        """The kubelet writes another token."""
+        """Write another token, like the kubelet."""
         (self.directory / "token").write_text(token)
 
     def trust(self, authority: trustme.CA | None = None) -> None:
-        """Another authority than the server's, or that one again."""
+        """Write another authority than the server's; without one, the server's."""
         (self.directory / "ca.crt").write_bytes((authority or self._authority).cert_pem.bytes())
 
 

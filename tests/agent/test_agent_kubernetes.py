@@ -46,7 +46,7 @@ async def api(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> As
 
 
 def pods_wait(node: Node, seconds: float) -> None:
-    """From the next agent on a target waits so long for its pod."""
+    """Targets of the agents started from now on wait so long for their pod."""
     node.api["api_timing"] = replace(FAST, pod_wait=seconds)
 
 
@@ -57,7 +57,7 @@ def logged(pod: Callable[..., LogWriter]) -> Logged:
 
 
 def targets(agent: Agent, metadata: str) -> float | None:
-    """How many went on with or without their pod's metadata: `found`, `none`."""
+    """How many targets started with or without their pod's metadata: `found`, `none`."""
     return agent.metrics.registry.get_sample_value("shipper_kubernetes_targets_total", {"metadata": metadata})
 
 
@@ -173,7 +173,7 @@ async def test_no_trouble_of_the_api_changes_a_label_that_was_sent(
 
 
 async def bring_down(api: ApiServer, trouble: str) -> None:
-    """From now on the API is of no use, and the watch that was open is at its end."""
+    """Make the API fail from now on, and end the open watch."""
     match trouble:
         case "killed":
             await api.kill()
@@ -189,8 +189,8 @@ async def bring_down(api: ApiServer, trouble: str) -> None:
 
 
 async def bring_up(api: ApiServer) -> None:
-    """All is well again; requests that hang are left to hang."""
-    if not api._site:
+    """End all faults; requests that hang go on hanging."""
+    if not api.is_listening:
         await api.listen()
     api.fault, api.forbids, api.tokens = None, set(), {"secret"}
     api.break_watches()

@@ -108,7 +108,7 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(pod=pods, cut=st.floats(0.01, 0.99))
     def tear(self, pod: Pod, cut: float) -> None:
-        """A write that is seen half done; the rest comes with whatever is written next."""
+        """A write that is only half visible; the rest comes with the next write."""
         if pod.is_deleted:
             return
         pod.finish()
@@ -120,7 +120,7 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(pod=pods, pieces=st.integers(1, 3), size=st.sampled_from([10, 16_384]))
     def begin_in_pieces(self, pod: Pod, pieces: int, size: int) -> None:
-        """The first pieces of a line whose last comes later, perhaps in another file."""
+        """The first parts of a partial line; the last comes later, perhaps in another file."""
         if pod.is_deleted:
             return
         pod.finish()
@@ -140,7 +140,7 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(pod=pods)
     def rotate(self, pod: Pod) -> None:
-        """A line in pieces may go on in the new file; a torn one is finished, as the runtime does."""
+        """A partial line may continue in the new file; a torn one is finished first, as the runtime does."""
         if pod.is_deleted:
             return
         if pod.is_torn:
@@ -149,7 +149,7 @@ class AnyTrouble(RuleBasedStateMachine):
 
     @rule(pod=pods, late=st.integers(0, 2))
     def rotate_with_a_late_writer(self, pod: Pod, late: int) -> None:
-        """Lines go to the renamed file, the last of them without a newline."""
+        """Lines are written to the renamed file, the last one without a newline."""
         if pod.is_deleted:
             return
         pod.finish()
@@ -174,7 +174,7 @@ class AnyTrouble(RuleBasedStateMachine):
     @precondition(lambda self: self.world.is_up)
     @rule(pod=pods)
     def delete(self, pod: Pod) -> None:
-        """The pod goes with its directory; what the agent holds open must still arrive."""
+        """Delete the pod and its directory; what the agent holds open must still arrive."""
         if not pod.is_deleted and self.world.until(lambda: self.world.holds(pod.log.directory), 0.5):
             pod.is_deleted, pod.rest = True, None
             pod.log.delete()
@@ -213,7 +213,7 @@ class AnyTrouble(RuleBasedStateMachine):
         self.world.start()
 
     def _give_up_the_deleted(self) -> None:
-        """The only descriptor of their files is gone."""
+        """Forget the lines of deleted pods: the crash has closed the only descriptors of their files."""
         for pod in self.all:
             if pod.is_deleted:
                 for line in set(pod.lines) - self.world.stored:

@@ -1,4 +1,4 @@
-"""What is gone from the disk before anyone could read it is counted and said; nothing else is."""
+"""Files deleted before they were read are counted and logged; nothing else is."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def log(world: World) -> Iterator[LogWriter]:
 
 
 def unread_when_it_died(world: World, log: LogWriter) -> None:
-    """The agent is killed in an outage, and it has seen more than it could deliver."""
+    """Kill the agent during an outage, when it has read more than it could deliver."""
     world.loki.fault = faults.status(503)
     log.write(timed_out(1))
     log.write(timed_out(2))
@@ -39,7 +39,7 @@ def unread_when_it_died(world: World, log: LogWriter) -> None:
 
 
 def lost(world: World) -> tuple[float, float]:
-    """Files and bytes, as counted."""
+    """Lost files and bytes, from the metrics."""
     value = world.metrics.registry.get_sample_value
     return value("shipper_files_lost_total") or 0.0, value("shipper_bytes_lost_total") or 0.0
 

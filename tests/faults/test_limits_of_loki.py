@@ -1,4 +1,4 @@
-"""A tenant or a stream with small limits at Loki: everything arrives, in smaller requests."""
+"""Loki has small limits for a tenant or a stream: everything arrives, in smaller requests."""
 
 import pytest
 

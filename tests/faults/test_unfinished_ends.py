@@ -1,4 +1,4 @@
-"""A file ends without a newline, and the next one begins with a piece: neither is taken for a part of the other."""
+"""A file ends without a newline and the next one starts with a partial line: they are not joined."""
 
 from lab.containerd import LogWriter, cri_line
 from lab.lines import timed_out

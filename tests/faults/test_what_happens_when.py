@@ -1,4 +1,4 @@
-"""The page of troubles names tests, metrics, alerts and words that there are."""
+"""The tests, metrics, alerts and log lines that the page of failures names exist."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The container is the manifest's, and what is wrong with an image's configuration is said."""
+"""The container is as the manifest says, and errors in an image's configuration are reported."""
 
 import pytest
 

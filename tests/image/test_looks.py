@@ -1,4 +1,4 @@
-"""What is read off the kernel, a layout of layers, a profile, a directory: each on a small example."""
+"""Parsing of the kernel's files, an OCI layout, a seccomp profile and a directory, on small examples."""
 
 import gzip
 import io
@@ -15,7 +15,7 @@ from image.base import is_kept
 from image.inside import voided, writing
 from image.layers import layers, strays
 from image.node import changes, snapshot
-from image.trial import RIGHTS, _bytecode, _rights
+from image.trial import RIGHTS, bytecode, rights
 
 MOUNTINFO = """\
 1 0 0:1 / / ro,relatime - overlay overlay rw
@@ -45,23 +45,23 @@ def test_a_status_is_read_by_name() -> None:
 
 def test_the_rights_that_were_asked_for_are_the_kernels_word() -> None:
     status = {**RIGHTS, "NSpid": "4711\t1"}
-    assert [row.is_fine for row in _rights(status, ["/dev", "/var/lib/shipper"])] == [True, True]
-    assert [row.is_fine for row in _rights(status, ["/", "/dev", "/var/lib/shipper"])] == [True, False]
-    assert not _rights({**status, "NSpid": "4711"}, [])[0].is_fine
+    assert [row.is_fine for row in rights(status, ["/dev", "/var/lib/shipper"])] == [True, True]
+    assert [row.is_fine for row in rights(status, ["/", "/dev", "/var/lib/shipper"])] == [True, False]
+    assert not rights({**status, "NSpid": "4711"}, [])[0].is_fine
 
 
 @pytest.mark.parametrize("name", sorted(RIGHTS))
 def test_each_right_too_many_is_noticed(name: str) -> None:
-    row = _rights({**RIGHTS, "NSpid": "4711\t1", name: "7"}, [])[0]
+    row = rights({**RIGHTS, "NSpid": "4711\t1", name: "7"}, [])[0]
     assert row.is_fine is False
     assert name in row.figures
 
 
 def test_a_module_that_is_compiled_at_its_start_is_noticed() -> None:
     loaded = "# code object from '/a/__pycache__/b.cpython-313.pyc'\n"
-    assert _bytecode(loaded).is_fine
-    assert _bytecode(loaded + "# code object from /a/c.py\n").is_fine is False
-    assert _bytecode("").is_fine is False  # it would have said so
+    assert bytecode(loaded).is_fine
+    assert bytecode(loaded + "# code object from /a/c.py\n").is_fine is False
+    assert bytecode("").is_fine is False  # it would have said so
 
 
 # What is deleted, and what has changed
@@ -94,7 +94,7 @@ def test_each_change_of_a_file_is_seen(tmp_path: Path) -> None:
 
 
 def layer(path: Path, files: dict[str, bytes]) -> dict[str, object]:
-    """A layer in the layout at `path`, and what its manifest says of it."""
+    """Add a layer to the layout at `path`; its descriptor."""
     tar = io.BytesIO()
     with tarfile.open(fileobj=tar, mode="w") as writer:
         for name, content in files.items():
@@ -105,7 +105,7 @@ def layer(path: Path, files: dict[str, bytes]) -> dict[str, object]:
 
 
 def blob(path: Path, content: bytes) -> dict[str, object]:
-    """A blob in the layout at `path`."""
+    """Add a blob to the layout at `path`; its descriptor."""
     directory = path / "blobs" / "sha256"
     directory.mkdir(parents=True, exist_ok=True)
     name = str(len(list(directory.iterdir())))

@@ -1,4 +1,4 @@
-"""What the machine must have is said in one line, and Debian's mirror is found as apt is set up."""
+"""One line says what the machine lacks, and Debian's mirror is taken from apt."""
 
 from image.needs import PACKAGES, debian, lack, mirror
 

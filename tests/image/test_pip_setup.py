@@ -1,4 +1,4 @@
-"""pip's settings of a machine as one file for the build."""
+"""pip's settings of this machine, as one file for the build."""
 
 from configparser import RawConfigParser
 from pathlib import Path

@@ -13,12 +13,12 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
 from shipper.source.kubernetes.client import NotConfigured
 
 log = logging.getLogger(__name__)
 
-HOUR: Final = 3600.0
 LONGEST_RETRY_AFTER: Final = 60.0  # seconds; a server that asks for more is asked sooner
 REFUSAL_BYTES: Final = 4096  # of a refusal's body that are read
 
@@ -70,9 +70,7 @@ class ApiErrors:
     """Counts errors of the API and logs each kind once an hour."""
 
     def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
-        self._count, self._clock = metrics.kubernetes_errors, clock
-        self._logged_at: dict[str, float] = {}
-        self._must_log_end = False  # an error was logged, and nothing has succeeded since
+        self._count, self._seldom = metrics.kubernetes_errors, Seldom(clock)
 
     def expired(self) -> None:
         """VersionGone was raised."""
@@ -91,16 +89,12 @@ class ApiErrors:
 
     def recovered(self) -> None:
         """A list or a watch has succeeded."""
-        if self._must_log_end:
-            self._must_log_end = False
+        if self._seldom.over():
             log.info("kubernetes: the API answers again; new pods get their labels from it")
 
     def _note(self, reason: str, text: str) -> None:
         self._count.labels(reason=reason).inc()
-        now = self._clock()
-        if now - self._logged_at.get(reason, float("-inf")) >= HOUR:
-            self._logged_at[reason] = now
-            self._must_log_end = True
+        if self._seldom.due(reason, HOUR):
             log.warning("kubernetes: cannot get pod labels: %s; shipping continues, new pods are labelled from their "
                         "log path; retrying", text.replace("\n", " "))  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The watch of a node's pods, against a server that behaves, and one that does not, over real HTTP."""
+"""The watch of a node's pods, against a server with and without faults, over real HTTP."""
 
 import asyncio
 import itertools
@@ -22,7 +22,7 @@ LIST = '{"metadata":{"resourceVersion":"1000"}'  # how a list begins
 
 
 def numbered(first: float, limit: float) -> Iterator[float]:
-    """Waits that say which back-off they are of, and which in its row: the search for a server counts from 1001."""
+    """Numbers instead of waits: the back-off from refusals counts from 1, that of the search for a server from 1001."""
     return itertools.count(1 if limit == FAST.longest_backoff else 1001)
 
 
@@ -183,7 +183,7 @@ async def test_a_watch_that_has_gone_silent_is_opened_again_on_another_list(api:
 
 
 async def test_a_server_from_an_old_backup_is_listed_again(api: ApiServer) -> None:
-    """A real one takes a watch from a version it has not come to, and tells it nothing, not even bookmarks."""
+    """A real one accepts a watch from a version in its future, and sends it nothing, not even bookmarks."""
     api.put(CHECKOUT)
     watching = Watching(connecting(api), replace(FAST, watch_silence=0.1))
     async with watching.running():
@@ -237,7 +237,7 @@ async def test_waits_grow_while_nothing_goes_well_and_begin_anew_after(api: ApiS
 
 
 async def test_a_server_that_was_searched_for_long_is_asked_again_soon_when_it_answers(api: ApiServer) -> None:
-    """One that has just started forbids what it will allow in a moment, and has forgotten older versions."""
+    """One that has just started forbids what it will soon allow, and no longer has older versions."""
     watch = Watching(connecting(api), replace(FAST, longest_search=0.01), waits=numbered).watch
     await api.kill()
     assert [await watch.attempt() for _ in range(3)] == [1001, 1002, 1003]

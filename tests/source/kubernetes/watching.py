@@ -31,7 +31,7 @@ LEDGER = Pod("shop", "ledger-0", uid="u-2", labels={"app": "ledger"})
 
 
 class NotedErrors(ApiErrors):
-    """Says when it has counted one."""
+    """Sets an event whenever it has counted one."""
 
     def __init__(self, metrics: Metrics, changed: asyncio.Event) -> None:
         super().__init__(metrics)
@@ -51,7 +51,7 @@ class NotedErrors(ApiErrors):
 
 
 class Watching:
-    """What one watch has learnt."""
+    """One watch, its pods and its errors."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class Watching:
         self._changed = asyncio.Event()
         self.metrics = Metrics()
         self.pods = Pods(lambda pod: dict(pod.labels or {}), self.metrics)
-        self.pods.ask("of-no-pod/container")  # somebody waits, so it is told of all that comes
+        self.pods.ask("of-no-pod/container")  # a target that waits for ever, so that every change is told
         self.watch = PodWatch(
             "node-1",
             self.pods,
@@ -79,7 +79,7 @@ class Watching:
         )
 
     def app(self, pod: Pod) -> str | None:
-        """How a target of this pod would be named now."""
+        """The `app` that a target of this pod would get now."""
         return (self.pods.ask(f"{pod.namespace}_{pod.name}_{pod.uid}/istio-proxy") or {}).get("app")
 
     def errors(self, reason: str) -> float:
@@ -87,7 +87,7 @@ class Watching:
         return self.metrics.registry.get_sample_value("shipper_kubernetes_errors_total", {"reason": reason}) or 0.0
 
     async def until(self, is_so: Callable[[], object]) -> None:
-        """Wait for something that a list, events or an error bring about."""
+        """Wait for something that a list, an event or an error causes."""
         async with asyncio.timeout(20):
             while not is_so():
                 self._changed.clear()
@@ -105,7 +105,7 @@ class Watching:
 
 
 def connecting(api: ApiServer) -> Connect:
-    """A connection to this server, without any file that would name it."""
+    """Connects to this server without a configuration."""
 
     @asynccontextmanager
     async def connect() -> AsyncIterator[Get]:
