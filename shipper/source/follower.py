@@ -4,8 +4,9 @@ The files are read in order, the oldest first; which of them is which, `files` d
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
+from typing import NamedTuple
 
 from shipper.entries import Entries
 from shipper.model import Block, Target
@@ -30,14 +31,16 @@ class Next(Enum):
     REST = "not at all, until something happens or time passes"
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What one step of reading came to."""
 
     next: Next
     result: Result | None = None  # None: nothing was extracted
     size: int = 0  # bytes of the file that were read for it
     entries: tuple[Entries, ...] = ()
+
+
+READ, LIST, REST = map(Step, Next)  # nothing was extracted
 
 
 class Follower:
@@ -76,9 +79,9 @@ class Follower:
             if tailer.may_have_more and (block := await self.files.read(tailer, buffer, limit, now)):
                 return self._extract(tailer, block, wall)
             if self.files.must_list:  # to see what has become of this file before it is given up
-                return Step(Next.LIST)
+                return LIST
             if tailer.may_have_more:
-                return Step(Next.READ)
+                return READ
             if self._is_over(tailer) and (step := await self._finish(tailer, buffer, now, wall)):
                 return step
         is_gone = not any(tailer.is_listed for tailer in self.files.tailers)
@@ -97,7 +100,7 @@ class Follower:
         return None
 
     def _rest(self) -> Step:
-        return Step(Next.LIST if self.files.must_list else Next.REST)
+        return LIST if self.files.must_list else REST
 
     def _extract(self, tailer: Tailer, block: Block, wall: int) -> Step:
         self._last = tailer

@@ -218,7 +218,7 @@ class Files:
     @property
     def has_work(self) -> bool:
         """Whether there may be something to read now."""
-        return self.must_list or any(tailer.may_have_more for tailer in self.tailers)
+        return self.must_list or any(tailer.state.may_have_more for tailer in self.tailers)
 
     @property
     def must_open(self) -> bool:

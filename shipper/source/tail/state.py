@@ -23,11 +23,16 @@ from typing import Final
 class State(Enum):
     """What can be done with a file; each begins as UNREAD."""
 
-    UNREAD = "closed, and there may be something to read"
-    READING = "open, and there may be more to read"
-    CAUGHT_UP = "open, and read to its end"
-    CLOSED = "closed, and nothing to do until it grows: read to its end, or it cannot be read"
-    REPLACED = "closed, and its content is gone from its inode: a copy may be found"
+    UNREAD = "closed, and there may be something to read", True
+    READING = "open, and there may be more to read", True
+    CAUGHT_UP = "open, and read to its end", False
+    CLOSED = "closed, and nothing to do until it grows: read to its end, or it cannot be read", False
+    REPLACED = "closed, and its content is gone from its inode: a copy may be found", False
+
+    def __init__(self, meaning: str, may_have_more: bool) -> None:
+        self.meaning, self.may_have_more = meaning, may_have_more
+
+    __hash__ = object.__hash__  # an Enum's own is in Python, and the tables are asked for each block
 
 
 Event = Mapping[State, State]

@@ -69,7 +69,7 @@ class Tailer:
     @property
     def may_have_more(self) -> bool:
         """Whether there may be something to read now."""
-        return self.state is State.READING or self.state is State.UNREAD
+        return self.state.may_have_more
 
     @property
     def is_idle(self) -> bool:
