@@ -59,7 +59,7 @@ class Follower:
         self._last: Tailer | None = None  # the file that was read last
 
     def rename(self, target: Target, pipeline: TargetPipeline) -> None:
-        """What the target is known by has been found out, before anything was read."""
+        """The target's fields and labels are known now; nothing was read before."""
         self.target, self._pipeline = target, pipeline
 
     def drain(self) -> None:

@@ -1,1 +1,1 @@
-"""Files and bytes: one target's files to blocks of whole lines. Knows neither metrics nor what a line means."""
+"""One target's files, read as blocks of whole lines. Knows neither metrics nor what a line means."""

@@ -1,19 +1,19 @@
-"""What a file is, whatever it is called: device, inode, and a fingerprint of its first bytes.
+"""A fingerprint of a file's first bytes: with device and inode it identifies a file, whatever its name.
 
-An inode alone is not enough, for it is used again; a name is not even a hint. The first bytes of a container's log
-hold a time in nanoseconds, so they are like no other file's.
+An inode alone is not enough, for inodes are used again. The first bytes of a container's log hold a time in
+nanoseconds, so no other file begins with the same ones.
 """
 
 import hashlib
 from dataclasses import dataclass
 
 HEAD_BYTES = 1024
-TELLING_BYTES = 32  # fewer can be alike by chance: a CRI time and stream are as long
+TELLING_BYTES = 32  # fewer can be equal by chance; a CRI time and stream are as long
 
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A hash of a file's first `size` bytes, 1,024 at most; an empty file has none yet."""
+    """A hash of a file's first `size` bytes, 1,024 at most; that of an empty file has size 0."""
 
     size: int = 0
     digest: str = ""
@@ -25,7 +25,7 @@ class Fingerprint:
         return cls(len(head), hashlib.blake2b(head, digest_size=16).hexdigest()) if head else cls()
 
     def matches(self, head: bytes) -> bool:
-        """Whether a file that begins with these bytes can be the one, grown or not."""
+        """Whether a file that begins with these bytes can be the same one, grown or not."""
         return not self.size or (len(head) >= self.size and Fingerprint.of(head[: self.size]) == self)
 
     @property

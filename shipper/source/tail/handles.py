@@ -147,7 +147,7 @@ class GzipFile:
 
 
 class Pipe:
-    """What another program writes to us: no file, so it cannot be read again."""
+    """A pipe that another program writes to. It is no file, so it cannot be read again."""
 
     identity = 0, 0
 

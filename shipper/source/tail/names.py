@@ -1,7 +1,7 @@
 """What the files beside a log are called, and which of them is older.
 
 The kubelet writes `<restart>.log`, renames it to `<restart>.log.<YYYYMMDD-HHMMSS>` and gzips the older ones; logrotate
-and its kin number them (`app.log.1`, the higher the older).
+and similar tools number them (`app.log.1`, the higher the older).
 """
 
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 _NAME = re.compile(r"(?P<stem>[^/]+?)\.log(?:\.(?!gz$)(?P<rotated>[^/]+?))?(?P<gz>\.gz)?")
 _TIME = re.compile(r"\d{8}-\d{6}")
-_UNFINISHED = ("tmp", "temp", "part", "swp")  # names of files that another program is still making
+_UNFINISHED = ("tmp", "temp", "part", "swp")  # endings of files that another program is still writing
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +19,8 @@ class LogName:
     """A log file's name, taken apart."""
 
     text: str
-    stem: str  # `0` of `0.log`: the container's restart count, or in a plain directory what the log is called
-    rotated: str  # empty: the one that is written to
+    stem: str  # `0` of `0.log`: the container's restart count, or in a plain directory the log's own name
+    rotated: str  # the rotation's time or number; empty: the file that is written to
     gzipped: bool
 
     @classmethod

@@ -40,7 +40,7 @@ class Tailer:
 
     @classmethod
     def of_pipe(cls, fd: int) -> "Tailer":
-        """What another program writes to us."""
+        """A pipe that another program writes to."""
         tailer = cls(ListedFile(LogName("stdin", "stdin", "", gzipped=False), 0, 0, 0, 0))
         tailer._use(Pipe(fd), 0.0)
         return tailer
