@@ -70,6 +70,16 @@ def test_the_source_does_not_know_the_sink() -> None:
     assert offences(below("source"), SINK, "shipper.agent") == []
 
 
+def test_the_tail_knows_bytes_and_files_alone() -> None:
+    """Neither metrics nor the runtime's line format, nor another part of the source."""
+    modules = below("source/tail")
+    ours = {name for path in modules for name in imports(path) if name.startswith("shipper.")}
+    assert "shipper.model" in ours
+    allowed = ("shipper.model", "shipper.times", "shipper.source.tail")
+    assert [name for name in sorted(ours) if not name.startswith(allowed)] == []
+    assert offences(modules, "prometheus_client") == []
+
+
 def test_the_pipeline_knows_neither_source_nor_sink_and_never_waits() -> None:
     assert offences(below("pipeline"), SOURCE, SINK, "shipper.agent", *WAITS) == []
 

@@ -11,32 +11,15 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
 import msgspec
 
 from shipper.metrics import Metrics
+from shipper.source.tail.saved import SavedFile
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
-
-
-class SavedFile(msgspec.Struct, frozen=True):
-    """One file of `size` bytes when it was last seen: `offset` of them are shipped; `head` of them hash to `digest`."""
-
-    name: str
-    device: int
-    inode: int
-    head: Annotated[int, msgspec.Meta(ge=0)]
-    digest: str
-    offset: Annotated[int, msgspec.Meta(ge=0)]
-    size: Annotated[int, msgspec.Meta(ge=0)] = 0
-
-    @property
-    def unread(self) -> int:
-        """Bytes that were there and not shipped."""
-        return max(0, self.size - self.offset)
 
 
 class SavedTarget(msgspec.Struct, frozen=True):

@@ -10,11 +10,11 @@ import logging
 from collections.abc import Sequence
 
 from shipper.model import Block
-from shipper.source.positions.file import SavedFile
 from shipper.source.tail.handles import Handle, OpenLog, open_log
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.losses import Losses
 from shipper.source.tail.names import ListedFile, LogName, list_logs
+from shipper.source.tail.saved import SavedFile
 from shipper.source.tail.state import State
 from shipper.source.tail.tailer import Replaced, Tailer
 

@@ -7,11 +7,11 @@ of what a line means, and nothing of other files.
 from stringzilla import find, rfind
 
 from shipper.model import Block
-from shipper.source.positions.file import SavedFile
 from shipper.source.tail import state
 from shipper.source.tail.fingerprint import HEAD_BYTES, Fingerprint
 from shipper.source.tail.handles import BEYOND, Handle, Pipe
 from shipper.source.tail.names import ListedFile, LogName
+from shipper.source.tail.saved import SavedFile
 from shipper.source.tail.state import State
 
 NEWLINE = b"\n"

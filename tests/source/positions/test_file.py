@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.metrics import Metrics
-from shipper.source.positions.file import VERSION, Positions, SavedFile, SavedTarget
+from shipper.source.positions.file import VERSION, Positions, SavedTarget
+from shipper.source.tail.saved import SavedFile
 
 STATE = {
     "shop_pay-0_u1/istio-proxy": SavedTarget(

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from shipper.source.positions.file import SavedFile
 from shipper.source.tail.files import Files
 from shipper.source.tail.handles import Handle, OpenLog, open_log
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.losses import Losses
 from shipper.source.tail.names import LogName
+from shipper.source.tail.saved import SavedFile
 
 CONTENT = b"2026-11-23T10:30:00.1234567Z stdout F a line that is like no other\n"
 ALL = StartPolicy(float("inf"))
