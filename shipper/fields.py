@@ -1,7 +1,4 @@
-"""What a line and its target tell, by our names: those that labels and structured metadata may use.
-
-The one place that holds our names against the keys of Envoy's JSON access log.
-"""
+"""The fields that labels and structured metadata may use, with the access log's key that each is read from."""
 
 from typing import Final
 

@@ -48,7 +48,7 @@ def set_up(level: str, form: str) -> None:
 class Seldom:
     """Decides which repeated message is logged: the first at once, then at most one each period.
 
-    Messages are told apart by a key: a reason, or the name of what has failed.
+    The key of a message is a reason, or the name of what has failed.
     """
 
     MOST_KEYS: Final = 1000  # then all are forgotten, so that memory stays bounded
@@ -76,6 +76,6 @@ class Seldom:
         return count
 
     def over(self) -> bool:
-        """The trouble has ended: whether any was logged since the last call, so that its end is worth a line too."""
+        """The errors are over: whether any was logged since the last call, so that their end is worth a line too."""
         was, self._any_since_over = self._any_since_over, False
         return was

@@ -1,4 +1,4 @@
-"""Times as text to nanoseconds since 1970, UTC: what the runtime, Envoy and Go write. None for what is no time."""
+"""Times as the container runtime, Envoy and Go write them, to nanoseconds since 1970, UTC. None for any other text."""
 
 import calendar
 import re

@@ -1,6 +1,6 @@
-"""Everything that can be set: its sections, and how they are read from a file and from flags.
+"""Everything that can be set: the sections, and how a file and flags fill them.
 
-Each part of the agent is given its own section, never the whole; the names are those of the file.
+Each part of the agent gets its own section, never the whole; the names are those of the file.
 """
 
 from shipper.config.errors import ConfigError

@@ -43,18 +43,18 @@ def refuse(key: str, problem: str | None) -> None:
 
 
 def each(key: str, values: Iterable[str], problem: Callable[[str], str | None]) -> None:
-    """Ask of every value of a list whether there is a problem."""
+    """Check every value of a list."""
     for index, value in enumerate(values):
         refuse(f"{key}[{index}]", problem(value))
 
 
 def filled(key: str, value: str) -> None:
-    """Text that says something."""
+    """Text that is not blank."""
     refuse(key, None if value.strip() else "must not be empty")
 
 
 def positive(key: str, seconds: float) -> None:
-    """A duration that ends, and not at once."""
+    """A duration above zero that is not infinite."""
     if not 0 < seconds < math.inf:
         raise ConfigError(f"expected more than 0s, got {seconds:g}s", key)
 
@@ -73,7 +73,7 @@ def size(key: str, value: int, least: int, most: int | None = None) -> None:
 
 
 def pair(first: str, value: str, second: str, other: str) -> None:
-    """Two options that mean something only together."""
+    """Two options that are needed together."""
     if bool(value) != bool(other):
         given, missing = (first, second) if value else (second, first)
         raise ConfigError(f"needed with {given}", missing)
@@ -192,7 +192,7 @@ def header_problem(name: str, value: str) -> str | None:
 
 
 def tenant_problem(tenant: str) -> str | None:
-    """A tenant as Loki takes it."""
+    """A tenant as Loki accepts it."""
     if tenant in (".", "..") or len(tenant) > MAX_TENANT_BYTES or not _TENANT.fullmatch(tenant):
         return f"expected letters, digits and !-_.*'() (at most {MAX_TENANT_BYTES}), got {shown(tenant)}"
     return None

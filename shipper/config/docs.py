@@ -1,6 +1,6 @@
 """The reference of the configuration, made from the sections: `python -m shipper.config.docs`.
 
-Names, types, defaults and meanings stand in the sections alone; here is only how they are laid out.
+Only the layout is decided here; names, types, defaults and meanings are those of the sections.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ A YAML file, given with `--config.file`. Everything but a client's `url` has a d
 * **Durations**: `250ms`, `1s`, `5m`, `1h`, `7d`, and together, `1m30s`. A bare number means seconds.
 * **Sizes**: `64KiB`, `1MiB`, `1GiB`. A bare number means bytes. Decimal units (`1MB`) are an error.
 * **Environment**: `${VAR}` is replaced in values, not in keys and comments. A variable that is not set is an error,
-  `${VAR:-x}` is `x` when it is not set or empty, `$$` is a `$`. What is replaced in a plain value may become a
-  number, in quotes it stays text.
+  `${VAR:-x}` is `x` when it is not set or empty, `$$` is a `$`. A plain value may become
+  a number by that; a value in quotes stays text.
 * **Secrets** come from files, which are read again when they change.
 * A section with nothing below it means its defaults. Numbers are decimal: `010` and `12:30` are text.
 
@@ -69,12 +69,12 @@ def _rows(of: inspect.StructType) -> Iterator[str]:
 
 
 def default_of(field: inspect.Field) -> object:
-    """A field's default, also where each section makes its own."""
+    """A field's default, also one that each section makes anew."""
     return field.default_factory() if field.default is NODEFAULT else field.default
 
 
 def default_text(value: object) -> str:
-    """A value as one would write it in the file."""
+    """A value as a file would have it."""
     match value:
         case LookBack() if value == float("inf"):
             return "all"

@@ -1,7 +1,7 @@
-"""YAML text to plain values, with the line each of them stands on.
+"""YAML text to plain values, with the line of each; `${VAR}` is replaced.
 
-Stricter than YAML: keys are text and stand once, tags are not used, size and nesting are bounded, so that no
-file can take more than a moment. Knows nothing of what the values mean.
+Stricter than YAML: keys are text and unique, tags are not allowed, size and nesting are bounded, so that no file takes
+long to read. Does not know what the values mean.
 """
 
 import re
@@ -29,7 +29,7 @@ _BOOLEANS: Final = {
 
 
 class Document(NamedTuple):
-    """What a file says, and where (`agent.yaml:7`): `places` has every path there is, the top too."""
+    """The values of a file, and the place of each (`agent.yaml:7`); `places` has every path, also that of the top."""
 
     values: object
     places: dict[Path, str]
@@ -42,7 +42,7 @@ def joined(path: Path, key: str = "") -> str:
 
 
 def read(text: bytes, name: str, environ: Mapping[str, str]) -> Document:
-    """The file's values; an empty file says nothing, which is an empty mapping. Raises ConfigError."""
+    """The file's values; an empty file is an empty mapping. Raises ConfigError."""
     name = key_shown(name)
     if len(text) > MAX_BYTES:
         raise ConfigError(f"{name}: larger than {MAX_BYTES} bytes, this is no configuration file")
@@ -83,11 +83,11 @@ def _composed(text: str, name: str) -> yaml.Node | None:
 
 
 class _RefusedError(yaml.MarkedYAMLError):
-    """YAML, but not as it is wanted here."""
+    """Valid YAML that is not allowed here."""
 
 
 class _Loader(yaml.BaseLoader):
-    """Composes nodes; resolves no scalar, for `${VAR}` comes first. Refuses tags, and what is too large."""
+    """Composes nodes, and resolves no scalar: `${VAR}` comes first. Refuses tags, and documents that are too large."""
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -108,7 +108,7 @@ class _Loader(yaml.BaseLoader):
 
 
 class _Construction:
-    """Nodes to values, once."""
+    """Makes the values of one document from its nodes."""
 
     def __init__(self, name: str, environ: Mapping[str, str]) -> None:
         self.places: dict[Path, str] = {}
@@ -117,9 +117,9 @@ class _Construction:
         self._nodes = 0
 
     def value(self, node: yaml.Node, path: Path, line: int) -> object:
-        """The node's value. `line` is its key's, or an item's own: where an operator looks for it."""
+        """The node's value. `line` is the line of its key, or of the item itself: where an operator looks for it."""
         self._nodes += 1
-        # An alias may stand inside what it names: the depth ends that too.
+        # An alias may stand inside the node that it names: the limit of the depth ends that too.
         if self._nodes > MAX_NODES or len(path) > MAX_DEPTH:
             raise self._error("too many values, or nested too deeply", path[:4], line)
         self.places[path] = f"{self._name}:{line}"
@@ -150,7 +150,7 @@ class _Construction:
             raise self._error(str(error), path, line) from None
         if _NOT_TEXT.search(text):
             raise self._error("holds a character that is not text", path, line)
-        # What a variable leaves empty is an empty text: only an empty place in the file says nothing.
+        # A variable that is empty makes an empty text; only a place that is empty in the file means null.
         if node.style is not None or (not text and node.value):
             return text
         return resolved(text)

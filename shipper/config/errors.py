@@ -42,7 +42,7 @@ def _shortened(text: str) -> str:
 
 
 def key_shown(key: str) -> str:
-    """A path of keys; one with unusual characters is quoted, so that it stays one line."""
+    """A path of keys; quoted where it has unusual characters, so that the message stays one line."""
     return key if key.isascii() and key.isprintable() and len(key) <= 2 * _SHOWN else ascii(key[: 2 * _SHOWN])
 
 

@@ -1,7 +1,7 @@
-"""The configuration file, and the flags that win over it, to a Config.
+"""A configuration file, and the flags that win over it, to a Config.
 
-Every error is one line that says where: `agent.yaml:7: server.http_listen_port: ...`, or the flag's name.
-Knows the sections only by their types.
+Every error is one line with its place: `agent.yaml:7: server.http_listen_port: ...`, or the name of the flag. Knows
+the sections only by their types.
 """
 
 import re
@@ -52,7 +52,7 @@ def load(path: FilePath | None, environ: Mapping[str, str], flags: Mapping[str, 
 
 
 def parse(text: bytes, name: str, environ: Mapping[str, str], flags: Mapping[str, str | None] = _NO_FLAGS) -> Config:
-    """The configuration that a text says; `name` stands in errors. Raises ConfigError, whose text is one line."""
+    """The configuration in a text; errors begin with `name`. Raises ConfigError, whose text is one line."""
     document = read(text, name, environ)
     if not isinstance(document.values, dict):
         raise _error(f"expected a mapping, got {shown(document.values)}", "", document)
@@ -74,7 +74,7 @@ def _apply(flags: Mapping[str, str | None], document: Document) -> None:
 
 
 def _set(values: object, path: Path, value: object) -> bool:
-    """Put a value at its place. False when something else is in its way, which is an error of the file."""
+    """Put a value at its path. False when a value of the file is in the way, which is an error of its own."""
     step, *rest = path
     if isinstance(step, int):
         if not isinstance(values, list):
@@ -129,7 +129,7 @@ def _decode(of: type, value: object) -> object:
 
 
 def _located(error: msgspec.ValidationError, document: Document) -> ConfigError:
-    """The error with its place: msgspec names the path, in the end of its message."""
+    """The error with its place: msgspec names the path at the end of its message."""
     cause = error.__cause__
     problem, _, steps = str(error).rpartition(" - at `$")
     if isinstance(cause, ConfigError) and str(error) == str(cause):
@@ -143,7 +143,7 @@ def _located(error: msgspec.ValidationError, document: Document) -> ConfigError:
 
 
 def _mismatch(path: Path, values: object) -> tuple[str, str]:
-    """The problem and the key of a value that is not of its type."""
+    """The problem and the key of a value of a wrong type."""
     of, value = type_at(path), _value_at(path, values)
     if isinstance(of, inspect.DictType) and isinstance(value, dict):
         key, value = next((key, inner) for key, inner in value.items() if not isinstance(inner, str))
@@ -160,7 +160,7 @@ def _value_at(path: Path, values: object) -> object:
 
 
 def _error(problem: str, key: str, document: Document) -> ConfigError:
-    """The error at the key's place, or at the nearest heading above that is in the file."""
+    """The error at the place of the key, or of the nearest section above it that is in the file."""
     places = {joined(path): place for path, place in document.places.items()}
     above = [path for path in places if key == path or key.startswith((f"{path}.", f"{path}["))]
     place = places[max(above, key=len, default="")]
@@ -170,7 +170,7 @@ def _error(problem: str, key: str, document: Document) -> ConfigError:
 
 
 def missing_files(config: Config) -> list[str]:
-    """What the configuration names and nobody can read, a line each; asked at start, for files come and go."""
+    """The files that the configuration names and the agent cannot read, one line each; asked at the start only."""
     named = {
         f"clients[{index}].{key}": path
         for index, client in enumerate(config.clients)

@@ -1,7 +1,7 @@
-"""Everything that can be set, with its default, unit and meaning; nothing of where a value came from.
+"""Everything that can be set, with its default, unit and meaning. Does not know where a value came from.
 
-Each part of the agent is given its own section, never the whole. The names are those of the configuration
-file, Promtail's where Promtail has one. A section cannot be made with values that make no sense.
+Each part of the agent gets its own section, never the whole. The names are those of the configuration file, and
+Promtail's where Promtail has one. A section cannot be made with invalid values.
 """
 
 from typing import Annotated, Final, Literal, NamedTuple
@@ -27,16 +27,16 @@ class Alias(NamedTuple):
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of the configuration: immutable, and strict about what it does not know."""
+    """A part of the configuration: immutable; an unknown key is an error."""
 
 
 class ServerConfig(Section, frozen=True):
     """The agent's own HTTP server, and its log."""
 
-    http_listen_address: Annotated[str, "host or address; `0.0.0.0` in a pod"] = "127.0.0.1"
-    http_listen_port: Annotated[int, Meta(ge=0, le=65535), "0 is any free port, told in the log"] = 9080
-    log_level: Annotated[Literal["debug", "info", "warn", "error"], "least severity that is logged"] = "info"
-    log_format: Annotated[Literal["text", "json"], "of the agent's own log, on stderr"] = "text"
+    http_listen_address: Annotated[str, "host or address to listen on; in a pod `0.0.0.0`"] = "127.0.0.1"
+    http_listen_port: Annotated[int, Meta(ge=0, le=65535), "0: any free port; the log says which"] = 9080
+    log_level: Annotated[Literal["debug", "info", "warn", "error"], "lowest severity that is logged"] = "info"
+    log_format: Annotated[Literal["text", "json"], "format of the agent's own log, on stderr"] = "text"
 
     def __post_init__(self) -> None:
         checks.filled("http_listen_address", self.http_listen_address)
@@ -45,8 +45,10 @@ class ServerConfig(Section, frozen=True):
 class PositionsConfig(Section, frozen=True):
     """How far each file is shipped, kept across restarts."""
 
-    filename: Annotated[str, "replaced atomically; its directory must be writable"] = "./positions.json"
-    look_back: Annotated[LookBack, "how old a file without a position may be to be read from its start"] = ALL
+    filename: Annotated[str, "path of the file, which is replaced atomically; its directory must be writable"] = (
+        "./positions.json"
+    )
+    look_back: Annotated[LookBack, "how old lines may be in a file without a position; older ones are not read"] = ALL
 
     def __post_init__(self) -> None:
         checks.filled("filename", self.filename)
@@ -54,10 +56,10 @@ class PositionsConfig(Section, frozen=True):
 
 
 class BackoffConfig(Section, frozen=True):
-    """Waits between attempts: doubling from one to the other, each with full jitter."""
+    """Waits between attempts. Their ceiling doubles from one period to the other; each wait has full jitter."""
 
     min_period: Annotated[Seconds, "ceiling of the first wait"] = Seconds(0.5)
-    max_period: Annotated[Seconds, "ceiling of every later one; at least `min_period`"] = Seconds(10)
+    max_period: Annotated[Seconds, "highest ceiling; at least `min_period`"] = Seconds(10)
 
     def __post_init__(self) -> None:
         checks.positive("min_period", self.min_period)
@@ -66,7 +68,7 @@ class BackoffConfig(Section, frozen=True):
 
 
 class BasicAuth(Section, frozen=True):
-    """User name, and a file that holds the password: both or none."""
+    """A user name and a file with the password: both or none."""
 
     username: Annotated[str, "empty: no basic authentication"] = ""
     password_file: Annotated[str, "read again when it changes"] = ""
@@ -78,35 +80,35 @@ class BasicAuth(Section, frozen=True):
 class TlsConfig(Section, frozen=True):
     """TLS to Loki; a client certificate is optional."""
 
-    ca_file: Annotated[str, "PEM; empty: the system's authorities"] = ""
+    ca_file: Annotated[str, "PEM, the authorities that are trusted; empty: the system's"] = ""
     cert_file: Annotated[str, "PEM, the client's certificate; read again when it changes"] = ""
     key_file: Annotated[str, "PEM; with `cert_file`"] = ""
     server_name: Annotated[str, "name expected in Loki's certificate; empty: the URL's host"] = ""
-    insecure_skip_verify: Annotated[bool, "take any certificate"] = False
+    insecure_skip_verify: Annotated[bool, "accept any certificate"] = False
 
     def __post_init__(self) -> None:
         checks.pair("cert_file", self.cert_file, "key_file", self.key_file)
 
 
 class ClientConfig(Section, frozen=True):
-    """Where entries go, and how."""
+    """The Loki that entries are pushed to."""
 
     url: Annotated[str, "Loki's push endpoint, such as `http://loki:3100/loki/api/v1/push`"]
     tenant_id: Annotated[str, "sent as `X-Scope-OrgID`; empty: not sent"] = ""
-    batchwait: Annotated[Seconds, "longest wait for more entries of a stream; 0: none"] = Seconds(1)
-    batchsize: Annotated[Bytes, "raw bytes of a request, 1KiB to 3MiB"] = Bytes(1 * MIB)
-    timeout: Annotated[Seconds, "of a whole push, from connecting to the answer"] = Seconds(10)
+    batchwait: Annotated[Seconds, "longest wait for more entries of a stream before it is pushed; 0: none"] = Seconds(1)
+    batchsize: Annotated[Bytes, "most bytes of a request before compression, 1KiB to 3MiB"] = Bytes(1 * MIB)
+    timeout: Annotated[Seconds, "for a whole push, from connecting to the answer"] = Seconds(10)
     backoff_config: BackoffConfig = BackoffConfig()
     max_in_flight_requests: Annotated[
-        int, Meta(ge=1, le=64), "requests at a time, one per stream", Alias("max_in_flight")
+        int, Meta(ge=1, le=64), "most requests at a time; one per stream", Alias("max_in_flight")
     ] = 8
     basic_auth: BasicAuth = BasicAuth()
     bearer_token_file: Annotated[str, "read again when it changes; not with `basic_auth`"] = ""
     tls_config: TlsConfig = TlsConfig()
-    headers: Annotated[dict[str, str], "sent with every push; none that the agent sets itself"] = {}
-    external_labels: Annotated[dict[str, str], "put on every stream, such as `cluster: prod`"] = {}
+    headers: Annotated[dict[str, str], "sent with every push; not those that the agent sets itself"] = {}
+    external_labels: Annotated[dict[str, str], "labels of every stream, such as `cluster: prod`"] = {}
     on_reject: Annotated[
-        Literal["quarantine", "drop"], "what becomes of an entry Loki refuses for good; counted either way"
+        Literal["quarantine", "drop"], "what to do with an entry that Loki refuses for good; it is counted either way"
     ] = "quarantine"
     quarantine_file: Annotated[str, "empty: `quarantine.jsonl` beside the positions"] = ""
 
@@ -127,8 +129,8 @@ class PodLogsConfig(Section, frozen=True):
     """Which containers' logs are tailed."""
 
     root: Annotated[str, "the kubelet's directory of pod logs, or any directory of logs"] = "/var/log/pods"
-    containers: Annotated[tuple[str, ...], "only these; at least one"] = ("istio-proxy",)
-    exclude_namespaces: Annotated[tuple[str, ...], "pods in these are not read"] = ()
+    containers: Annotated[tuple[str, ...], "containers that are read; at least one"] = ("istio-proxy",)
+    exclude_namespaces: Annotated[tuple[str, ...], "namespaces whose pods are not read"] = ()
 
     def __post_init__(self) -> None:
         checks.filled("root", self.root)
@@ -141,10 +143,10 @@ class PodLogsConfig(Section, frozen=True):
 class ScrapeConfig(Section, frozen=True):
     """What is read, what is kept of it, and under which labels.
 
-    With `keep: mtls` the default labels also have `failure_reason` and `side`; any other list stands as it is.
+    With `keep: mtls` the default labels also have `failure_reason` and `side`; any other list is used as it is.
     """
 
-    job_name: Annotated[str, "the label `job`"] = "kubernetes-pods-istio-proxy"
+    job_name: Annotated[str, "value of the label `job`"] = "kubernetes-pods-istio-proxy"
     pod_logs: PodLogsConfig = PodLogsConfig()
     keep: Annotated[Literal["ut", "mtls"], "`ut`: lines with the flag UT; `mtls`: failed handshakes"] = "ut"
     count_failures: Annotated[bool, "count failed handshakes by reason, also those that `keep: ut` does not ship"] = (
@@ -153,14 +155,14 @@ class ScrapeConfig(Section, frozen=True):
     labels: Annotated[
         tuple[str, ...], "fields that become labels; with `keep: mtls` also `failure_reason` and `side`"
     ] = LABELS
-    structured_metadata: Annotated[tuple[str, ...], "fields kept beside the line; Loki must allow it"] = ()
+    structured_metadata: Annotated[tuple[str, ...], "fields sent as structured metadata; Loki must allow it"] = ()
     static_labels: Annotated[
-        dict[str, str], "put on every stream of this job; `namespace`, `pod`, `app` where the path does not tell"
+        dict[str, str], "labels of every stream of this job; `namespace`, `pod`, `app` apply where the path gives none"
     ] = {}
-    kubernetes: Annotated[bool, "ask the API for the pods of this node, which `NODE_NAME` of the environment names"] = (
-        False
-    )
-    app_label: Annotated[tuple[str, ...], "pod labels that may name the app, the first that is set"] = (
+    kubernetes: Annotated[
+        bool, "ask the Kubernetes API for the pods of this node; the environment variable `NODE_NAME` names it"
+    ] = False
+    app_label: Annotated[tuple[str, ...], "pod labels that name the app; the first that is set counts"] = (
         "app",
         "app.kubernetes.io/name",
     )
@@ -186,15 +188,19 @@ class ScrapeConfig(Section, frozen=True):
 
 
 class LimitsConfig(Section, frozen=True):
-    """What the agent may take, whatever happens."""
+    """Upper bounds of what the agent uses."""
 
     max_in_flight_bytes: Annotated[
-        Bytes, "memory for what is read and not settled, at least 1MiB", Alias("in_flight")
+        Bytes, "memory for entries that Loki has not answered for; at least 1MiB", Alias("in_flight")
     ] = Bytes(16 * MIB)
-    max_line_size: Annotated[Bytes, "of a joined line, 1KiB to 16MiB; longer ones are dropped"] = Bytes(1 * MIB)
-    max_label_values: Annotated[int, Meta(ge=1), "distinct values a label; more are `__overflow__`"] = 200
-    max_streams: Annotated[int, Meta(ge=1), "live streams; beyond them labels are given up"] = 500
-    open_files: Annotated[int, Meta(ge=1), "idle ones are closed and opened again"] = 200
+    max_line_size: Annotated[
+        Bytes, "longest line, its parts joined, 1KiB to 16MiB; longer ones are dropped and counted"
+    ] = Bytes(1 * MIB)
+    max_label_values: Annotated[int, Meta(ge=1), "distinct values per label; further ones become `__overflow__`"] = 200
+    max_streams: Annotated[int, Meta(ge=1), "live streams; beyond them label values become `__overflow__`"] = 500
+    open_files: Annotated[
+        int, Meta(ge=1), "open log files; beyond them idle ones are closed, and opened again when needed"
+    ] = 200
 
     def __post_init__(self) -> None:
         checks.size("max_in_flight_bytes", self.max_in_flight_bytes, 1 * MIB)
@@ -220,9 +226,9 @@ class Config(Section, frozen=True):
         }
         for index, client in enumerate(self.clients):
             named[f"clients[{index}].external_labels"] = client.external_labels
-        # A target whose path does not tell its namespace has that of static_labels.
-        told = [name for name in scrape.labels if name not in scrape.static_labels or name not in TARGET_FIELDS]
-        checks.label_set(tuple(told), named)
+        # A target whose path does not give its namespace takes that of static_labels.
+        promoted = [name for name in scrape.labels if name not in scrape.static_labels or name not in TARGET_FIELDS]
+        checks.label_set(tuple(promoted), named)
         for index, client in enumerate(self.clients):
             if client.quarantine_file and client.quarantine_file == self.positions.filename:
                 raise ConfigError("is the positions file", f"clients[{index}].quarantine_file")

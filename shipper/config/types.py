@@ -14,7 +14,7 @@ _QUANTITIES: Final[dict[type, str]] = {Seconds: DURATION, LookBack: LOOK_BACK, B
 
 
 def expected(of: inspect.Type) -> str:
-    """What may stand there: `an integer from 0 to 65535`, `ut or mtls`, `a list of text`."""
+    """What is allowed: `an integer from 0 to 65535`, `ut or mtls`, `a list of text`."""
     match of:
         case inspect.IntType():
             return _integer(of)
@@ -54,7 +54,7 @@ def aliases(of: inspect.StructType) -> dict[str, str]:
 
 
 def meanings(of: inspect.StructType) -> dict[str, str]:
-    """What the keys of a section mean; sections below it have no meaning here."""
+    """The meaning of each key of a section; sections below it have none."""
     return {key: note for key, note in _notes(of) if isinstance(note, str)}
 
 
@@ -87,5 +87,5 @@ def is_text(of: inspect.Type) -> bool:
 
 
 def is_heading(of: inspect.Type) -> bool:
-    """Whether other values stand below it."""
+    """Whether it holds other values."""
     return isinstance(of, inspect.StructType | inspect.VarTupleType | inspect.DictType)

@@ -118,7 +118,7 @@ TIMEOUT: Final = Failure("upstream_timeout", UPSTREAM)
 def classify(record: Mapping[str, object]) -> Failure | None:
     """Why the handshake failed, or the request timed out; None for all else, healthy or failing outside TLS.
 
-    `record` is the access log's JSON, with values of any type; what is no text counts as not set.
+    `record` is the access log's JSON, with values of any type; a value that is no text counts as not set.
     """
     flags = record.get("response_flags")
     names = flags.split(",") if type(flags) is str else ()
@@ -189,7 +189,7 @@ def _reason_by_dates(record: Mapping[str, object]) -> str:
 
 
 def _text(record: Mapping[str, object], key: str) -> str:
-    """The value with underscores read as spaces; empty for null, missing, `-`, and what is no text."""
+    """The value with underscores read as spaces; empty for null, missing, `-`, and any value that is no text."""
     value = record.get(key)
     return value.replace("_", " ") if type(value) is str and value != "-" else ""
 
