@@ -300,7 +300,7 @@ def test_pieces_are_joined_though_others_come_between() -> None:
     other, joined, open_ = read(lines)
     assert other == Readable(2, "json", {"response_flags": "NR"})
     assert joined == Readable(1, "json", {"response_flags": "UT"})
-    assert open_ == Unreadable(5, "the rest of this line has not come")
+    assert open_ == Unreadable(5, "the rest of this partial line is missing")
 
 
 def test_text_with_a_prefix_is_read() -> None:

@@ -1,6 +1,6 @@
-"""The dates of the certificate that the peer showed, held against the time of the connection.
+"""The dates of the certificate that the peer showed, compared with the time of the connection.
 
-Envoy logs those of the leaf, also when it refused it; of the CAs above it logs none.
+Envoy logs the dates of the leaf, also when it refused it, but no dates of the CAs above.
 """
 
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""Raw input to access-log records: CRI prefixes off, pieces joined, JSON or Istio's text read.
+"""Raw input to access-log records: CRI prefixes removed, partial lines joined, JSON or Istio's text parsed.
 
-A line that cannot be read is a value like any other, with its number and the cause.
+A line that cannot be read is a value too, with its number and the cause.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from shipper.pipeline.text_format import parse_text_line
 MAX_LINE: Final = 16 * 1024 * 1024  # bytes of a joined line; more is not an access log
 JSON, TEXT = "json", "text"
 
-# A record has one of these, whatever else its format leaves out.
+# Every record of an access log has one of these, whatever its format leaves out.
 _TELLING: Final = frozenset(
     {
         *KEYS.values(),
@@ -48,9 +48,9 @@ class Unreadable:
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Readable | Unreadable]:
-    """What each line says; empty ones are passed over. Pieces are joined, also when others come in between."""
+    """The record of each line; empty lines are skipped. Partial lines are joined, also if others come in between."""
     joiner = Joiner(MAX_LINE)
-    begun: dict[bytes, int] = {}  # the first line of what is open, by stream: in the order of the joiner
+    begun: dict[bytes, int] = {}  # number of the first line of each partial line, by stream: in the order of the joiner
     for number, raw in enumerate(lines, 1):
         line = raw.rstrip(b"\r\n")
         if not line.strip():
@@ -65,7 +65,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Readable | Unreadable]:
             yield _parsed(first, whole.content)
     for first, whole in zip(begun.values(), joiner.flush(), strict=True):
         found = _parsed(first, whole.content)
-        yield found if isinstance(found, Readable) else Unreadable(first, "the rest of this line has not come")
+        yield found if isinstance(found, Readable) else Unreadable(first, "the rest of this partial line is missing")
 
 
 def _parsed(number: int, content: bytes | None) -> Readable | Unreadable:

@@ -1,6 +1,6 @@
-"""What a line cannot tell: fields its format leaves out, and what Envoy never writes.
+"""What a line cannot tell: fields that its format leaves out, and facts that Envoy never writes.
 
-A field that is there and empty is not missing: then Envoy had nothing to say.
+A field that is present and empty is not missing: then Envoy had nothing to say.
 """
 
 from collections.abc import Iterator

@@ -25,7 +25,7 @@ _SIDES: Final = {
 
 
 def as_json(found: Report | Unreadable) -> str:
-    """One line of JSON, all ASCII: no terminal and no encoding minds it."""
+    """One line of JSON, all ASCII, which is safe for any terminal and encoding."""
     return json.dumps(asdict(found), separators=(",", ":"))
 
 
@@ -41,7 +41,7 @@ def as_text(found: Report | Unreadable, *, color: bool) -> str:
 
 
 def safe(value: str) -> str:
-    r"""The text with what a terminal might obey, or hide, written as `\x1b` or `\u202e`."""
+    r"""The text, with characters that a terminal might obey or hide written as `\x1b` or `\u202e`."""
     if value.isprintable():
         return value
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
@@ -97,7 +97,7 @@ def _whom(report: Report) -> Iterator[str]:
         yield f"SNI {to.sni}"
     if to.address:
         yield f"at {to.address}"
-    if report.side != DOWNSTREAM:  # a failed client reached no upstream, whatever was dialled meanwhile
+    if report.side != DOWNSTREAM:  # a client that failed reached no upstream, whatever the proxy connected to
         if to.cluster:
             yield f"cluster {to.cluster}"
         if to.host:

@@ -1,6 +1,6 @@
-"""One record to all that can be said of it: the agent's decision, who, to whom, why, and what to run next.
+"""One record to a report: the agent's decision, who connected to whom, why it failed, and what to run next.
 
-Values from the line are passed on as they are, and may be made by the peer. Only those that can do no harm in a shell
+Values of the line are passed on unchanged, and a peer may have chosen them. Only values that are harmless in a shell
 are put into commands.
 """
 
@@ -36,7 +36,7 @@ _SERVICE: Final = re.compile(rf"{_NAME}\.({_NAME})\.svc(?:\..*)?")
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """The one who connected to this proxy. Names are the client's claim where its certificate was refused."""
+    """The client that connected to this proxy. Names are the client's claim where its certificate was refused."""
 
     san: str | None
     subject: str | None
@@ -82,7 +82,7 @@ class Report:
 
 
 def explain(line: Readable) -> Report:
-    """All that can be said of a record."""
+    """The report of a record."""
     record, failure = line.record, MTLS.judge(line.record)
     causes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ def _value(record: Record, key: str) -> str | None:
 
 
 def _filled(commands: tuple[str, ...], record: Record, failure: Failure) -> tuple[str, ...]:
-    """The commands with what the line tells, after the one that finds the peer; some placeholders stay."""
+    """The commands, the one that finds the peer first, with the values of the line; some placeholders stay."""
     known = _downstream_names(record) if failure.side == DOWNSTREAM else _upstream_names(record)
     if known["<peer-ip>"]:
         commands = (FIND_PEER, *commands)

@@ -1,6 +1,6 @@
-"""What a line is that tells of no failed handshake: another failure, none, or one cannot tell.
+"""The verdict on a line without a failed handshake: another failure, no failure, or one cannot tell.
 
-Never calls a line healthy that might hide a failure: without the field for the cause, a failed handshake and a
+A line that might hide a failure is never called healthy: without the field for the cause, a failed handshake and a
 connection that carried nothing write the same line.
 """
 
@@ -20,7 +20,7 @@ REFUSED_UNSEEN: Final = (
 
 
 class Verdict(NamedTuple):
-    """Of a line that `keep: mtls` does not keep."""
+    """The verdict on a line that `keep: mtls` does not keep."""
 
     verdict: str
     meaning: str
@@ -28,7 +28,7 @@ class Verdict(NamedTuple):
 
 
 def not_a_handshake(record: Record) -> Verdict:
-    """What the line is instead."""
+    """The verdict on this line."""
     for judge in _JUDGES:
         if found := judge(record):
             return found
@@ -118,7 +118,7 @@ def _quiet(record: Record) -> Verdict | None:
 
 
 def _towards_upstream(record: Record) -> bool:
-    """Whether it is a client's side line, of a proxy that connected on; an inbound one names itself or its cluster."""
+    """Whether the client's proxy wrote it; an inbound line names its own identity or an inbound cluster."""
     inbound = text(record, "downstream_local_uri_san") or text(record, "upstream_cluster").startswith("inbound|")
     return text(record, "upstream_host") != "" and not inbound
 

@@ -1,4 +1,4 @@
-"""Promtail's sections that are not about one job: server, positions, limits, and what only Promtail has."""
+"""Promtail's sections that are not about one job: server, positions, limits, and sections that only Promtail has."""
 
 from pathlib import PurePosixPath
 from typing import Final
@@ -62,21 +62,21 @@ _SERVER: Final[Table] = {
 _POSITIONS: Final[Table] = {
     "filename": same,  # see `positions`
     "sync_period": changed("positions are saved half a second after Loki's answer, not by the clock"),
-    "ignore_invalid_yaml": changed("a damaged file is set aside and said; `look_back` holds then"),
+    "ignore_invalid_yaml": changed("a damaged file is renamed and logged; `look_back` applies then"),
 }
 
 
 def _max_streams(draft: Draft, node: Node) -> None:
     if node.text not in ("", "0"):
         number(("limits_config", "max_streams"))(draft, node)
-        draft.changed(node, "beyond it labels become `__overflow__`; Promtail stops sending for good")
+        draft.changed(node, "beyond it label values become `__overflow__`; Promtail stops sending for good")
 
 
 _LIMITS: Final[Table] = {
     "readline_rate": same,  # see `readline_rate_enabled`
     "readline_burst": same,
     "readline_rate_drop": same,
-    "readline_rate_enabled": unless_off(lost("reading has no rate limit: no line is dropped for coming too fast")),
+    "readline_rate_enabled": unless_off(lost("reading has no rate limit, so no line is dropped for it")),
     "max_line_size": size(("limits_config", "max_line_size")),
     "max_line_size_truncate": unless_off(changed("a line that is too long is dropped and counted, never cut")),
     "max_streams": _max_streams,
@@ -84,9 +84,9 @@ _LIMITS: Final[Table] = {
 
 
 OTHERS: Final[Table] = {
-    "target_config": changed("new logs are noticed by inotify, with a rescan as the net: there is nothing to set"),
-    "global": changed("open files are not polled one by one: there is nothing to set"),
-    "wal": unless_off(changed("the log files are the buffer: what Loki has not answered is read again")),
+    "target_config": changed("inotify and a regular rescan find new logs: there is nothing to set"),
+    "global": changed("files are not polled one by one: there is nothing to set"),
+    "wal": unless_off(changed("the log files are the buffer: entries that Loki has not answered for are read again")),
     "tracing": unless_off(lost("the agent sends no traces")),
     "options": lost("there are no such options"),
 }
@@ -96,36 +96,36 @@ def server(draft: Draft, node: Node) -> None:
     """The HTTP server and the agent's log."""
     apply(_SERVER, draft, node)
     if draft.value(("server", "http_listen_address")) is None:
-        draft.put(("server", "http_listen_address"), "0.0.0.0", node, "as Promtail does where nothing is said")
+        draft.put(("server", "http_listen_address"), "0.0.0.0", node, "Promtail's default")
     if draft.value(("server", "http_listen_port")) is None:
-        draft.changed(node, "http_listen_port is 9080 where nothing is said; Promtail's is 80")
+        draft.changed(node, "the default of http_listen_port is 9080; Promtail's is 80")
 
 
 def positions(draft: Draft, node: Node) -> None:
-    """A file of our own, and what happens at the switch-over."""
+    """The positions file, and what the switch-over needs."""
     apply(_POSITIONS, draft, node)
     name = node.at("filename")
     filename = _beside(name.text)
-    draft.put(("positions", "filename"), filename, name, "a new file: Promtail's is of another kind and left as it is")
+    draft.put(("positions", "filename"), filename, name, "a new file: Promtail's has another format and is not touched")
     draft.put(
         ("positions", "look_back"),
         "1h",
         node,
-        "how old the lines may be that a file without a position gives. So much may be sent twice at the switch-over: "
-        "a little more than the time without an agent is enough then",
+        "how old lines may be in a file without a position. At the switch-over so much may be sent twice: a little "
+        "more than the time without an agent is enough",
     )
     draft.changed(
         node,
         "Promtail's positions are not taken over: the first start reads the last hour (`look_back: 1h`), which "
-        "Promtail has shipped too, under other labels; to send less twice stop Promtail first, and set look_back to "
-        "a little more than the pause",
+        "Promtail has shipped too, under other labels; to send less twice, stop Promtail first and set look_back "
+        "to a little more than the pause",
     )
     if filename.startswith("/tmp/"):
-        draft.warn(name, "a file below /tmp goes with its container, and with it all positions; mount a volume for it")
+        draft.warn(name, "a file below /tmp is lost with its container, and all positions with it; mount a volume")
 
 
 def limits(draft: Draft, node: Node) -> None:
-    """What a reader may take."""
+    """The limits."""
     apply(_LIMITS, draft, node)
 
 

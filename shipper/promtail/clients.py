@@ -22,19 +22,19 @@ from shipper.promtail.table import (
     unless_off,
 )
 
-_IN_A_FILE: Final = "a secret is read from a file of its own here, again when it changes"
+_IN_A_FILE: Final = "a secret is read from a file of its own, and read again when it changes"
 _PASSWORD: Final = ("basic_auth:", "  username: {user}", "  password_file: /etc/shipper/loki-password")
 _TOKEN: Final = ("bearer_token_file: /etc/shipper/loki-token",)
 
 
 def _secret(lines: tuple[str, ...], user: str = "") -> Conversion:
-    """Not carried over; the lines that will do it stand in our file, as a comment."""
+    """A secret is not carried over; a comment in our file shows the lines to use instead."""
 
-    def rule(draft: Draft, node: Node) -> None:
+    def leave_out(draft: Draft, node: Node) -> None:
         if node.text:
             _leave_out(draft, node, lines, user)
 
-    return rule
+    return leave_out
 
 
 def _leave_out(draft: Draft, node: Node, lines: tuple[str, ...], user: str = "") -> None:
@@ -56,7 +56,7 @@ def _basic_auth(draft: Draft, node: Node) -> None:
 def _authorization(draft: Draft, node: Node) -> None:
     kind = node.at("type")
     if kind.text.lower() not in ("", "bearer"):
-        draft.lost(kind, "only Bearer has a counterpart; a fixed one can be said in `headers`")
+        draft.lost(kind, "only Bearer has a counterpart; a fixed value can be set in `headers`")
         return
     apply(
         {
@@ -74,7 +74,7 @@ _TLS: Final[Table] = {
     "insecure_skip_verify": unless_off(number((*CLIENT, "tls_config", "insecure_skip_verify"))),
     **dict.fromkeys(("ca", "cert"), unless_off(lost("a certificate is read from a file"))),
     "key": unless_off(lost("a key is read from a file")),
-    **dict.fromkeys(("min_version", "max_version"), lost("the TLS version is chosen by the two ends")),
+    **dict.fromkeys(("min_version", "max_version"), lost("the two ends choose the TLS version")),
 }
 
 
@@ -83,7 +83,7 @@ def _tls(draft: Draft, node: Node) -> None:
 
 
 def _max_retries(draft: Draft, node: Node) -> None:
-    draft.changed(node, "a batch is never given up: the lines wait in their files until Loki takes them")
+    draft.changed(node, "a batch is never given up: the lines wait in their files until Loki accepts them")
 
 
 _BACKOFF: Final[Table] = {
@@ -101,7 +101,7 @@ def _url(draft: Draft, node: Node) -> None:
     try:
         parts = urlsplit(node.text)
     except ValueError:
-        draft.warn(node, "no URL, so nothing is shipped; it is not shown, for it may hold a password")
+        draft.warn(node, "not a URL, so nothing is shipped; it is not shown because it may hold a password")
         return
     account, at, host = parts.netloc.rpartition("@")
     draft.put((*CLIENT, "url"), urlunsplit(parts._replace(netloc=host)) if at else node.text, node)
@@ -124,22 +124,24 @@ _CLIENT: Final[Table] = {
     "tls_config": _tls,
     "headers": texts((*CLIENT, "headers")),
     "external_labels": texts((*CLIENT, "external_labels")),
-    "drop_rate_limited_batches": unless_off(changed("what Loki's rate limit refuses waits, and is not dropped")),
-    "stream_lag_labels": unless_off(changed("the lag is told by log: shipper_lag_seconds{namespace, pod, container}")),
-    "oauth2": unless_off(lost("no OAuth 2: a token in bearer_token_file, renewed by another program, does it")),
+    "drop_rate_limited_batches": unless_off(
+        changed("entries that Loki's rate limit refuses wait; they are not dropped")
+    ),
+    "stream_lag_labels": unless_off(changed("see shipper_lag_seconds{namespace, pod, container}, the lag of each log")),
+    "oauth2": unless_off(lost("no OAuth 2: use bearer_token_file, and another program that renews the token in it")),
     "proxy_url": unless_off(
-        changed("the proxy is named by HTTPS_PROXY of the environment, HTTP_PROXY for an http:// url")
+        changed("the environment variable HTTPS_PROXY names the proxy, HTTP_PROXY for an http:// url")
     ),
     "proxy_from_environment": same,
-    "no_proxy": unless_off(changed("hosts that need no proxy are named by NO_PROXY of the environment")),
-    "proxy_connect_header": unless_off(lost("no headers for the proxy but those of a user name in HTTPS_PROXY")),
-    "follow_redirects": changed("a redirect is not followed: it is said in the log, and the lines wait"),
+    "no_proxy": unless_off(changed("the environment variable NO_PROXY names the hosts that need no proxy")),
+    "proxy_connect_header": unless_off(lost("the proxy gets no headers but those of a user name in HTTPS_PROXY")),
+    "follow_redirects": changed("a redirect is not followed: it is logged, and the lines wait"),
     "enable_http2": same,
 }
 
 
 def clients(draft: Draft, top: Node) -> None:
-    """The first client that has a URL; `client` is an old name of a list of one."""
+    """Convert the first client that has a URL; `client` is an old form of a list of one."""
     alone = top.at("client")
     found = [*([alone] if isinstance(alone.value, dict) else []), *expected_list(draft, top.at("clients"))]
     if not found:
@@ -148,8 +150,8 @@ def clients(draft: Draft, top: Node) -> None:
     first = next((client for client in found if client.at("url").text), found[0])
     for other in found:
         if other is not first:
-            draft.lost(other, "only one Loki is pushed to; run a second agent with its own positions for another")
+            draft.lost(other, "only one Loki is pushed to; for another run a second agent with positions of its own")
     if first.at("url").text:
         apply(_CLIENT, draft, first)
     else:
-        draft.warn(first, "no url: nothing of this client is carried over")
+        draft.warn(first, "no url, so nothing of this client is carried over")

@@ -1,7 +1,6 @@
-"""The configuration in the making: settings with their reasons, and notes on what did not become one.
+"""The new configuration while it is made: settings with their reasons, and notes on what did not become one.
 
-What comes out is always a configuration that `shipper check` takes: a setting that ours refuses is taken out again,
-and said.
+The result always passes `shipper check`: a setting that the check refuses is removed again and noted.
 """
 
 import re
@@ -38,12 +37,12 @@ class Draft:
     def put(self, path: Path, value: object, source: Node, why: str = "") -> None:
         """Set a value; one that is there already is replaced."""
         if any(len(scalar(str(step))) > _LONGEST_KEY for step in path):
-            self.lost(source, "left out: no name is as long as that")
+            self.lost(source, "left out: the name is too long")
         else:
             self.settings[path] = Setting(value, source, why)
 
     def value(self, path: Path) -> object:
-        """What is set there; None where nothing is."""
+        """The value that is set there; None if there is none."""
         setting = self.settings.get(path)
         return None if setting is None else setting.value
 
@@ -60,16 +59,18 @@ class Draft:
         self.notes.append(note(Kind.LOST, node, text))
 
     def text(self) -> str:
-        """The configuration, YAML, without those settings that ours refuses."""
+        """The configuration, YAML, without the settings that the check refuses."""
         while refused := self._refused():
             paths, problem = refused
             for path in paths:
                 setting = self.settings.pop(path)
-                self.lost(setting.source, f"left out, for {key_shown(joined(path))} would be wrong here: {problem}")
+                self.lost(
+                    setting.source, f"left out, because {key_shown(joined(path))} would be refused here: {problem}"
+                )
         return lay_out(self.settings, self.asides)[0]
 
     def _refused(self) -> tuple[list[Path], str] | None:
-        """The settings that are wrong, and why; what a variable may make of a value is left to `shipper check`."""
+        """The settings that are refused, and why; values with a variable are left to `shipper check`."""
         known = {path: setting for path, setting in self.settings.items() if _can_be_checked(path, setting.value)}
         if _URL in self.settings and variables(str(self.value(_URL))):
             known[_URL] = Setting(_SOME_URL, self.settings[_URL].source, "")
@@ -82,7 +83,7 @@ class Draft:
 
 
 def _blamed(error: str, known: dict[Path, Setting], lines: list[Path]) -> tuple[list[Path], str]:
-    """The settings on the line that an error names; where it names none, the file is too large: the largest of them."""
+    """The settings on the line that an error names; if it names none, the file is too large: the largest setting."""
     named = re.fullmatch(rf"{_NAME}:(\d+): (.*)", error)
     if named is None:
         return [max(known, key=lambda path: len(str(known[path].value)))], error
@@ -91,6 +92,6 @@ def _blamed(error: str, known: dict[Path, Setting], lines: list[Path]) -> tuple[
 
 
 def _can_be_checked(path: Path, value: object) -> bool:
-    """Whether a variable in it, if there is one, may hold anything."""
+    """Whether the value can be checked here: it has no variable, or may be any text."""
     texts = value if isinstance(value, list) else [value]
     return not any(variables(str(text)) for text in texts) or isinstance(type_at(path), inspect.StrType)

@@ -1,7 +1,7 @@
-"""One scrape job while it is read: which labels its lines have by now, and where from.
+"""One scrape job while its stages are read: the labels of its lines so far, and where they come from.
 
-`labels` and `extracted` hold what Promtail would have, by its names; the value is our field of the same meaning, or
-empty where there is none.
+`labels` and `extracted` have the names that Promtail would have; the value is our field of the same meaning, or empty
+where there is none.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from shipper.promtail.node import Node
 
 @dataclass(slots=True)
 class Job:
-    """The job's labels, extracted values and what its targets are chosen by."""
+    """The job's labels, extracted values, and how its targets are chosen."""
 
     node: Node
     labels: dict[str, str] = field(default_factory=lambda: {"filename": ""})  # the tailer sets it
@@ -27,16 +27,16 @@ class Job:
 
 
 def promote(draft: Draft, job: Job, node: Node, name: str, ours: str) -> None:
-    """A label that each line has from here on; `ours` is the field it is made of."""
+    """Each line has this label from here on; `ours` is the field of its value."""
     job.labels[name] = ours
     if not ours:
-        draft.lost(node, f"no label {values.one_line(name)!r}: it is none of the fields that are read here")
+        draft.lost(node, f"no label {values.one_line(name)!r}: it is no field of a line here")
     elif ours != name:
         draft.changed(node, f"the label {values.one_line(name)!r} is called {ours!r} here: queries must say so")
 
 
 def forget(draft: Draft, job: Job, name: str) -> None:
-    """A label that no line has any more."""
+    """No line has this label any more."""
     job.labels.pop(name, None)
     for section in ("static_labels", "pod_labels", "pod_annotations"):
         draft.settings.pop((*JOB, section, name), None)
@@ -53,4 +53,4 @@ def finish(draft: Draft, job: Job) -> None:
     if "filename" in job.labels:
         draft.lost(job.node, "no label 'filename': it would be another stream for each restart of a container")
     if "app" not in promoted and not promoted.isdisjoint(TARGET_FIELDS):
-        draft.changed(job.node, "without the label app there is no service_name, and Loki makes one up")
+        draft.changed(job.node, "without the label app there is no service_name, so Loki chooses one")

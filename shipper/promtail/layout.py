@@ -21,7 +21,7 @@ _SPECIAL = re.compile(r"[^ !#-\[\]-~]")  # all but printable ASCII, and what a t
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value of ours, where it came from, and why it is as it is where a choice was made."""
+    """A value of ours, the node it came from, and the reason where a choice was made."""
 
     value: object  # text, a number, true or false, or a list of text
     source: Node
@@ -29,7 +29,7 @@ class Setting:
 
 
 def lay_out(settings: Mapping[Path, Setting], asides: Mapping[Path, list[str]]) -> tuple[str, list[Path]]:
-    """The text, ASCII, and the path that each of its lines speaks of; `asides` are comments that end a section."""
+    """The text, ASCII, and the path that each of its lines is about; `asides` are comments at the end of a section."""
     order = [path for name in _SECTIONS for path in settings if path[0] == name]
     lines, paths, above = [], [], ()  # type: tuple[list[str], list[Path], Path]
     shown = list(dict.fromkeys(_siblings_together(order)))
@@ -48,7 +48,7 @@ def lay_out(settings: Mapping[Path, Setting], asides: Mapping[Path, list[str]]) 
 
 
 def _siblings_together(order: list[Path], depth: int = 1) -> Iterator[Path]:
-    """The paths, those below one heading side by side: values first come where their heading first came."""
+    """The paths, with all below one heading together: a heading stands where it came first."""
     groups: dict[Path, list[Path]] = {}
     for path in order:
         groups.setdefault(path[:depth], []).append(path)
@@ -100,7 +100,7 @@ def _value(value: object, path: Path) -> str:
 
 
 def scalar(text: str) -> str:
-    """A text: plain where it stays text, else in quotes."""
+    """A text: plain if YAML then reads it as that text, else in quotes."""
     letters = text.replace("://", "", 1).replace(":", "", 1) if text.startswith("http") else text
     plain = letters.isascii() and all(char.isalnum() or char in "._/-" for char in letters)
     if plain and text[:1] not in ("", "-") and not text.endswith(":") and resolved(text) == text:

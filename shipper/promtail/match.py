@@ -27,7 +27,7 @@ class Matcher:
 
     @property
     def takes_absent(self) -> bool:
-        """Whether a line without the label fits: such a label counts as empty."""
+        """Whether a line without the label matches: a missing label counts as empty."""
         match self.operator:
             case "=":
                 return not self.value
@@ -41,7 +41,7 @@ class Matcher:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """All conditions; `rest` is what stands behind them: filters on the line."""
+    """All conditions; `rest` is the text behind them: filters on the line."""
 
     matchers: tuple[Matcher, ...]
     rest: str
@@ -51,13 +51,13 @@ class Selector:
         return [matcher for matcher in self.matchers if matcher.label not in labels]
 
     def means_timeouts(self, *, drops: bool) -> bool:
-        """Whether the author wanted lines flagged UT, or wanted to be rid of others."""
+        """Whether the author wanted to keep lines with the flag UT, or to drop all others."""
         wanted = ("!=", "!~") if drops else ("=", "=~")
         return any(one.label == _FLAGS and one.operator in wanted and "UT" in one.value for one in self.matchers)
 
 
 def parse_selector(text: str) -> Selector | None:
-    """The selector; None when it is none."""
+    """The selector; None for any other text."""
     opened, at = text.lstrip(), 1
     if not opened.startswith("{"):
         return None

@@ -23,16 +23,16 @@ class Node:
     value: object
 
     def items(self) -> Iterator[tuple[str, "Node"]]:
-        """The keys of a mapping; of anything else nothing."""
+        """The keys of a mapping with their nodes; none for anything else."""
         if isinstance(self.value, dict):
             yield from self.value.items()
 
     def each(self) -> list["Node"]:
-        """The items of a list; of anything else nothing."""
+        """The items of a list; none for anything else."""
         return self.value if isinstance(self.value, list) else []
 
     def at(self, key: str) -> "Node":
-        """What stands under a key; where there is none, a node that says nothing."""
+        """The node of a key; an empty node if there is no such key."""
         found = self.value.get(key) if isinstance(self.value, dict) else None
         return found if isinstance(found, Node) else Node(f"{self.key}.{key}".removeprefix("."), self.line, None)
 
@@ -51,7 +51,7 @@ class Node:
 
 
 def parse(text: bytes, name: str) -> Node:
-    """The file's top. Raises ConfigError, whose text is one line, for what is no YAML and no mapping.
+    """The file's top. Raises ConfigError, whose text is one line, for a text that is no YAML or no mapping.
 
     `${VAR}` stays as it stands: whether it is a variable, only Promtail's command line tells.
     """
@@ -84,7 +84,7 @@ def _held(top: Node, name: str) -> Node | None:
 
 
 def _lines_of(held: Node, text: bytes) -> Callable[[int], int]:
-    """Lines of a held text to lines of the file; where it does not stand there as it is, all are its key's."""
+    """Lines of the inner text to lines of the file; all to its key's line, if the file does not hold it literally."""
     first = held.text.partition("\n")[0].strip()
     lines = text.decode().split("\n")
     if first and held.line < len(lines) and lines[held.line].strip() == first:
@@ -103,7 +103,7 @@ def _node(value: object, path: Path, document: Document, line_of: Callable[[int]
 
 
 def _merged(mapping: dict[str, Node]) -> dict[str, Node]:
-    """The mapping, with those of its merge key where it does not say otherwise."""
+    """The mapping, completed with the values of its merge key."""
     if _MERGE not in mapping:
         return mapping
     merge = mapping[_MERGE]

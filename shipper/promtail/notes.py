@@ -1,4 +1,4 @@
-"""What an operator must hear of an import: one line each, with its place."""
+"""Notes for the operator about an import: one line each, with its place."""
 
 from dataclasses import dataclass
 from enum import IntEnum
@@ -10,7 +10,7 @@ from shipper.promtail.node import Node
 class Kind(IntEnum):
     """How much a note matters, the most first."""
 
-    WARNING = 0  # a mistake in the file, or lines that are shipped now and were not, or the other way round
+    WARNING = 0  # a mistake in the file, or other lines will be shipped than before
     CHANGED = 1  # has a counterpart that is not quite the same
     LOST = 2  # has none
 

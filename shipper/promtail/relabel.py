@@ -1,6 +1,6 @@
 """Promtail's relabel_configs to ours: which containers and namespaces are read, and what their labels are called.
 
-Relabelling is a language; here only what is usually said in it is understood, by its meaning, and the rest is told.
+Relabelling is a language of its own. The usual steps are understood by their meaning; the report names the others.
 """
 
 import re
@@ -24,7 +24,7 @@ META: Final = {
 }
 _POD_LABEL: Final = "__meta_kubernetes_pod_label_"
 _ANNOTATION: Final = "__meta_kubernetes_pod_annotation_"
-_ASKED: Final = "pods' labels come from the API: needs NODE_NAME, and the right to get, list and watch pods"
+_ASKED: Final = "pod labels come from the API: needs NODE_NAME and the right to get, list and watch pods"
 _OWN_NODE: Final = ("__meta_kubernetes_pod_node_name", "__host__")
 _KEYS: Final = ("source_labels", "separator", "regex", "modulus", "target_label", "replacement", "action")
 _WHOLE: Final = ("", "(.*)", "(.+)", ".*", ".+")
@@ -33,7 +33,7 @@ _FIRST_THAT_IS_SET = re.compile(r"\^?;\*\(\[\^;\]\+\)\(;\.\*\)\?\$?")  # as the 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One relabelling, with Promtail's defaults; `regex` is empty where nothing is said."""
+    """One relabelling step, with Promtail's defaults; `regex` is empty if it is not given."""
 
     node: Node
     sources: tuple[str, ...]
@@ -58,7 +58,7 @@ def relabel(draft: Draft, job: Job, node: Node) -> None:
     for item in expected_list(draft, node):
         for key, value in item.items():
             if key not in _KEYS:
-                draft.lost(value, "not known here")
+                draft.lost(value, "unknown key")
         step = _step(item)
         if rule := _ACTIONS.get(step.action):
             rule(draft, job, step)
@@ -84,7 +84,7 @@ def _replace(draft: Draft, job: Job, step: Step) -> None:
         job.has_path = True
         take_path(draft, step.node, step.replacement)
     elif target == "__path_exclude__":
-        draft.lost(step.node, "no logs are left out by their path; use pod_logs.exclude_namespaces")
+        draft.lost(step.node, "logs cannot be excluded by path; use pod_logs.exclude_namespaces")
     elif target.startswith("__"):
         return  # a value for the steps that follow, or the node, whose own directory is all that is read
     elif target == "job":
@@ -100,11 +100,11 @@ def _replace(draft: Draft, job: Job, step: Step) -> None:
         _of_pod(draft, job, step)
     else:
         job.labels[target] = ""
-        draft.lost(step.node, f"no label {values.one_line(target)!r}: labels are not composed of others")
+        draft.lost(step.node, f"no label {values.one_line(target)!r}: a label cannot be composed of others")
 
 
 def _of_pod(draft: Draft, job: Job, step: Step) -> None:
-    """A label that is a pod's label or annotation; of several the first."""
+    """A label from a pod's label or annotation; of several sources the first."""
     source = step.sources[0]
     section, prefix = ("pod_labels", _POD_LABEL) if source.startswith(_POD_LABEL) else ("pod_annotations", _ANNOTATION)
     named = source.removeprefix(prefix)
@@ -128,7 +128,7 @@ def _job_name(draft: Draft, job: Job, step: Step) -> None:
 
 
 def _app(draft: Draft, job: Job, step: Step) -> None:
-    """From the pod's labels, the first that is set; without one, from its name."""
+    """The app: the first pod label that is set, else from the pod's name."""
     job.labels["app"] = "app"
     named = [source.removeprefix(_POD_LABEL) for source in step.sources if source.startswith(_POD_LABEL)]
     if named:
@@ -136,10 +136,10 @@ def _app(draft: Draft, job: Job, step: Step) -> None:
         draft.put((*JOB, "app_label"), [values.pod_label(name) for name in named], step.node, _spelling(named))
     if not step.takes_whole and not _takes_first(step):
         draft.changed(
-            step.node, "app is the pod's label as it stands, or made of the pod's name; no pattern is applied"
+            step.node, "app is the pod's label unchanged, or taken from the pod's name; no pattern is applied"
         )
     elif not named:
-        draft.changed(step.node, "app is the pod's name without what Kubernetes generated")
+        draft.changed(step.node, "app is the pod's name without the suffix that Kubernetes generated")
 
 
 def _spelling(named: list[str]) -> str:
@@ -151,12 +151,12 @@ def _keep(draft: Draft, job: Job, step: Step) -> None:
     found = _chosen_by(step)
     if step.sources == ("__meta_kubernetes_pod_container_name",):
         if found is None:
-            draft.lost(step.node, f"containers are named, not matched: write pod_logs.containers for {_pattern(step)}")
+            draft.lost(step.node, f"containers are listed by name: write pod_logs.containers for {_pattern(step)}")
         else:
             job.listed = [name for name in found if not job.listed or name in job.listed]
     elif not set(step.sources) & set(_OWN_NODE):
         what = "namespaces" if step.sources == ("__meta_kubernetes_namespace",) else "pods"
-        draft.warn(step.node, f"not only these {what} are read, but all: more can be shipped than before")
+        draft.warn(step.node, f"all {what} are read, not only these: more may be shipped than before")
 
 
 def _drop(draft: Draft, _: Job, step: Step) -> None:
@@ -164,17 +164,15 @@ def _drop(draft: Draft, _: Job, step: Step) -> None:
     if step.sources == ("__meta_kubernetes_namespace",) and found is not None:
         exclude(draft, step.node, found)
     elif step.sources == ("__meta_kubernetes_namespace",):
-        draft.warn(
-            step.node, f"namespaces are named, not matched: write pod_logs.exclude_namespaces for {_pattern(step)}"
-        )
+        draft.warn(step.node, f"namespaces are listed by name: write pod_logs.exclude_namespaces for {_pattern(step)}")
     elif step.sources == ("__meta_kubernetes_pod_container_name",):
-        draft.changed(step.node, "only the containers in pod_logs.containers are read, so none must be left out")
+        draft.changed(step.node, "only the containers in pod_logs.containers are read, so none needs to be excluded")
     else:
-        draft.warn(step.node, "these pods are read too: more can be shipped than before")
+        draft.warn(step.node, "these pods are read too: more may be shipped than before")
 
 
 def exclude(draft: Draft, node: Node, namespaces: tuple[str, ...]) -> None:
-    """Leave out pods of these namespaces, and of those that are left out already."""
+    """Exclude pods of these namespaces, beside those excluded before."""
     path = (*JOB, "pod_logs", "exclude_namespaces")
     before = draft.value(path)
     draft.put(path, list(dict.fromkeys([*(before if isinstance(before, list) else []), *namespaces])), node)
@@ -189,7 +187,7 @@ def _pattern(step: Step) -> str:
 
 
 def _labelmap(draft: Draft, _: Job, step: Step) -> None:
-    draft.lost(step.node, "labels are named one by one, in `pod_labels`: not all that fit a pattern become labels")
+    draft.lost(step.node, "name each label in `pod_labels`; a pattern cannot choose them")
 
 
 def _labeldrop(draft: Draft, job: Job, step: Step) -> None:
@@ -206,17 +204,17 @@ def _labels_by_pattern(draft: Draft, job: Job, step: Step, *, keeps: bool) -> No
         for name in [name for name in job.labels if (name in listed) is not keeps and name != "filename"]:
             forget(draft, job, name)
     else:
-        draft.lost(step.node, f"labels are named, not matched: correct `labels` for {_pattern(step)}")
+        draft.lost(step.node, f"labels are listed by name: correct `labels` for {_pattern(step)}")
 
 
 def _transform(draft: Draft, job: Job, step: Step) -> None:
     if not step.target.startswith("__"):
         job.labels[step.target] = ""
-        draft.lost(step.node, f"no label {values.one_line(step.target)!r}: values are not changed")
+        draft.lost(step.node, f"no label {values.one_line(step.target)!r}: values cannot be changed")
 
 
 def _compare(draft: Draft, _: Job, step: Step) -> None:
-    draft.warn(step.node, "targets are not chosen by comparing labels: more can be shipped than before")
+    draft.warn(step.node, "targets cannot be chosen by comparing labels: more may be shipped than before")
 
 
 _ACTIONS: Final[Mapping[str, Callable[[Draft, Job, Step], None]]] = {

@@ -1,4 +1,4 @@
-"""Promtail's scrape jobs to our one: which of them, which logs it reads, and the way of its lines."""
+"""Promtail's scrape jobs to our one: which job, which logs it reads, and what its stages do."""
 
 from typing import Final
 
@@ -18,9 +18,9 @@ _JOB: Final[Table] = {
     "relabel_configs": same,
     "pipeline_stages": same,
     "entry_parser": lost("an old name of the cri and docker stages: the container runtime's prefix is always read"),
-    "decompression": lost("rotated logs are read out of their .gz by themselves"),
+    "decompression": lost("rotated logs are read, .gz files too, without a setting"),
     "encoding": lost("logs are UTF-8, as the container runtime writes them"),
-    "limit_config": unless_off(lost("reading has no rate limit: no line is dropped for coming too fast")),
+    "limit_config": unless_off(lost("reading has no rate limit, so no line is dropped for it")),
     "file_sd_configs": lost("targets are found in the log directory, not in a list"),
     **dict.fromkeys(
         (
@@ -34,9 +34,9 @@ _JOB: Final[Table] = {
 }  # fmt: skip
 _DISCOVERY: Final[Table] = {
     "role": lambda draft, node: draft.warn(node, "only pods have logs") if node.text != "pod" else None,
-    "namespaces": unless_off(lambda draft, node: draft.warn(node, "not only these namespaces are read, but all")),
-    "selectors": unless_off(lambda draft, node: draft.warn(node, "not only the selected pods are read, but all")),
-    **dict.fromkeys(("api_server", "kubeconfig_file"), lost("the API server is the cluster's own")),
+    "namespaces": unless_off(lambda draft, node: draft.warn(node, "all namespaces are read, not only these")),
+    "selectors": unless_off(lambda draft, node: draft.warn(node, "all pods are read, not only the selected ones")),
+    **dict.fromkeys(("api_server", "kubeconfig_file"), lost("the API server is that of the agent's own cluster")),
 }
 
 
@@ -91,7 +91,7 @@ def _static(draft: Draft, job: Job, group: Node) -> None:
                 take_path(draft, value, value.text)
             job.has_path = True
         elif name == "__path_exclude__":
-            draft.lost(value, "no logs are left out by their path; use pod_logs.exclude_namespaces")
+            draft.lost(value, "logs cannot be excluded by path; use pod_logs.exclude_namespaces")
         elif name == "job":
             draft.put((*JOB, "job_name"), value.text, value)
             job.labels[name] = ""
@@ -105,12 +105,12 @@ def _containers(draft: Draft, job: Job) -> None:
     if job.listed:
         draft.put(path, job.listed, job.node)
     elif draft.value(path) is None:
-        draft.put(path, ["istio-proxy"], job.node, "a choice: Promtail's job names no container")
+        draft.put(path, ["istio-proxy"], job.node, "chosen: Promtail's job names no container")
         draft.changed(job.node, "only istio-proxy containers are read; Promtail's job reads all")
 
 
 def _what_promtail_would_do(draft: Draft, job: Job) -> None:
-    """What is missing for the job to work as it looks."""
+    """Warn of mistakes that keep Promtail's job from working."""
     if not job.has_path:
         draft.warn(
             job.node,
@@ -120,7 +120,7 @@ def _what_promtail_would_do(draft: Draft, job: Job) -> None:
     if "job" not in job.labels:
         draft.warn(
             job.node,
-            "no label job: Promtail makes none of job_name, so a query for {job=...} finds nothing; here it is set",
+            "no label job: Promtail sets none from job_name, so a query for {job=...} finds nothing; here it is set",
         )
 
 
@@ -129,11 +129,11 @@ def _keep(draft: Draft, job: Job) -> None:
         (*JOB, "keep"),
         "ut",
         job.node,
-        "lines flagged UT, an upstream timeout; no failed handshake carries that flag: `mtls` keeps those",
+        "keeps lines with the flag UT, an upstream timeout; failed handshakes do not have that flag: `mtls` keeps them",
     )
     if not job.filters:
         draft.warn(
             job.node,
-            "no stage keeps lines by response_flags: Promtail ships every line, here only those flagged UT are shipped "
+            "no stage keeps lines by response_flags: Promtail ships every line, here only lines with the flag UT are "
             "(`keep: ut`), or failed handshakes (`keep: mtls`)",
         )

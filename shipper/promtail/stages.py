@@ -1,6 +1,7 @@
-"""Promtail's pipeline stages, in their order: what each of them comes to here.
+"""Promtail's pipeline stages, in their order, and what takes the place of each.
 
-Here lines go one way: runtime prefix, access log, keep rule, labels. A stage is understood by what it does to that.
+Here the stages are fixed: the runtime's prefix, the access log, the keep rule, labels. A stage of Promtail becomes a
+setting of one of these, or a note.
 """
 
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from shipper.promtail.relabel import exclude
 from shipper.promtail.table import expected_list, text
 
 Stage = Callable[[Draft, Job, Node], None]
-_RULE: Final = "what is shipped is decided by `keep` alone"
+_RULE: Final = "`keep` alone decides which lines are shipped"
 
 
 def pipeline(draft: Draft, job: Job, node: Node) -> None:
@@ -25,7 +26,7 @@ def pipeline(draft: Draft, job: Job, node: Node) -> None:
     if not job.has_cri:
         draft.warn(
             node if node.value is not None else job.node,
-            "no cri stage: with containerd each line has the runtime's prefix, of which a json stage extracts nothing; "
+            "no cri stage: with containerd each line has the runtime's prefix, so a json stage extracts nothing; "
             "here the prefix is always read",
         )
 
@@ -35,8 +36,8 @@ def _stages(draft: Draft, job: Job, node: Node) -> None:
         if len(dict(item.items())) != 1:
             draft.warn(item, "a stage is a mapping with one key, its name; Promtail refuses any other")
         for name, stage in item.items():
-            if rule := _STAGES.get(name):
-                rule(draft, job, stage)
+            if convert := _STAGES.get(name):
+                convert(draft, job, stage)
             else:
                 draft.warn(stage, "no such stage is known; Promtail does not start with an unknown one")
 
@@ -49,13 +50,15 @@ def _cri(draft: Draft, job: Job, node: Node) -> None:
     job.labels["stream"] = ""
     draft.lost(node, "no label 'stream': stdout and stderr of a container are one stream here")
     for key, value in node.items():
-        draft.changed(value, f"{key}: lines in pieces are joined per file, up to limits_config.max_line_size")
+        draft.changed(
+            value, f"{key}: partial lines are joined per container and stream, up to limits_config.max_line_size"
+        )
 
 
 def _docker(draft: Draft, job: Job, node: Node) -> None:
     job.has_cri = True
     job.labels["stream"] = ""
-    draft.warn(node, "docker's own format is not read, only the CRI's, which containerd and CRI-O write")
+    draft.warn(node, "Docker's own format is not read, only that of the CRI, which containerd and CRI-O write")
 
 
 def _json(draft: Draft, job: Job, node: Node) -> None:
@@ -78,13 +81,11 @@ def _labels(draft: Draft, job: Job, node: Node) -> None:
         ours = _extracted(job, source.text or name)
         promote(draft, job, source, name, ours)
         if ours == "source_address":
-            draft.warn(
-                source, "an address with its port as a label is a stream for each connection; source_ip has none"
-            )
+            draft.warn(source, "an address with its port makes a stream of each connection; source_ip has no port")
 
 
 def _extracted(job: Job, name: str) -> str:
-    """Our field behind a name: what stages have extracted, and the labels so far."""
+    """Our field for a name that a stage has extracted, or that is a label so far."""
     return job.extracted.get(name) or job.labels.get(name, "")
 
 
@@ -218,7 +219,7 @@ def _metrics(draft: Draft, _: Job, node: Node) -> None:
 
 
 def _multiline(draft: Draft, _: Job, node: Node) -> None:
-    draft.lost(node, "an access log's line is one line; those in pieces are joined")
+    draft.lost(node, "each line of the access log is an entry; partial lines are joined")
 
 
 def _pack(draft: Draft, _: Job, node: Node) -> None:

@@ -1,6 +1,6 @@
-"""Rules by key: what is done with each key that Promtail knows, so that none is passed over in silence.
+"""Tables of conversions by key: each key that Promtail knows has one, so that none is ignored silently.
 
-A rule is a callable that is given the draft and the node. Those that many sections need are made here.
+A conversion is a callable that gets the draft and the node. The conversions that many sections need are made here.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,58 +19,58 @@ _OFF: Final = ("", "false", "0", "0s")
 
 
 def apply(table: Table, draft: Draft, section: Node) -> None:
-    """Do with each key of a section as the table says; an unknown one is said."""
+    """Convert each key of a section with its conversion of the table; an unknown key is noted."""
     if section.value is not None and not isinstance(section.value, dict):
         draft.warn(section, "Promtail expects a mapping here")
     for key, node in section.items():
-        if rule := table.get(key):
-            rule(draft, node)
+        if convert := table.get(key):
+            convert(draft, node)
         else:
             known = did_you_mean(key, table)
             draft.lost(node, f"not known, and not carried over{known}")
 
 
 def same(_: Draft, __: Node) -> None:
-    """Needs no setting: it is so here without one, or makes no difference."""
+    """Needs no setting: it is always so here, or makes no difference."""
 
 
 def text(path: Path) -> Conversion:
-    """A text that is one of ours too."""
+    """A text that is taken over."""
     return lambda draft, node: draft.put(path, node.text, node) if node.text else None
 
 
 def number(path: Path) -> Conversion:
     """A number, or true or false."""
 
-    def rule(draft: Draft, node: Node) -> None:
+    def convert(draft: Draft, node: Node) -> None:
         if isinstance(node.value, int | float) or values.variables(node.text):
             draft.put(path, node.value, node)
         elif node.value is not None:
             draft.lost(node, f"expected a number, got {shown(node.value)}")
 
-    return rule
+    return convert
 
 
 def duration(path: Path) -> Conversion:
-    """A duration, which Go writes otherwise."""
+    """A duration in Go's notation."""
 
-    def rule(draft: Draft, node: Node) -> None:
+    def convert(draft: Draft, node: Node) -> None:
         if values.variables(node.text):
             draft.put(path, node.text, node)
         elif isinstance(node.value, str) and (ours := values.duration(node.value)):
             draft.put(path, ours, node)
         elif isinstance(node.value, int | float):
-            draft.changed(node, "a bare number is nanoseconds to Promtail: left at the default here")
+            draft.changed(node, "Promtail reads a bare number as nanoseconds: left at the default here")
         elif node.value is not None:
             draft.lost(node, f"expected a duration, got {shown(node.value)}")
 
-    return rule
+    return convert
 
 
 def size(path: Path) -> Conversion:
-    """A size in bytes; none is no limit to Promtail, and the default here."""
+    """A size in bytes; zero means no limit to Promtail, and the default here."""
 
-    def rule(draft: Draft, node: Node) -> None:
+    def convert(draft: Draft, node: Node) -> None:
         if values.variables(node.text):
             draft.put(path, node.text, node)
         elif (ours := values.size(node.text)) and ours != "0B":
@@ -78,32 +78,32 @@ def size(path: Path) -> Conversion:
         elif ours is None and node.value is not None:
             draft.lost(node, f"expected a size, got {shown(node.value)}")
 
-    return rule
+    return convert
 
 
 def texts(path: Path) -> Conversion:
     """A mapping of names to texts."""
 
-    def rule(draft: Draft, node: Node) -> None:
+    def convert(draft: Draft, node: Node) -> None:
         for key, value in node.items():
             draft.put((*path, key), value.text, value)
 
-    return rule
+    return convert
 
 
 def lost(why: str) -> Conversion:
-    """No counterpart, and what that comes to."""
+    """It has no counterpart; `why` says what that means."""
     return lambda draft, node: draft.lost(node, why)
 
 
 def changed(why: str) -> Conversion:
-    """Something else takes its place."""
+    """Something else takes its place, as `why` says."""
     return lambda draft, node: draft.changed(node, why)
 
 
-def unless_off(rule: Conversion) -> Conversion:
-    """Nothing to say of what is switched off, or holds nothing."""
-    return lambda draft, node: None if _is_off(node) else rule(draft, node)
+def unless_off(conversion: Conversion) -> Conversion:
+    """Applies the conversion unless the key is switched off or empty, which needs no note."""
+    return lambda draft, node: None if _is_off(node) else conversion(draft, node)
 
 
 def _is_off(node: Node) -> bool:
@@ -113,7 +113,7 @@ def _is_off(node: Node) -> bool:
 
 
 def expected_list(draft: Draft, node: Node) -> list[Node]:
-    """The items of a list; anything else is said."""
+    """The items of a list; anything else is noted."""
     if node.value is not None and not isinstance(node.value, list):
         draft.warn(node, f"Promtail expects a list here, got {key_shown(shown(node.text or node.value))}")
     return node.each()

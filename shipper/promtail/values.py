@@ -1,6 +1,6 @@
-"""Promtail's ways to write a value, to ours: Go's durations and sizes, variables, patterns that only list names.
+"""Promtail's notation of values to ours: Go's durations and sizes, variables, patterns that only list names.
 
-Pure. None for what cannot be said in ours.
+Pure. None for a value that ours cannot express.
 """
 
 import re
@@ -56,12 +56,12 @@ def without_variables(text: str) -> str:
 
 
 def dollars(text: str) -> str:
-    """The text as our file must say it: variables stay, any other dollar is written twice."""
-    pieces, end = [], 0
+    """The text in the notation of our file: variables stay, any other dollar is doubled."""
+    parts, end = [], 0
     for match in _VARIABLE.finditer(text):
-        pieces += [text[end : match.start()].replace("$", "$$"), match[0]]
+        parts += [text[end : match.start()].replace("$", "$$"), match[0]]
         end = match.end()
-    return "".join([*pieces, text[end:].replace("$", "$$")])
+    return "".join([*parts, text[end:].replace("$", "$$")])
 
 
 def names(pattern: str) -> tuple[str, ...] | None:

@@ -57,10 +57,10 @@ def test_what_ours_refuses_is_left_out_and_said() -> None:
         client("tenant_id: a/b\n    batchsize: 100MB\n    timeout: 0s\n    headers: {X-Scope-OrgID: b, X-A: c}")
     )
     assert found.config.clients[0].headers == {"X-A": "c"}
-    assert found.lines("left out, for clients[0].tenant_id would be wrong here: expected letters") == [3]
-    assert found.lines("left out, for clients[0].batchsize would be wrong here: expected 1KiB to 3MiB") == [4]
-    assert found.lines("left out, for clients[0].timeout would be wrong here: expected more than 0s") == [5]
-    assert found.lines("X-Scope-OrgID would be wrong here: is set from tenant_id") == [6]
+    assert found.lines("left out, because clients[0].tenant_id would be refused here: expected letters") == [3]
+    assert found.lines("left out, because clients[0].batchsize would be refused here: expected 1KiB to 3MiB") == [4]
+    assert found.lines("left out, because clients[0].timeout would be refused here: expected more than 0s") == [5]
+    assert found.lines("X-Scope-OrgID would be refused here: is set from tenant_id") == [6]
 
 
 @pytest.mark.parametrize(

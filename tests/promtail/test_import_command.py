@@ -16,7 +16,7 @@ ORIGINAL = SAMPLES / "original.yaml"
 def test_the_configuration_is_printed_and_the_report_goes_to_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["import", str(ORIGINAL)]) == 0
     out, err = capsys.readouterr()
-    assert out.startswith("# Made of Promtail's ")
+    assert out.startswith("# Made from Promtail's ")
     assert "keep: ut\n" in out
     assert f"  {ORIGINAL}:43: scrape_configs[0].pipeline_stages[1].match: " in err
 
@@ -41,7 +41,7 @@ def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     assert main(["import", "-"]) == 0
     out, err = capsys.readouterr()
     assert "log_level: debug\n" in out
-    assert "standard input:1: server: http_listen_port is 9080" in err
+    assert "standard input:1: server: the default of http_listen_port is 9080" in err
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def test_the_original_has_further_mistakes() -> None:
     assert found.lines("no __path__: Promtail finds no file", Kind.WARNING) == [19]
     assert found.lines("no label job", Kind.WARNING) == [19]
     assert found.lines("no cri stage", Kind.WARNING) == [34]
-    assert found.lines("a file below /tmp goes with its container", Kind.WARNING) == [13]
+    assert found.lines("a file below /tmp is lost with its container", Kind.WARNING) == [13]
 
 
 def test_what_the_chart_makes() -> None:
@@ -75,10 +75,10 @@ def test_one_machine_without_discovery() -> None:
 
 def test_what_is_said_of_one_machine() -> None:
     found = sample("static.yaml")
-    assert found.lines("a bare number is nanoseconds to Promtail", Kind.CHANGED) == [5]
+    assert found.lines("Promtail reads a bare number as nanoseconds", Kind.CHANGED) == [5]
     assert found.lines("not known, and not carried over") == [25, 6]
     assert found.lines("no such stage is known", Kind.WARNING) == [23]
     assert found.lines("lines are not dropped by their content", Kind.WARNING) == [20]
     assert found.lines("what this masks or cuts out will be in Loki", Kind.WARNING) == [21]
-    assert found.lines("a stream for each connection", Kind.WARNING) == [22]
+    assert found.lines("a stream of each connection", Kind.WARNING) == [22]
     assert found.lines("the log files are the buffer", Kind.CHANGED) == [24]

@@ -58,7 +58,7 @@ def test_labels_are_named_by_what_they_mean() -> None:
     assert found.config.scrape_configs[0].labels == ("response_flags", "source_san")
     assert found.lines("'flags' is called 'response_flags'", Kind.CHANGED) == [6]
     assert found.lines("'identity' is called 'source_san'", Kind.CHANGED) == [6]
-    assert found.lines("none of the fields", Kind.LOST) == [6, 6]
+    assert found.lines("no field of a line", Kind.LOST) == [6, 6]
 
 
 def test_dropped_labels_are_not_set() -> None:
