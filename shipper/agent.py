@@ -1,6 +1,6 @@
 """Builds the parts, and decides in which order they start and stop.
 
-Never touches bytes. Start: positions, sender, reader, server. Stop: reading first, then what is under way gets a short
+Never touches bytes. Start: positions, sender, reader, server. Stop: reading first, then requests in flight get a short
 time, then positions are saved: so a dead Loki never delays the exit, and nothing is lost by it.
 """
 
@@ -57,7 +57,7 @@ log = logging.getLogger(__name__)
 BeforePush = Callable[[Sequence[Entries]], Awaitable[None]]
 
 FINE, FAILED, UNDELIVERED = 0, 1, 3  # exit codes; 2 is usage and configuration
-DRAIN: Final = 5.0  # seconds that what is under way gets at the stop
+DRAIN: Final = 5.0  # seconds for which requests in flight are waited for at the stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ class Agent:
         async with AsyncExitStack() as parts:
             sink, sender = await parts.enter_async_context(self._sinking(saver.before_push))
             reader = self._reader(sink, saver, snapshot, saved)
-            await self._enter_surroundings(parts, reader, sender)
+            await self._start_surroundings(parts, reader, sender)
             gc.freeze()  # what is there now stays: no collection needs to look at it again
             gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
             reading = reader.run(once=self._options.once)
@@ -155,7 +155,7 @@ class Agent:
         *,
         ends: bool,
     ) -> int:
-        """Until a signal, or when it ends by itself until the last answer. A part that fails ends the others."""
+        """Run until a signal comes or, where reading `ends`, all is settled; a failed part ends the others."""
         async with asyncio.TaskGroup() as delivery:  # stops last
             save = delivery.create_task(saving) if saving else None
             if sender:
@@ -176,7 +176,7 @@ class Agent:
         return code
 
     async def _delivered(self, reading: asyncio.Task[None], sender: Sender | None) -> int:
-        """Wait until all is read and settled, as long as something is settled now and then; the exit code."""
+        """Wait until all is read and settled, but no longer than `patience` without an answer; the exit code."""
         patience = self._options.patience
         while True:
             try:
@@ -188,8 +188,8 @@ class Agent:
                 return UNDELIVERED if self._client and self.metrics.ledger()["dropped"] else FINE
             except TimeoutError:
                 if sender and sender.stuck_for >= patience:
-                    log.error("gave up: nothing was settled for %.0f s, %d entries are pending (%s); the next run "
-                              "sends them", sender.stuck_for, sender.pending, sender.failing or "held")  # fmt: skip
+                    log.error("gave up: Loki has settled nothing for %.0f s, %d entries are pending (%s); the next "
+                              "run sends them", sender.stuck_for, sender.pending, sender.failing or "held")  # fmt: skip
                     return UNDELIVERED
 
     # -- parts
@@ -236,14 +236,17 @@ class Agent:
             sender = Sender(self._client, client.push, self.metrics, before_push=before_push, quarantine=quarantine)
             yield sender, sender
 
-    async def _enter_surroundings(self, parts: AsyncExitStack, reader: Reader, sender: Sender | None) -> None:
-        """What the agent asks of the Kubernetes API, and what it tells over HTTP."""
+    async def _start_surroundings(self, parts: AsyncExitStack, reader: Reader, sender: Sender | None) -> None:
+        """Start what asks the Kubernetes API, and what serves HTTP."""
         if self._asks_for_pods:
             ask_again, connect = reader.ask_again, self._connect
             watch = keeping_up(node_name(), self.pods, self.metrics, ask_again, connect, self._api_timing)
             await parts.enter_async_context(watch)
         elif self._scrape.kubernetes:
-            log.error("kubernetes: NODE_NAME is not set, so nothing is asked: pods are named by their logs' paths")
+            log.error(
+                "kubernetes: NODE_NAME is not set, so the API is not asked and pods are labelled from their log path; "
+                "set it from spec.nodeName"
+            )
         status = self.status = Status(reader, self._admission)
         self.metrics.registry.register(status)
         if self._options.dry_run:  # it may run beside an agent that has the port
@@ -277,7 +280,7 @@ def run(config: Config, options: Options) -> int:
         return asyncio.run(main())
     except* OSError as group:
         for error in _leaves(group):
-            log.error("%s", error)  # the trouble of the machine, not ours: no traceback
+            log.error("%s", error)  # an error of the machine, not a bug: no traceback
     except* Exception:
         log.exception("a part of the agent has failed; this is a bug, please report it")
     return FAILED

@@ -1,7 +1,4 @@
-"""Enters what was read into the agent's accounting, in the same step in which it is handed on: so the ledger closes.
-
-And says what an operator must hear of it.
-"""
+"""Counts each block in the same step that hands it on, so the counters always add up. Passes on what to log of it."""
 
 from collections import Counter
 from dataclasses import dataclass, field

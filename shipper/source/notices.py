@@ -1,4 +1,4 @@
-"""What an operator must be told about the logs, once or seldom, in words that say what to do."""
+"""What an operator must be told about the logs: what happened and what to do, once or seldom."""
 
 import logging
 import math
@@ -11,29 +11,29 @@ log = logging.getLogger(__name__)
 
 
 class Notices:
-    """Logs it, and not too often."""
+    """Writes it into the agent's own log, and not too often."""
 
     def __init__(self, seldom: Seldom | None = None) -> None:
         self._seldom = seldom or Seldom()
         self._unshipped: Counter[str] = Counter()  # failed handshakes, by reason, since that was said
 
     def extracted(self, result: Result) -> None:
-        """A block may hold what needs a word."""
+        """Warn about what a block held, where that is necessary."""
         if result.filtered[TEXT_FORMAT] and self._seldom.due(TEXT_FORMAT, math.inf):
             log.warning(
-                "these access logs are Istio's text format, of which keep: ut ships nothing: set "
-                "meshConfig.accessLogEncoding: JSON, or keep: mtls, which reads both; "
+                "access logs are in Istio's text format, of which keep: ut ships nothing: set "
+                "meshConfig.accessLogEncoding: JSON, or keep: mtls, which reads both formats; "
                 'counted as shipper_lines_filtered_total{reason="text_format"}'
             )
         if result.dropped[TOO_LONG] and self._seldom.due(TOO_LONG, HOUR):
-            log.error("a line is longer than limits_config.max_line_size and was dropped; counted as "
-                      'shipper_entries_dropped_total{reason="line_too_long"}')  # fmt: skip
+            log.error("a line is longer than limits_config.max_line_size and was dropped: raise it if such lines are "
+                      'wanted; counted as shipper_entries_dropped_total{reason="line_too_long"}')  # fmt: skip
         if result.failures:
             self._note_failures(result)
         if result.overflowed and self._seldom.due("overflow", HOUR):
             log.warning(
-                "too many values of the label %s: further ones become __overflow__, the lines are kept; "
-                "see limits_config.max_label_values and max_streams",
+                "too many values of the label %s: new ones become __overflow__, the lines are shipped all the same; "
+                "if these values are wanted, raise limits_config.max_label_values or max_streams",
                 ", ".join(sorted(result.overflowed)),
             )
 
@@ -43,8 +43,8 @@ class Notices:
                 self._unshipped[kind.reason] += times
         if self._unshipped and self._seldom.due("unshipped", HOUR):
             log.warning(
-                "%d failed mTLS handshakes were seen and not shipped (%s): keep: ut ships what is flagged UT, and no "
-                "failed handshake is; set keep: mtls (said once an hour at most)",
+                "%d failed mTLS handshakes were seen and not shipped (%s): keep: ut ships lines with the flag UT, "
+                "which no failed handshake has; set keep: mtls to ship them (logged at most once an hour)",
                 self._unshipped.total(),
                 ", ".join(f"{reason} {times}" for reason, times in self._unshipped.most_common()),
             )
@@ -52,15 +52,15 @@ class Notices:
 
     def gone(self, target: str, unread: int) -> None:
         """A pod was deleted while no agent ran."""
-        log.error("%s was deleted while no agent ran: lines lost, at most %d bytes; what was under way when the agent "
-                  "ended may have arrived", target, unread)  # fmt: skip
+        log.error("%s was deleted while no agent ran; lost at most %d bytes, less if requests that were in flight when "
+                  "the agent ended have reached Loki; expected after long downtime", target, unread)  # fmt: skip
 
     def unreadable_root(self, root: str, error: OSError) -> None:
         """Nothing can be read at all."""
         if self._seldom.due("root", MINUTE):
-            log.error("cannot list the log directory %s: %s; tried again", root, error.strerror)
+            log.error("cannot list the log directory %s: %s; nothing is read, retrying", root, error.strerror)
 
     def unreadable_directory(self, directory: str, error: OSError) -> None:
-        """One target cannot be read."""
+        """One log cannot be read."""
         if self._seldom.due(directory, HOUR):
-            log.warning("cannot list %s: %s; tried again", directory, error.strerror)
+            log.warning("cannot list %s: %s; this log is not read, retrying", directory, error.strerror)

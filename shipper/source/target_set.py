@@ -1,6 +1,6 @@
-"""Which logs are followed: found in the directories, watched, named, and let go when they are gone.
+"""Which logs are followed: they are found, watched, named, and dropped when they are gone.
 
-Decides that something has happened to a log, not what is done about it: whoever reads is told by a callable.
+Decides that something has happened to a log, not what is done about it: the reader is told by a callable.
 """
 
 from collections.abc import Callable, Mapping
@@ -50,7 +50,7 @@ class TargetSet:
         self._by_directory: dict[str, list[Follower]] = {}
         self._unwatched: set[str] = set()
         self.followers: dict[str, Follower] = {}
-        self.unnamed: dict[Follower, Found] = {}  # open, but not read before it is known what they are
+        self.unnamed: dict[Follower, Found] = {}  # their pods' metadata are not known yet: open, but not read
         self.is_scanned = False  # once at least
 
     def touch(self, follower: Follower) -> None:
@@ -89,7 +89,7 @@ class TargetSet:
 
     @property
     def has_unwatched(self) -> bool:
-        """Whether there are directories that no watch is to be had for."""
+        """Whether there are directories that could not be watched."""
         return bool(self._unwatched)
 
     def scan_unwatched(self) -> None:
@@ -163,7 +163,7 @@ class TargetSet:
         self._on_change(follower)
 
     def name(self, follower: Follower) -> bool:
-        """Ask again what an unnamed one is; whether it has a name now."""
+        """Try to name a log that had no name; whether it has one now."""
         target = self._name_target(self.unnamed[follower], SavedTarget())
         if target is None:
             return False

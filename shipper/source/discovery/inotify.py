@@ -39,12 +39,12 @@ class Watcher:
         self._mask = kinds | flags.ONLYDIR
         self._directories: dict[int, str] = {}
         self._watches: dict[str, int] = {}
-        self._complained = False
+        self._has_warned = False
         self._inotify: INotify | None = None
         try:
             self._inotify = connect()
         except OSError as error:
-            self._complain(error)
+            self._warn(error)
 
     def fileno(self) -> int | None:
         """The descriptor that becomes readable with a change; None when there are no watches at all."""
@@ -60,7 +60,7 @@ class Watcher:
             watch = self._inotify.add_watch(directory, self._mask)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
-                self._complain(error)
+                self._warn(error)
             return False
         self._directories[watch] = directory
         self._watches[directory] = watch
@@ -84,8 +84,8 @@ class Watcher:
             self._inotify.close()
             self._inotify = None
 
-    def _complain(self, error: OSError) -> None:
-        if not self._complained:
-            self._complained = True
-            log.warning("inotify: %s: new pods and lines are found by looking each second; raise "
-                        "fs.inotify.max_user_watches or max_user_instances", error.strerror)  # fmt: skip
+    def _warn(self, error: OSError) -> None:
+        if not self._has_warned:
+            self._has_warned = True
+            log.warning("inotify: %s; directories without a watch are listed each second instead, which costs more; "
+                        "raise fs.inotify.max_user_watches or max_user_instances", error.strerror)  # fmt: skip

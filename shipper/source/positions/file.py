@@ -50,16 +50,18 @@ class Positions:
     def __init__(self, path: Path, metrics: Metrics, *, read_only: bool = False) -> None:
         self._path, self._metrics, self._read_only = path, metrics, read_only
         self._writing = threading.Lock()  # a save that was cancelled is still written to its end
-        self._complained = False
+        self._is_failing = False
 
     def load(self) -> dict[str, SavedTarget]:
-        """What was saved, by target; what cannot be understood is set aside, said, and done without."""
+        """What was saved, by target; a file that cannot be used is set aside, logged, and done without."""
         try:
             text = self._path.read_bytes()
         except FileNotFoundError:
             return {}
         except OSError as error:
-            log.error("positions: cannot read %s: %s; starting over", self._path, error)
+            log.error(
+                "positions: cannot read %s: %s; starting without them, so lines may be sent again", self._path, error
+            )
             return {}
         try:
             saved = msgspec.json.decode(text, type=_Saved)
@@ -72,7 +74,7 @@ class Positions:
         return {}
 
     async def save(self, targets: Mapping[str, msgspec.Raw]) -> bool:
-        """Replace the file; False when that failed, which the next save makes good."""
+        """Replace the file; False when that failed: the next save has all of it again."""
         if self._read_only:
             return True
         text = msgspec.json.encode(_Encoded(VERSION, targets))
@@ -82,9 +84,9 @@ class Positions:
             self._failed(error)
             return False
         self._metrics.positions_saves.labels(outcome="saved").inc()
-        if self._complained:
+        if self._is_failing:
             log.info("positions: %s can be written again", self._path)
-            self._complained = False
+            self._is_failing = False
         return True
 
     def _write(self, text: bytes) -> None:
@@ -106,15 +108,15 @@ class Positions:
 
     def _failed(self, error: OSError) -> None:
         self._metrics.positions_saves.labels(outcome="failed").inc()
-        if not self._complained:
-            log.error("positions: cannot write %s: %s; shipping goes on, a restart would send lines again",
-                      self._path, error)  # fmt: skip
-            self._complained = True
+        if not self._is_failing:
+            log.error("positions: cannot write %s: %s; shipping continues, but a restart now would send lines again; "
+                      "retrying", self._path, error)  # fmt: skip
+            self._is_failing = True
 
     def _set_aside(self, problem: str) -> None:
         aside = self._path.with_name(f"{self._path.name}.unreadable-{time.strftime('%Y%m%d-%H%M%S')}")
-        log.error("positions: %s cannot be used (%s); set aside as %s, starting over: lines are sent again, none is "
-                  "lost", self._path, problem[:200], aside.name)  # fmt: skip
+        log.error("positions: %s cannot be used (%s); set aside as %s and starting without it: lines are sent again, "
+                  "none is lost", self._path, problem[:200], aside.name)  # fmt: skip
         if not self._read_only:
             with contextlib.suppress(OSError):
                 self._path.replace(aside)
