@@ -25,10 +25,10 @@ class Batch:
 
     def unpacked(self) -> Columns:
         """All its entries, in order, unpacked: for a batch of which single entries are refused."""
-        kept = Columns()
+        columns = Columns()
         for part in self.parts:
-            kept.extend(part.unpacked())
-        return kept
+            columns.extend(part.unpacked())
+        return columns
 
     @property
     def newest(self) -> int:
@@ -53,9 +53,9 @@ class Batch:
             if left >= len(part):
                 first.append(part)
             elif left > 0:
-                kept = part.unpacked()
-                first.append(part.part(kept, 0, left))
-                second.append(part.part(kept, left, len(part)))
+                whole = part.unpacked()
+                first.append(part.part(whole, 0, left))
+                second.append(part.part(whole, left, len(part)))
             else:
                 second.append(part)
             left -= len(part)

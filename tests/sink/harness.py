@@ -25,7 +25,7 @@ class Harness:
         self.put_total = 0
         self.lines: list[str] = []  # settled
         self.dropped = 0
-        self.kept: list[tuple[str, str]] = []  # line, reason of what was refused
+        self.quarantined: list[tuple[str, str]] = []  # line, reason of what was refused
         self.saves = 0
         self._nanos = time.time_ns()
 
@@ -42,7 +42,7 @@ class Harness:
         assert self.value("shipper_entries_sent_total") + self.all_dropped + self.pending == self.put_total
 
     def write(self, refused: Sequence[RefusedEntry]) -> None:
-        self.kept += [(one.entry.line.decode(), one.reason) for one in refused]
+        self.quarantined += [(one.entry.line.decode(), one.reason) for one in refused]
 
     async def before_push(self, _parts: Sequence[Entries]) -> None:
         self.saves += 1

@@ -154,7 +154,7 @@ async def test_a_single_entry_too_large_is_refused_for_good(start: Start, loki: 
         harness.put("a", "huge", "b")
         await harness.sender.drained()
     assert loki.stored == ["a", "b"]
-    assert harness.kept == [("huge", "request_too_large")]
+    assert harness.quarantined == [("huge", "request_too_large")]
     assert harness.value("shipper_entries_dropped_total", reason="request_too_large") == 1
 
 
@@ -177,7 +177,7 @@ async def test_refused_entries_cost_only_themselves(start: Start, loki: Loki) ->
         harness.put("a", "poison", "b")
         await harness.sender.drained()
     assert len(loki.received) == 1
-    assert harness.kept == [("poison", "too_far_behind")]
+    assert harness.quarantined == [("poison", "too_far_behind")]
     assert harness.lines == ["a", "poison", "b"]
     assert harness.dropped == 1
 
@@ -188,7 +188,7 @@ async def test_an_answer_that_does_not_tell_which_is_asked_again_in_halves(start
     async with start() as harness:
         harness.put(*"abc", "poison", *"def")
         await harness.sender.drained()
-    assert harness.kept == [("poison", "line_too_long")]
+    assert harness.quarantined == [("poison", "line_too_long")]
     assert loki.stored == [*"abcdef"]
     assert harness.lines == [*"abc", "poison", *"def"]
 
@@ -231,7 +231,7 @@ async def test_what_was_refused_is_not_the_newest_in_loki(start: Start, loki: Lo
         await harness.sender.drained()
         harness.put("a", "b")
         await harness.sender.drained()
-    assert harness.kept == [("ahead", "too_far_in_future")]
+    assert harness.quarantined == [("ahead", "too_far_in_future")]
     assert [push.lines for push in loki.received] == [["ahead"], ["a", "b"]]
 
 
@@ -260,7 +260,7 @@ async def test_what_loki_alone_keeps_refusing_is_found_by_halving(start: Start, 
             await loki.pushes(len(loki.received) + 1)
             number += 1
         await harness.sender.drained()
-    assert harness.kept == [("poison", "refused")]
+    assert harness.quarantined == [("poison", "refused")]
     assert set("abcdef") <= set(harness.lines)
     assert harness.value("shipper_entries_dropped_total", reason="refused") == 1
 
@@ -273,7 +273,7 @@ async def test_a_lone_stream_shows_with_its_own_entries_that_one_is_poison(start
         assert harness.lines == []
         harness.put("a")
         await harness.sender.drained()
-    assert harness.kept == [("poison", "refused")]
+    assert harness.quarantined == [("poison", "refused")]
     assert loki.stored == ["a"]
 
 
