@@ -289,7 +289,7 @@ def test_plaintext_misses_no_certificate() -> None:
 # -- how it reads
 
 
-def test_pieces_are_joined_though_others_come_between() -> None:
+def test_partial_lines_are_joined_though_others_come_between() -> None:
     lines = [
         b'2026-11-23T14:30:22.1Z stdout P {"response_flags":\n',
         b'2026-11-23T14:30:22.2Z stderr F {"response_flags":"NR"}\n',

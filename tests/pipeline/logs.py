@@ -1,4 +1,4 @@
-"""Whatever may stand in a log: records in every spelling, decoys, text, nonsense; whole and in pieces, interleaved."""
+"""Whatever may stand in a log: records in every spelling, decoys, text, nonsense; whole and split, interleaved."""
 
 import itertools
 import json
@@ -106,8 +106,8 @@ class Writer:
         blank: str = self.chance.choice(["", "", "", *blanks, blanks])
         return blank
 
-    def pieces(self, content: bytes, stream: bytes, count: int, *, ends: bool) -> list[bytes]:
-        """The content as lines of a runtime; without its last piece when it does not end."""
+    def parts(self, content: bytes, stream: bytes, count: int, *, ends: bool) -> list[bytes]:
+        """The content as lines of a runtime; without its last part when it does not end."""
         at = sorted(self.chance.choices(range(len(content) + 1), k=count - 1))
         parts = [content[start:end] for start, end in itertools.pairwise([0, *at, len(content)])]
         tags = [*(self.chance.choice([b"P", b"P:x"]) for _ in at), self.chance.choice([b"F", b"F:x"])]
@@ -122,16 +122,16 @@ class Written:
 
     content: bytes | list[tuple[str, object]]
     framing: str  # stdout, stderr, bare, or one that no runtime writes
-    pieces: int
+    parts: int
     ends: bool
 
 
 def written(
-    framings: Sequence[str], pieces: st.SearchStrategy[int], records: st.SearchStrategy[list[tuple[str, object]]]
+    framings: Sequence[str], parts: st.SearchStrategy[int], records: st.SearchStrategy[list[tuple[str, object]]]
 ) -> st.SearchStrategy[list[Written]]:
     contents = records | records | st.sampled_from(NOT_JSON + MALFORMED)
     return st.lists(
-        st.builds(Written, contents, st.sampled_from(framings), pieces, st.sampled_from([True, True, True, False])),
+        st.builds(Written, contents, st.sampled_from(framings), parts, st.sampled_from([True, True, True, False])),
         max_size=10,
     )
 
@@ -144,14 +144,14 @@ def put_to_paper(log: Iterable[Written], chance: random.Random) -> list[bytes]:
         content = one.content if isinstance(one.content, bytes) else writer.record(one.content)
         content = content.replace(b"\n", b" ")
         if one.framing in strands:
-            strands[one.framing] += writer.pieces(content, one.framing.encode(), one.pieces, ends=one.ends)
+            strands[one.framing] += writer.parts(content, one.framing.encode(), one.parts, ends=one.ends)
         elif one.framing == "bare":
             strands[""].append(content)
         else:
             tag = b"F" if one.framing == "lookalike" else b"F:x"
             broken = [cri(content, tag, b"stdin"), b" " + cri(content, tag), cri(content, b" " + tag)]
-            odd = [cri(content, b"X"), *(cri(content, time=time) for time in OTHER_TIMES)]
-            strands[""].append(chance.choice(broken + odd))
+            unusual = [cri(content, b"X"), *(cri(content, time=time) for time in OTHER_TIMES)]
+            strands[""].append(chance.choice(broken + unusual))
     lines, waiting = [], list(strands.values())
     while waiting := [strand for strand in waiting if strand]:
         lines.append(chance.choice(waiting).pop(0))

@@ -138,24 +138,24 @@ class Reading:
     def _whole(self, lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
         waiting: dict[bytes, tuple[bytes, list[bytes]]] = {}
         for line in lines:
-            parts = None if line.lstrip(b" \t").startswith(b"{") else PREFIX.fullmatch(line)
-            if parts is None:
+            prefix = None if line.lstrip(b" \t").startswith(b"{") else PREFIX.fullmatch(line)
+            if prefix is None:
                 yield b"", line
                 continue
-            time, stream, tag, content = parts.groups()
+            time, stream, tag, content = prefix.groups()
             if tag == b"F" and stream not in waiting:
                 yield time, content
                 continue
-            first, pieces = waiting.setdefault(stream, (time, []))
-            pieces.append(content)
+            first, parts = waiting.setdefault(stream, (time, []))
+            parts.append(content)
             if tag == b"F":
                 del waiting[stream]
-                yield first, self._joined(pieces)
-        for first, pieces in waiting.values():
-            yield first, self._joined(pieces)
+                yield first, self._joined(parts)
+        for first, parts in waiting.values():
+            yield first, self._joined(parts)
 
-    def _joined(self, pieces: list[bytes]) -> bytes | None:
-        whole = b"".join(pieces)
+    def _joined(self, parts: list[bytes]) -> bytes | None:
+        whole = b"".join(parts)
         return None if len(whole) > MAX_LINE else whole
 
     def _judge(self, time: bytes, content: bytes | None) -> str:

@@ -213,9 +213,9 @@ def test_what_was_restored_decides_as_before(before: list[Line], after: list[Lin
 @given(LINES, LINES, BUDGETS)
 def test_a_target_that_is_gone_leaves_nothing(before: list[Line], after: list[Line], budgets: tuple[int, int]) -> None:
     after = [(target, values) for target, values in after if target != "a"]
-    crowd = [line for line in before if line[0] == "a"]
+    of_a = [line for line in before if line[0] == "a"]
     admission = Admission(NAMES_USED, *budgets)
-    admit_all(admission, crowd)
+    admit_all(admission, of_a)
     admission.release("a")
     assert (len(admission), admission.admitted("a")) == (0, [])
     assert admit_all(admission, after) == admit_all(Admission(NAMES_USED, *budgets), after)

@@ -128,7 +128,7 @@ OVERHEAD = len(PADDED % b"")
 @pytest.mark.parametrize("count", [1, 3])
 def test_a_line_may_be_as_long_as_the_limit_and_no_longer(over: int, kept: int, count: int) -> None:
     content = PADDED % (b"x" * (MAX_LINE + over - OVERHEAD))
-    lines = Writer(random.Random(1)).pieces(content, b"stdout", count, ends=True)
+    lines = Writer(random.Random(1)).parts(content, b"stdout", count, ends=True)
     found = fed(pipeline(), [text(*lines, cri(b'{"response_flags":"UT"}'))])
     assert (found.lines, sum(map(len, found.stored.values()))) == (2, 1 + kept)
     assert found.reasons == Counter({TOO_LONG: 1 - kept})
@@ -146,7 +146,7 @@ def test_an_empty_block_comes_to_nothing() -> None:
     assert pipeline().flush(NOW) == Result()
 
 
-def test_an_open_line_holds_its_place_in_the_file() -> None:
+def test_a_partial_line_limits_what_is_committed() -> None:
     pipe, before = pipeline(), text(cri(b"{}"), b"no line of a container")
     pipe.feed(block(before + text(cri(b'{"response_flags":', b"P"), cri(b'"U', b"P")), start=1000), NOW)
     assert pipe.joiner.commit_limit(FILE) == 1000 + len(before)
@@ -215,7 +215,7 @@ def test_lines_that_lost_a_label_value_are_counted_once() -> None:
     assert pipe.flush(NOW).overflowed == Counter(source_san=1)
 
 
-def test_targets_keep_their_lines_in_pieces_apart() -> None:
+def test_targets_keep_their_partial_lines_apart() -> None:
     shared = Pipeline(UT, Admission(tuple(NAMES), 10, 10), (), MAX_LINE)
     one, other = shared.open(TARGET), shared.open(Target("other", {}, {"app": "other"}))
     one.feed(block(text(cri(b'{"response_flags":', b"P"))), NOW)

@@ -57,14 +57,14 @@ def test_the_search_and_the_look_at_every_line_agree_to_the_reason(
     lines = [line for line in put_to_paper(log, chance) if b" stdout P" not in line and b" stderr P" not in line]
     searched = fed(pipeline(rule), [text(*lines)])
 
-    beside_an_open_line = pipeline(rule)
-    opened = beside_an_open_line.feed(block(text(cri(b"x", b"P", b"stderr"))), NOW)
-    assert (opened.lines, bool(beside_an_open_line.joiner)) == (0, True)
-    looked_at = fed(beside_an_open_line, [text(*lines)])
+    beside_a_partial_line = pipeline(rule)
+    opened = beside_a_partial_line.feed(block(text(cri(b"x", b"P", b"stderr"))), NOW)
+    assert (opened.lines, bool(beside_a_partial_line.joiner)) == (0, True)
+    looked_at = fed(beside_a_partial_line, [text(*lines)])
     assert looked_at.stored == searched.stored
     assert (looked_at.lines, looked_at.reasons) == (searched.lines + 1, searched.reasons + Counter(not_json=1))
 
-    with_a_mark = fed(pipeline(rule), [text(*lines, b"x stdout P")])  # no piece: it has no content
+    with_a_mark = fed(pipeline(rule), [text(*lines, b"x stdout P")])  # no part: it has no content
     assert with_a_mark == looked_at
 
 
