@@ -30,6 +30,7 @@ from shipper.server import serving
 from shipper.sink.client import Client
 from shipper.sink.local import Nowhere, Printer
 from shipper.sink.quarantine import QuarantineFile
+from shipper.sink.schedule import LINGER
 from shipper.sink.sender import Sender, nothing_to_save
 from shipper.source.accounting import Accounting
 from shipper.source.budget import Budget
@@ -80,12 +81,13 @@ class Agent:
         metrics: Metrics | None = None,
         timing: Timing | None = None,
         *,
+        linger: float = LINGER,
         connect: Connect = connected,
         api_timing: ApiTiming = API_TIMING,
     ) -> None:
-        """`connect` and `api_timing`: how and when the Kubernetes API is asked."""
+        """`linger`: see `Sender`. `connect` and `api_timing`: how and when the Kubernetes API is asked."""
         self._config, self._options = config, options
-        self._connect, self._api_timing = connect, api_timing
+        self._linger, self._connect, self._api_timing = linger, connect, api_timing
         self._scrape, limits = config.scrape_configs[0], config.limits_config
         self._client = config.clients[0] if config.clients and not options.dry_run else None
         self.metrics = metrics or Metrics()
@@ -233,7 +235,14 @@ class Agent:
             path = self._client.quarantine_file or Path(self._config.positions.filename).with_name("quarantine.jsonl")
             quarantine = QuarantineFile(Path(path), self.metrics)
         async with Client(self._client, self.metrics) as client:
-            sender = Sender(self._client, client.push, self.metrics, before_push=before_push, quarantine=quarantine)
+            sender = Sender(
+                self._client,
+                client.push,
+                self.metrics,
+                before_push=before_push,
+                quarantine=quarantine,
+                linger=self._linger,
+            )
             yield sender, sender
 
     async def _start_surroundings(self, parts: AsyncExitStack, reader: Reader, sender: Sender | None) -> None:

@@ -57,6 +57,10 @@ scrape_configs: [{{pod_logs: {{root: {root or self.root}}}{scrape}}}]
             await asyncio.gather(task, return_exceptions=True)
 
 
+MakeLog = Callable[..., LogWriter]
+"""Makes the log of a pod of this name."""
+
+
 @pytest.fixture
 async def node(tmp_path: Path) -> AsyncIterator[Node]:
     root = tmp_path / "pods"
@@ -66,7 +70,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 
 
 @pytest.fixture
-def pod(node: Node) -> Iterator[Callable[..., LogWriter]]:
+def pod(node: Node) -> Iterator[MakeLog]:
     with ExitStack() as logs:
         yield lambda name="payment-service-7d4b9c6f5d-x2x7k", **more: logs.enter_context(
             LogWriter(node.root, pod=name, **more)

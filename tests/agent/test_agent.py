@@ -4,18 +4,23 @@ import asyncio
 import json
 import time
 from collections import Counter
-from functools import partial
+from collections.abc import Awaitable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
 
 from lab import clients, faults
 from lab.containerd import cri_line, rfc3339nano
+from lab.faults import Arrival
 from lab.lines import healthy, timed_out
 from lab.mesh import mesh
-from shipper import agent as agent_module
 from shipper.agent import FINE, UNDELIVERED, Agent, Options
-from shipper.sink.sender import Sender
+from tests.agent.conftest import MakeLog, Node
 
 
-async def test_kept_lines_arrive_byte_for_byte_with_their_time_and_labels(node, pod):
+async def test_kept_lines_arrive_byte_for_byte_with_their_time_and_labels(node: Node, pod: MakeLog) -> None:
     log = pod("search-api-5f6d8b7c9-zzq4d", namespace="shop")
     line = b'{ "response_flags" : "DC,UT",\t"downstream_peer_uri_san":"spiffe://a/b","upstream_host":"-"}'
     nanos = log.write(line)
@@ -34,7 +39,7 @@ async def test_kept_lines_arrive_byte_for_byte_with_their_time_and_labels(node, 
     }
 
 
-async def test_each_request_holds_one_stream(node, pod):
+async def test_each_request_holds_one_stream(node: Node, pod: MakeLog) -> None:
     log = pod()
     for ident in range(30):
         log.write(timed_out(ident, downstream_peer_uri_san=f"spiffe://a/{ident % 5}"))
@@ -43,7 +48,7 @@ async def test_each_request_holds_one_stream(node, pod):
     assert len(node.loki.stored()) == 30
 
 
-async def test_what_was_shipped_is_not_sent_again_after_a_restart(node, pod):
+async def test_what_was_shipped_is_not_sent_again_after_a_restart(node: Node, pod: MakeLog) -> None:
     log = pod()
     log.write(timed_out(1))
     async with node.running():
@@ -54,7 +59,9 @@ async def test_what_was_shipped_is_not_sent_again_after_a_restart(node, pod):
     assert [entry.copies for entry in node.loki.stored()] == [1, 1]
 
 
-async def test_what_loki_did_not_acknowledge_is_sent_again_after_a_restart_under_the_same_labels(node, pod):
+async def test_what_loki_did_not_acknowledge_is_sent_again_after_a_restart_under_the_same_labels(
+    node: Node, pod: MakeLog
+) -> None:
     log = pod()
     node.loki.fault = faults.reset_after()
     log.write(timed_out(1, downstream_peer_uri_san="spiffe://a/b"))
@@ -67,11 +74,11 @@ async def test_what_loki_did_not_acknowledge_is_sent_again_after_a_restart_under
     assert entry.copies >= 2
 
 
-async def test_the_labels_of_a_target_are_saved_before_the_first_push(node, pod):
+async def test_the_labels_of_a_target_are_saved_before_the_first_push(node: Node, pod: MakeLog) -> None:
     pod().write(timed_out(1))
-    saved = []
+    saved: list[Any] = []
 
-    def fault(arrival):
+    def fault(arrival: Arrival) -> Awaitable[web.StreamResponse | None]:
         saved.append(json.loads(node.positions.read_bytes()))
         return faults.slow(0)(arrival)
 
@@ -84,7 +91,7 @@ async def test_the_labels_of_a_target_are_saved_before_the_first_push(node, pod)
     assert target["files"][0]["offset"] == 0
 
 
-async def test_the_ledger_closes(node, pod):
+async def test_the_ledger_closes(node: Node, pod: MakeLog) -> None:
     log = pod()
     for ident in range(20):
         log.write(timed_out(ident))
@@ -101,7 +108,7 @@ async def test_the_ledger_closes(node, pod):
     ]
 
 
-async def test_once_gives_up_on_a_loki_that_is_away_and_the_next_run_delivers(node, pod):
+async def test_once_gives_up_on_a_loki_that_is_away_and_the_next_run_delivers(node: Node, pod: MakeLog) -> None:
     pod().write(timed_out(1))
     await node.loki.refuse()
     code, agent = await node.once(patience=0.3)
@@ -112,20 +119,19 @@ async def test_once_gives_up_on_a_loki_that_is_away_and_the_next_run_delivers(no
     assert len(node.loki.stored()) == 1
 
 
-async def test_once_does_not_linger_for_entries_that_cannot_come(node, pod, monkeypatch):
-    monkeypatch.setattr(agent_module, "Sender", partial(Sender, linger=3600.0))
+async def test_once_does_not_linger_for_entries_that_cannot_come(node: Node, pod: MakeLog) -> None:
     pod().write(timed_out(1))
-    client = f'[{{url: "{node.loki.url}", batchwait: 1h}}]'
-    code, _ = await asyncio.wait_for(node.once(node.config(clients=client)), 20)
-    assert code == FINE
+    config = node.config(clients=f'[{{url: "{node.loki.url}", batchwait: 1h}}]')
+    agent = Agent(config, Options(once=True), linger=3600.0)
+    assert await asyncio.wait_for(agent.run(), 20) == FINE
     assert len(node.loki.stored()) == 1
 
 
-async def test_once_on_a_node_without_logs_is_fine(node):
+async def test_once_on_a_node_without_logs_is_fine(node: Node) -> None:
     assert (await node.once())[0] == FINE
 
 
-async def test_a_new_pod_is_noticed_while_it_runs(node, pod):
+async def test_a_new_pod_is_noticed_while_it_runs(node: Node, pod: MakeLog) -> None:
     async with node.running():
         pod("early-7d4b9c6f5d-x2x7k").write(timed_out(1))
         await node.loki.entries(1)
@@ -137,7 +143,7 @@ async def test_a_new_pod_is_noticed_while_it_runs(node, pod):
         assert {entry.labels["app"] for entry in await node.loki.entries(3)} == {"early", "late"}
 
 
-async def test_a_plain_directory_of_logs_without_cri_prefix(node):
+async def test_a_plain_directory_of_logs_without_cri_prefix(node: Node) -> None:
     now = time.time_ns() // 10**6 * 10**6
     started = rfc3339nano(now)
     (node.root / "checkout.log").write_bytes(timed_out(1, start_time=started) + b"\n" + healthy(2) + b"\n")
@@ -150,19 +156,21 @@ async def test_a_plain_directory_of_logs_without_cri_prefix(node):
     assert told == [("ledger", "lab", "laptop", now - 1), ("checkout", "lab", "laptop", now)]
 
 
-async def test_text_access_logs_are_counted_and_said_once(node, pod, caplog):
+async def test_text_access_logs_are_counted_and_said_once(
+    node: Node, pod: MakeLog, caplog: pytest.LogCaptureFixture
+) -> None:
     log = pod()
     for _ in range(3):
         log.write(
             b'[2026-11-23T10:30:00.123Z] "GET / HTTP/1.1" 504 UT response_timeout - "-" 0 24 300 - "-" "curl" "-"'
         )
     _, agent = await node.once()
-    assert agent.metrics.lines_filtered.labels(reason="text_format")._value.get() == 3
+    assert agent.metrics.registry.get_sample_value("shipper_lines_filtered_total", {"reason": "text_format"}) == 3
     (said,) = [record.message for record in caplog.records if "text format" in record.message]
     assert "accessLogEncoding: JSON" in said
 
 
-async def test_sigterm_while_loki_hangs_loses_nothing(node, pod):
+async def test_sigterm_while_loki_hangs_loses_nothing(node: Node, pod: MakeLog) -> None:
     log = pod()
     node.loki.fault = faults.hang()
     log.write(timed_out(1))
@@ -173,14 +181,16 @@ async def test_sigterm_while_loki_hangs_loses_nothing(node, pod):
         await node.loki.entries(1)
 
 
-async def test_without_a_client_entries_are_only_counted(node, pod):
+async def test_without_a_client_entries_are_only_counted(node: Node, pod: MakeLog) -> None:
     pod().write(timed_out(1))
     code, agent = await node.once(node.config(clients="[]"))
     assert code == FINE
     assert agent.metrics.ledger() == {"read": 1, "filtered": 0, "sent": 0, "dropped": 1, "pending": 0}
 
 
-async def test_a_dry_run_prints_and_touches_nothing(node, pod, capsys):
+async def test_a_dry_run_prints_and_touches_nothing(
+    node: Node, pod: MakeLog, capsys: pytest.CaptureFixture[str]
+) -> None:
     pod().write(timed_out(1))
     agent = Agent(node.config(), Options(once=True, dry_run=True))
     assert await agent.run() == FINE
@@ -189,13 +199,13 @@ async def test_a_dry_run_prints_and_touches_nothing(node, pod, capsys):
     assert not node.loki.pushes
 
 
-async def test_metadata_stands_beside_the_line(node, pod):
+async def test_metadata_stands_beside_the_line(node: Node, pod: MakeLog) -> None:
     pod().write(timed_out(1, downstream_remote_address="10.0.0.9:4711"))
     await node.once(node.config(scrape=", structured_metadata: [source_ip, container]"))
     assert set(node.loki.stored()[0].metadata) == {("source_ip", "10.0.0.9"), ("container", "istio-proxy")}
 
 
-async def test_every_failure_of_a_real_envoy_arrives_with_its_reason(node, tmp_path):
+async def test_every_failure_of_a_real_envoy_arrives_with_its_reason(node: Node, tmp_path: Path) -> None:
     async with mesh(tmp_path) as scene:
         callers = clients.failing(scene.certificates)
         for caller in callers:

@@ -9,6 +9,7 @@ import gc
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -24,6 +25,7 @@ from shipper.metrics import Metrics
 from shipper.pipeline.labels import label_text
 from shipper.source.positions.file import Positions
 
+Step = tuple[Any, ...]
 STEPS = st.one_of(
     st.tuples(st.just("write"), st.integers(0, 5), st.lists(st.integers(0, 5), min_size=1, max_size=4)),
     st.tuples(st.just("write"), st.integers(0, 5), st.lists(st.integers(0, 5), min_size=1, max_size=4)),
@@ -59,7 +61,7 @@ class Witness:
         }  # fmt: skip
 
 
-async def live(steps: list[tuple], directory: Path, batchwait: str) -> Witness:
+async def live(steps: list[Step], directory: Path, batchwait: str) -> Witness:
     witness = Witness(directory / "positions.json")
     root = directory / "pods"
     root.mkdir()
@@ -108,7 +110,7 @@ limits_config: {{max_streams: 12, max_label_values: 4}}
 @pytest.mark.parametrize("batchwait", ["0s", "20ms"])
 @settings(max_examples=25, deadline=None)
 @given(steps=st.lists(STEPS, max_size=20))
-def test_what_a_label_set_depends_on_is_saved_before_its_first_push(batchwait, steps):
+def test_what_a_label_set_depends_on_is_saved_before_its_first_push(batchwait: str, steps: list[Step]) -> None:
     with warnings.catch_warnings(action="ignore", category=ResourceWarning), tempfile.TemporaryDirectory() as directory:
         witness = asyncio.run(live(steps, Path(directory), batchwait))
         gc.collect()  # what a kill leaves open

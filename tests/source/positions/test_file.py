@@ -81,7 +81,7 @@ async def test_a_crash_leaves_the_old_file_or_the_new(
         owner = {"open": type(path), "fsync": os, "replace": type(path)}[crash]
         patch.setattr(owner, crash, crashes)
         with pytest.raises(Crash):
-            positions._write(b"half")
+            await positions.save(encoded(STATE))
     assert Positions(path, metrics).load() == before
     assert await positions.save(encoded(STATE))
     assert Positions(path, metrics).load() == STATE
