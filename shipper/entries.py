@@ -1,13 +1,13 @@
-"""Entries on their way, packed where they are read as they will be sent.
+"""Entries that wait for Loki, packed as they will be sent.
 
-A line that waits for Loki as an object of its own takes memory beside its text, and is out of the processor's cache
-when its turn comes. So what a block has of a stream is put into the wire's form at once, and compressed where that
-pays; a request is no more than a head and such pieces behind each other. They are taken apart again only where Loki
-refuses some of them, or takes less at once.
+A line that waits as an object of its own takes memory beside its text, and has left the processor's cache when it is
+sent. So a block's entries of a stream are encoded as soon as they are read, and compressed where that saves memory. A
+request is a head and packed entries behind each other. They are unpacked only where Loki refuses some of them or takes
+less at once.
 
 Facts: a snappy block is its length and then elements, each a literal or a copy of bytes that lie a distance back
 (google/snappy, format_description.txt); so the elements of two blocks behind each other are those of both together.
-Loki 3.6.15's own decoders (golang/snappy, and its push request's) read such a body back entry by entry, 2026-11-27.
+Loki 3.6.15's own decoders (golang/snappy, and its push request's) read such a body back entry by entry, 2026-11-30.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ import snappy
 from shipper.model import Columns
 from shipper.wire import decode_entries, encode_entries, stream_head, varint
 
-COMPRESSED_FROM = 16 << 10  # bytes: fewer are compressed better together with others, in the request
+COMPRESSED_FROM = 16 << 10  # bytes: smaller ones are compressed better together, in the request
 OVERHEAD = 512  # bytes of memory beside the lines: this object, its ticket, their places in lists
 
 
@@ -45,7 +45,7 @@ class Ticket:
 
 
 class Entries:
-    """Entries of one stream that came in one block, at least one, in the file's order. They do not change."""
+    """At least one entry of one stream, all from one block, in the file's order. Immutable."""
 
     __slots__ = ("_data", "_is_compressed", "_wire_size", "count", "labels", "longest", "memory", "newest", "oldest",
                  "size", "ticket")  # fmt: skip
@@ -67,14 +67,14 @@ class Entries:
         return self.count
 
     def unpacked(self) -> Columns:
-        """The same, taken apart."""
+        """The entries, decoded."""
         data = self._data
         return decode_entries(snappy.uncompress(varint(self._wire_size) + data) if self._is_compressed else data)
 
     def part(self, columns: Columns, begin: int, end: int) -> "Entries":
-        """Those from place `begin` up to `end`; `columns` is the whole, taken apart.
+        """The entries from place `begin` up to `end`; `columns` is what `unpacked` gave.
 
-        All parts together hold as much memory as the whole.
+        The parts' `memory` adds up to that of the whole.
         """
         part = Entries(self.labels, columns.part(begin, end), self.ticket)
         part.memory = self.memory * end // self.count - self.memory * begin // self.count
@@ -85,15 +85,15 @@ def push_body(labels: str, parts: Sequence[Entries]) -> bytes:
     """A push request of one stream as a snappy block."""
     size = sum([part._wire_size for part in parts])
     head = stream_head(labels, size)
-    pieces, loose = [varint(len(head) + size)], [head]
+    body, loose = [varint(len(head) + size)], [head]
     for part in parts:
         if part._is_compressed:
-            pieces += (_elements(b"".join(loose)), part._data)
+            body += (_elements(b"".join(loose)), part._data)
             loose.clear()
         else:
             loose.append(part._data)
-    pieces.append(_elements(b"".join(loose)))
-    return b"".join(pieces)
+    body.append(_elements(b"".join(loose)))
+    return b"".join(body)
 
 
 def _elements(data: bytes) -> bytes:

@@ -25,7 +25,7 @@ _LINE = b"\x12"  # Entry.line
 _METADATA = b"\x1a"  # Entry.structured_metadata
 _NAME, _VALUE = b"\x0a", b"\x12"  # of a LabelPair
 _SECONDS, _NANOS = b"\x08", b"\x10"  # of a Timestamp
-_LENGTHS = 4096  # lengths of lines, whose bytes are kept
+_LENGTHS = 4096  # lengths of lines whose prefixes are cached
 
 
 def varint(number: int) -> bytes:
@@ -76,7 +76,7 @@ def encode_entries(columns: Columns) -> bytes:
 
 
 def decode_entries(data: bytes) -> Columns:
-    """What `encode_entries` has made, taken apart again."""
+    """The reverse of `encode_entries`."""
     from shipper.push_pb2 import Stream  # here, because only a refusal needs protobuf in memory
 
     columns = Columns()
@@ -87,13 +87,13 @@ def decode_entries(data: bytes) -> Columns:
 
 
 class _Heads(dict[int, tuple[bytes, bytes]]):
-    """By a line's length: the bytes before its entry's timestamp, and those between the timestamp and the line.
+    """Cache by a line's length: the bytes before its entry's timestamp, and those between the timestamp and the line.
 
-    For all entries without metadata whose seconds take so many bytes.
+    For entries without metadata whose seconds, with their key and that of the nanoseconds, take so many bytes.
     """
 
     def __init__(self, seconds: int) -> None:
-        self.timestamp = Struct(f"{seconds}s5B").pack  # the seconds with the key of the nanoseconds, and these
+        self.timestamp = Struct(f"{seconds}s5B").pack  # the seconds, and five bytes of nanoseconds
         self._size = seconds + 5
 
     def __missing__(self, length: int) -> tuple[bytes, bytes]:

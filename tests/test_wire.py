@@ -76,14 +76,14 @@ def test_an_entrys_size_does_not_depend_on_its_nanoseconds(one: int, other: int)
     assert len(sizes) == 1
 
 
-def test_more_lengths_of_lines_than_are_remembered() -> None:
+def test_more_lengths_of_lines_than_are_cached() -> None:
     lines = [b"x" * length for length in (*range(5000), *range(5000))]
     kept = Columns([LATE] * len(lines), lines)
     assert decode_entries(encode_entries(kept)) == kept
 
 
 @given(MANY)
-def test_what_was_encoded_can_be_taken_apart_again(entries: list[Entry]) -> None:
+def test_decoded_entries_are_those_encoded(entries: list[Entry]) -> None:
     assert list(decode_entries(encode_entries(Columns.of(entries)))) == entries
 
 
