@@ -59,7 +59,7 @@ _SERVER: Final[Table] = {
     ),
 }
 
-_POSITIONS: Final[Table] = {
+POSITIONS: Final[Table] = {
     "filename": same,  # see `positions`
     "sync_period": changed("positions are saved half a second after Loki's answer, not by the clock"),
     "ignore_invalid_yaml": changed("a damaged file is renamed and logged; `look_back` applies then"),
@@ -72,7 +72,7 @@ def _max_streams(draft: Draft, node: Node) -> None:
         draft.changed(node, "beyond it label values become `__overflow__`; Promtail stops sending for good")
 
 
-_LIMITS: Final[Table] = {
+LIMITS: Final[Table] = {
     "readline_rate": same,  # see `readline_rate_enabled`
     "readline_burst": same,
     "readline_rate_drop": same,
@@ -103,7 +103,7 @@ def server(draft: Draft, node: Node) -> None:
 
 def positions(draft: Draft, node: Node) -> None:
     """The positions file, and what the switch-over needs."""
-    apply(_POSITIONS, draft, node)
+    apply(POSITIONS, draft, node)
     name = node.at("filename")
     filename = _beside(name.text)
     draft.put(("positions", "filename"), filename, name, "a new file: Promtail's has another format and is not touched")
@@ -126,7 +126,7 @@ def positions(draft: Draft, node: Node) -> None:
 
 def limits(draft: Draft, node: Node) -> None:
     """The limits."""
-    apply(_LIMITS, draft, node)
+    apply(LIMITS, draft, node)
 
 
 def _beside(promtail: str) -> str:

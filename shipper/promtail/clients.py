@@ -86,7 +86,7 @@ def _max_retries(draft: Draft, node: Node) -> None:
     draft.changed(node, "a batch is never given up: the lines wait in their files until Loki accepts them")
 
 
-_BACKOFF: Final[Table] = {
+BACKOFF_KEYS: Final[Table] = {
     "min_period": duration((*CLIENT, "backoff_config", "min_period")),
     "max_period": duration((*CLIENT, "backoff_config", "max_period")),
     "max_retries": _max_retries,
@@ -94,7 +94,7 @@ _BACKOFF: Final[Table] = {
 
 
 def _backoff(draft: Draft, node: Node) -> None:
-    apply(_BACKOFF, draft, node)
+    apply(BACKOFF_KEYS, draft, node)
 
 
 def _url(draft: Draft, node: Node) -> None:
@@ -109,7 +109,7 @@ def _url(draft: Draft, node: Node) -> None:
         _leave_out(draft, node, _PASSWORD, account.partition(":")[0])
 
 
-_CLIENT: Final[Table] = {
+CLIENT_KEYS: Final[Table] = {
     "url": _url,
     "name": same,
     "tenant_id": text((*CLIENT, "tenant_id")),
@@ -152,6 +152,6 @@ def clients(draft: Draft, top: Node) -> None:
         if other is not first:
             draft.lost(other, "only one Loki is pushed to; for another run a second agent with positions of its own")
     if first.at("url").text:
-        apply(_CLIENT, draft, first)
+        apply(CLIENT_KEYS, draft, first)
     else:
         draft.warn(first, "no url, so nothing of this client is carried over")

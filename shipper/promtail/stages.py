@@ -36,7 +36,7 @@ def _stages(draft: Draft, job: Job, node: Node) -> None:
         if len(dict(item.items())) != 1:
             draft.warn(item, "a stage is a mapping with one key, its name; Promtail refuses any other")
         for name, stage in item.items():
-            if convert := _STAGES.get(name):
+            if convert := STAGES.get(name):
                 convert(draft, job, stage)
             else:
                 draft.warn(stage, "no such stage is known; Promtail does not start with an unknown one")
@@ -226,7 +226,7 @@ def _pack(draft: Draft, _: Job, node: Node) -> None:
     draft.lost(node, "lines are shipped byte for byte; structured_metadata holds what shall be no label")
 
 
-_STAGES: Final[Mapping[str, Stage]] = {
+STAGES: Final[Mapping[str, Stage]] = {
     "cri": _cri,
     "docker": _docker,
     "json": _json,

@@ -13,12 +13,12 @@ from tests.promtail.imported import SAMPLES, imported
 ROOT = Path(__file__).parents[2]
 DOCUMENT = (ROOT / "docs" / "promtail-migration.md").read_text()
 TABLES = [
-    agent_wide._POSITIONS,
-    agent_wide._LIMITS,
+    agent_wide.POSITIONS,
+    agent_wide.LIMITS,
     agent_wide.OTHERS,
-    clients._CLIENT,
-    clients._BACKOFF,
-    dict.fromkeys(stages._STAGES, None),
+    clients.CLIENT_KEYS,
+    clients.BACKOFF_KEYS,
+    dict.fromkeys(stages.STAGES, None),
 ]
 
 
