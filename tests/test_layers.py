@@ -121,10 +121,6 @@ def test_nothing_imports_what_is_above_it() -> None:
         assert [room for room in sorted(rooms) if height[room] >= height.get(own, -1)] == [], path
 
 
-def test_the_tail_knows_neither_metrics_nor_formats() -> None:
-    assert offences(below("source/tail"), "shipper.metrics", PIPELINE, SINK, "shipper.config") == []
-
-
 @pytest.mark.parametrize("wing", ["source/tail", "source/discovery", "source/positions", "source/kubernetes"])
 def test_a_wing_of_the_source_does_not_know_its_rooms(wing: str) -> None:
     rooms = [name_of(path) for path in (ROOT / "source").glob("*.py") if path.stem != "__init__"]

@@ -40,7 +40,7 @@ class Files:
         self.tailers: list[Tailer] = [Tailer.restored(file) for file in saved]
         self.must_list = True  # the directory must be listed before more is read
         self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
-        self.losses = Losses()
+        self._losses = Losses()
         self._start_policy, self._open_log = start_policy, open_log
         self._unreadable: frozenset[tuple[int, int]] = frozenset()  # identities that were reported
 
@@ -112,7 +112,7 @@ class Files:
     def _discover(
         self, listed: ListedFile, missing: list[Tailer], present: Sequence[Tailer], now: float
     ) -> Tailer | None:
-        """The tailer for a file that is new here; None when it cannot be read, or is a copy of another.
+        """The tailer of a file whose identity is not known; None when it cannot be read, or is a copy of another.
 
         When it holds what a missing file did, that one's tailer is taken off the list.
         """
@@ -123,11 +123,19 @@ class Files:
             return None
         if self._unreadable:
             self._unreadable -= {listed.identity}
-        head = handle.head()
         if handle.identity != listed.identity:  # renamed since it was listed
             self.must_list = True
             handle.close()
             return None
+        tailer = self._tailer_of(listed, handle, missing, present, now)
+        if tailer is None:
+            handle.close()
+        return tailer
+
+    def _tailer_of(
+        self, listed: ListedFile, handle: Handle, missing: list[Tailer], present: Sequence[Tailer], now: float
+    ) -> Tailer | None:
+        head = handle.head()
         for tailer in missing:
             if _same_content(tailer, listed, head) and (listed.name.gzipped or listed.size >= tailer.read_offset):
                 missing.remove(tailer)
@@ -135,7 +143,6 @@ class Files:
                 return tailer
         is_copy = any(_same_content(one, listed, head) for one in [*present, *self.tailers] if one not in missing)
         if listed.name.rotated and (is_copy or not head):  # an empty one may become a copy: its first bytes will tell
-            handle.close()
             return None
         tailer = Tailer(listed, self._start_policy.start(listed, handle))
         tailer.opened(handle, now)
@@ -146,8 +153,8 @@ class Files:
         is_followed = any(listed.name.stem == tailer.name.stem for listed in listing)
         unread = max(0, tailer.known_size - tailer.read_offset)
         if unread or (tailer.may_have_grown_unseen and is_followed):
-            self.losses.files += 1
-            self.losses.bytes += unread
+            self._losses.files += 1
+            self._losses.bytes += unread
             amount = f"at least {unread} bytes" if unread else "an unknown number of bytes"
             log.error("%s/%s was deleted before it was fully read; lost %s; expected after long downtime, otherwise "
                       "raise the kubelet's containerLogMaxSize", self.directory, tailer.name, amount)  # fmt: skip
@@ -162,7 +169,7 @@ class Files:
             return await tailer.read(buffer, limit, now)
         except Replaced:
             log.info("%s/%s was truncated or overwritten: reading it from its beginning", self.directory, tailer.name)
-            self.losses.truncated += tailer.is_open
+            self._losses.truncated += tailer.is_open
             tailer.replaced()
             self.must_list = True
         except OSError as error:
@@ -203,14 +210,14 @@ class Files:
             self._report(tailer.name, error)
 
     def _report(self, name: LogName, error: OSError) -> None:
-        self.losses.cannot_read(error)
+        self._losses.cannot_read(error)
         log.warning("cannot read %s/%s: %s; retrying", self.directory, name, error.strerror or error)
 
     def take_losses(self) -> Losses | None:
         """What went wrong since this was last asked, to be counted by the caller; None when nothing did."""
-        if not self.losses:
+        if not self._losses:
             return None
-        losses, self.losses = self.losses, Losses()
+        losses, self._losses = self._losses, Losses()
         return losses
 
     # -- descriptors

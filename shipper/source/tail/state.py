@@ -1,15 +1,9 @@
 """The life of a file: its states, and the events that lead from one to the next.
 
-               opened            read to its end
-    UNREAD ──────────────► READING ────────────► CAUGHT_UP
-      │ ▲                  │ ▲ │ ▲                 │   │
-      │ └───── closed ─────┘ │ │ └───── grew ──────┘   │
-      │ ▲                    │ │                       │
-      │ └ grew ─ CLOSED ─────┘ │                       │
-      │           ▲    opened  │                       │
-      ├─ failed ──┴── failed ──┼── closed, or failed ──┘
-      │                        │
-      └─ replaced ► REPLACED ◄─┘           (and a copy of its content leads from there: opened)
+    UNREAD ── opened ──► READING ── read to its end ──► CAUGHT_UP ── closed ──► CLOSED
+    CAUGHT_UP ── grew ──► READING          READING ── closed ──► UNREAD ◄── grew ── CLOSED
+    UNREAD, READING, CAUGHT_UP ── failed ──► CLOSED ── opened ──► READING
+    UNREAD, READING ── replaced ──► REPLACED ── opened: a copy of it ──► READING
 
 Each event is a table of these steps. An event that cannot happen in a state is a bug: it raises KeyError. Whether a
 name in the directory leads to the file is no part of this: a deleted file is read like any other while it is open.

@@ -30,7 +30,7 @@ def test_other_files_are_no_logs(name: str) -> None:
 
 
 @given(st.text())
-def test_no_name_is_too_strange(name: str) -> None:
+def test_any_text_is_a_name_or_is_refused(name: str) -> None:
     assert (log := LogName.parse(name)) is None or log.text == name
 
 
