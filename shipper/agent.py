@@ -1,7 +1,6 @@
-"""Builds the parts, and decides in which order they start and stop.
+"""Builds the parts and starts them: positions, sender, reader, server. How they stop is for `lifecycle`.
 
-Never touches bytes. Start: positions, sender, reader, server. Stop: reading first, then requests in flight get a short
-time, then positions are saved: so a dead Loki never delays the exit, and nothing is lost by it.
+Never touches bytes. The positions are saved at last, so nothing that was settled before is sent again.
 """
 
 import asyncio
@@ -15,12 +14,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from shipper import __version__
 from shipper.config import Config
 from shipper.entries import Entries
 from shipper.fields import LINE_FIELDS
+from shipper.lifecycle import End, run_parts
 from shipper.metrics import Metrics
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import KEEP_RULES
@@ -58,7 +58,6 @@ log = logging.getLogger(__name__)
 BeforePush = Callable[[Sequence[Entries]], Awaitable[None]]
 
 FINE, FAILED, UNDELIVERED = 0, 1, 3  # exit codes; 2 is usage and configuration
-DRAIN: Final = 5.0  # seconds for which requests in flight are waited for at the stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ class Agent:
             gc.freeze()  # what is there now stays: no collection needs to look at it again
             gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
             reading = reader.run(once=self._options.once)
-            code = await self._until_done(reading, sender, saver.run(), ends=self._options.once)
+            code = await self._run_parts(reading, sender, saver.run(), ends=self._options.once)
         await saver.save()
         return code
 
@@ -147,9 +146,9 @@ class Agent:
         target = self._naming.target(Found("stdin", "", None, {}), SavedTarget(), {})
         async with self._sinking(nothing_to_save) as (sink, sender):
             source = StdinReader(sys.stdin.fileno(), target, self._pipeline, sink, self._budget, self._accounting)
-            return await self._until_done(source.run(), sender, ends=True)
+            return await self._run_parts(source.run(), sender, ends=True)
 
-    async def _until_done(
+    async def _run_parts(
         self,
         reading: Coroutine[Any, Any, None],
         sender: Sender | None,
@@ -157,42 +156,14 @@ class Agent:
         *,
         ends: bool,
     ) -> int:
-        """Run until a signal comes or, where reading `ends`, all is settled; a failed part ends the others."""
-        async with asyncio.TaskGroup() as delivery:  # stops last
-            save = delivery.create_task(saving) if saving else None
-            if sender:
-                delivery.create_task(sender.run())
-            async with asyncio.TaskGroup() as group:  # stops first
-                read = group.create_task(reading)
-                stop = group.create_task(self._stopping.wait())
-                done = group.create_task(self._delivered(read, sender)) if ends else None
-                await asyncio.wait({stop, done} if done else {stop}, return_when="FIRST_COMPLETED")
-                code = done.result() if done and done.done() else FINE
-                for task in (read, stop, done):
-                    if task:
-                        task.cancel()
-            if sender:
-                await sender.close(0 if code == UNDELIVERED else DRAIN)
-            if save:
-                save.cancel()
-        return code
-
-    async def _delivered(self, reading: asyncio.Task[None], sender: Sender | None) -> int:
-        """Wait until all is read and settled, but no longer than `patience` without an answer; the exit code."""
-        patience = self._options.patience
-        while True:
-            try:
-                async with asyncio.timeout(patience - sender.stuck_for if sender else None):
-                    await asyncio.wait({reading})
-                    if sender:
-                        sender.flush()
-                        await sender.drained()
-                return UNDELIVERED if self._client and self.metrics.ledger()["dropped"] else FINE
-            except TimeoutError:
-                if sender and sender.stuck_for >= patience:
-                    log.error("gave up: Loki has settled nothing for %.0f s, %d entries are pending (%s); the next "
-                              "run sends them", sender.stuck_for, sender.pending, sender.failing or "held")  # fmt: skip
-                    return UNDELIVERED
+        """Run until a signal comes or, where reading `ends`, all is settled; the exit code."""
+        patience = self._options.patience if ends else None
+        end = await run_parts(reading, sender, saving, stopping=self._stopping, patience=patience)
+        if end is End.GAVE_UP and sender:
+            log.error("gave up: Loki has settled nothing for %.0f s, %d entries are pending (%s); the next run sends "
+                      "them", sender.stuck_for, sender.pending, sender.failing or "held")  # fmt: skip
+            return UNDELIVERED
+        return UNDELIVERED if end is End.DELIVERED and self._client and self.metrics.ledger()["dropped"] else FINE
 
     # -- parts
 

@@ -17,9 +17,9 @@ import yaml
 
 import shipper
 from shipper import __version__, server
-from shipper.agent import DRAIN
 from shipper.config import MIB, Config
 from shipper.config.file import parse
+from shipper.lifecycle import DRAIN
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
