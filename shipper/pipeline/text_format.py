@@ -3,10 +3,10 @@
     [TIME] "METHOD PATH PROTOCOL" CODE FLAGS DETAILS TERMINATION "UPSTREAM_REASON" RECEIVED SENT DURATION SERVICE_TIME
     "FORWARDED_FOR" "USER_AGENT" "REQUEST_ID" "AUTHORITY" "UPSTREAM_HOST" CLUSTER UPSTREAM_LOCAL LOCAL REMOTE SNI ROUTE
 
-Envoy escapes nothing here, and the client writes the path, the user agent, the request id and the list of forwarders:
-a header may hold quotes and blanks, and look like the end of one field and the next six. So the two groups between
-what the client writes are looked for everywhere. A line that has either of them twice can be read in two ways, and is
-not read at all. Knows nothing of CRI prefixes, and not what a record means.
+Envoy escapes nothing here, and the client chooses the path, the user agent, the request id and the list of forwarders:
+a header may hold quotes and blanks, and look like the end of one field and the next six. So the two groups of fields
+that the client does not write are searched for in the whole line. A line in which either matches twice is ambiguous,
+and is not read at all. Knows nothing of CRI prefixes, nor what a record means.
 """
 
 import re
@@ -61,8 +61,8 @@ def parse_text_line(content: bytes) -> dict[str, object] | None:
     """The record of a line without its newline, with the keys and types of Istio's JSON format: `-` is None, but for
     `response_flags`, whose none is `-` there too.
 
-    None for any other text, and for a line that can be read in two ways. Where only the forwarders, the user agent and
-    the request id run into each other, their keys are left out. What is not UTF-8 becomes U+FFFD.
+    None for any other text, and for an ambiguous line. Where only the forwarders, the user agent and the request id
+    cannot be told apart, their keys are left out. Bytes that are not UTF-8 become U+FFFD.
     """
     line = content.decode("utf-8", "replace")
     opening = _TIME.match(line)
@@ -87,7 +87,7 @@ def parse_text_line(content: bytes) -> dict[str, object] | None:
 
 
 def _only(pattern: re.Pattern[str], line: str, start: int) -> re.Match[str] | None:
-    """The one match from `start` on; None when there is none, or another."""
+    """The only match from `start` on; None if there is none, or a second one."""
     found = pattern.finditer(line, start)
     first = next(found, None)
     return first if next(found, None) is None else None

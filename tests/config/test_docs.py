@@ -34,6 +34,11 @@ def test_every_value_has_a_row_with_its_meaning(section: inspect.StructType) -> 
             assert f"| `{field.name}` | " in reference()
 
 
+def test_older_names_are_told_beside_the_newer() -> None:
+    for key, older in (("max_in_flight_bytes", "in_flight"), ("max_in_flight_requests", "max_in_flight")):
+        assert any(f"| `{key}` |" in row and f"older name: `{older}` |" in row for row in reference().splitlines())
+
+
 @pytest.mark.parametrize("value", [0.001, 0.25, 1, 1.5, 60, 90, 3600, 86400, 604800])
 def test_a_default_duration_is_written_as_it_is_read(value: float) -> None:
     assert seconds(default_text(Seconds(value))) == pytest.approx(value)
