@@ -74,7 +74,7 @@ class Follower:
         `now` is monotonic seconds; `wall` are nanoseconds since 1970, for lines without a time.
         """
         for tailer in list(self.files.tailers):
-            if self._begins_after_open_line(tailer):
+            if self._begins_after_partial_line(tailer):
                 return self._flush(wall) if self._has_ended(now) else self._rest()
             if tailer.may_have_more and (block := await self.files.read(tailer, buffer, limit, now)):
                 return self._extract(tailer, block, wall)
@@ -107,19 +107,19 @@ class Follower:
         return self._account(tailer, len(block.data), self._pipeline.feed(block, wall))
 
     def _flush(self, wall: int) -> Step:
-        """A container has ended within a line: the pieces of it that are there count as one."""
+        """A container has ended within a line: its partial line counts as it is."""
         assert self._last
         return self._account(self._last, 0, self._pipeline.flush(wall))
 
     def _account(self, tailer: Tailer, size: int, result: Result) -> Step:
         """Open the tickets for what was extracted."""
         self.ledger.enter(result)
-        ticket = self.tickets.add(tailer, self._safe(tailer), result.kept)
-        for other in self.files.tailers:  # a line that began in an older file has ended, and holds it no more
-            if other is not tailer and (end := self._safe(other)) > other.promised:
+        ticket = self.tickets.add(tailer, self._commit_limit(tailer), result.kept)
+        for other in self.files.tailers:  # a line that began in an older file is complete: that file can be committed
+            if other is not tailer and (end := self._commit_limit(other)) > other.ticketed:
                 self.tickets.add(other, end, 0)
-                other.promised = end
-        tailer.promised = ticket.end
+                other.ticketed = end
+        tailer.ticketed = ticket.end
         entries = tuple([Entries(labels, kept, ticket) for labels, kept in result.streams.items()])
         self.pending_memory += sum([part.memory for part in entries])
         return Step(self._next(), result, size, entries)
@@ -129,15 +129,15 @@ class Follower:
             return Next.LIST
         return Next.READ if self.files.has_work else Next.REST
 
-    def _safe(self, tailer: Tailer) -> int:
+    def _commit_limit(self, tailer: Tailer) -> int:
         """The offset from which a restart would have to read again."""
-        held = self._pipeline.joiner.commit_limit(tailer)
-        return tailer.held if held is None else min(held, tailer.held)
+        limit = self._pipeline.joiner.commit_limit(tailer)
+        return tailer.commit_limit if limit is None else min(limit, tailer.commit_limit)
 
     # -- the end of a file
 
-    def _begins_after_open_line(self, tailer: Tailer) -> bool:
-        """Whether a line is still open in an older container's log when this one has something to read."""
+    def _begins_after_partial_line(self, tailer: Tailer) -> bool:
+        """Whether an older container's log has a partial line when this one has something to read."""
         last = self._last
         return (
             bool(self._pipeline.joiner)
@@ -151,7 +151,7 @@ class Follower:
         return tailer is not self.files.tailers[-1] or not tailer.is_listed
 
     def _has_ended(self, now: float) -> bool:
-        """Whether no more pieces of the open lines will come from the file that was read last."""
+        """Whether no more of a partial line will come from the file that was read last."""
         return self._last is None or now - self._last.grown_at >= self._timing.partial_quiet
 
     @property

@@ -402,7 +402,7 @@ async def test_a_container_that_starts_again_is_followed(following: Following, l
     assert await following.read() == [kept(1), kept(2)]
 
 
-async def test_an_open_piece_of_a_dead_container_is_a_line_and_not_the_next_ones(
+async def test_a_partial_line_of_a_dead_container_is_a_line_and_not_the_next_ones(
     following: Following, log: LogWriter, kept: Kept
 ) -> None:
     log.write(kept(1), tag="P")
@@ -415,7 +415,7 @@ async def test_an_open_piece_of_a_dead_container_is_a_line_and_not_the_next_ones
     assert set(following.committed.values()) == {path.stat().st_size for path in log.directory.iterdir()}
 
 
-async def test_pieces_straddle_a_rotation(following: Following, log: LogWriter, kept: Kept) -> None:
+async def test_a_partial_line_spans_a_rotation(following: Following, log: LogWriter, kept: Kept) -> None:
     line = kept(1, 40_000)
     first, rest = line[:20_000], line[20_000:]
     at = log.now()
@@ -428,7 +428,7 @@ async def test_pieces_straddle_a_rotation(following: Following, log: LogWriter, 
     assert following.parts[0].unpacked().times[0] == at
 
 
-async def test_an_open_piece_holds_its_position_over_a_rotation_and_a_restart(
+async def test_a_partial_line_holds_its_position_over_a_rotation_and_a_restart(
     following: Following, log: LogWriter, kept: Kept
 ) -> None:
     log.write(kept(0))
@@ -447,7 +447,7 @@ async def test_an_open_piece_holds_its_position_over_a_rotation_and_a_restart(
     assert restarted.committed == {path.name: path.stat().st_size for path in log.directory.iterdir()}
 
 
-async def test_a_last_open_piece_is_a_line_when_the_log_is_gone(
+async def test_a_last_partial_line_is_a_line_when_the_log_is_gone(
     following: Following, log: LogWriter, kept: Kept
 ) -> None:
     log.write(kept(1), tag="P")

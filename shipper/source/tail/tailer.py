@@ -22,13 +22,14 @@ class Replaced(Exception):
 
 
 class Tailer:
-    """One file: `read_offset` is where the next read starts, everything before `committed` is in Loki or given up."""
+    """One file: the next read starts at `read_offset`; everything before `committed` is in Loki or was dropped."""
 
     def __init__(self, listed: ListedFile, offset: int = 0, fingerprint: Fingerprint | None = None) -> None:
         self.name: LogName = listed.name
         self.identity = listed.identity
         self.fingerprint = fingerprint or Fingerprint()
-        self.read_offset = self.committed = self.promised = offset
+        self.read_offset = self.committed = offset
+        self.ticketed = offset  # the end of its last ticket
         self.size = 0  # when it was last looked at
         self.grown_at = 0.0  # monotonic
         self.is_listed = True  # a name in the directory leads to it
@@ -82,7 +83,7 @@ class Tailer:
         return self.size > self.read_offset or self._skipped_from is not None
 
     @property
-    def held(self) -> int:
+    def commit_limit(self) -> int:
         """The offset up to which lines are whole."""
         return self.read_offset if self._skipped_from is None else self._skipped_from
 

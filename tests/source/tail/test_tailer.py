@@ -73,7 +73,7 @@ async def test_an_unfinished_line_waits_for_its_end(tailing: Tailing) -> None:
     tailing.write(b"a\nunfin")
     assert await tailing.data() == b"a\n"
     assert tailing.tailer.has_unfinished_line
-    assert tailing.tailer.held == 2
+    assert tailing.tailer.commit_limit == 2
     tailing.write(b"ished\n")
     assert await tailing.data() == b"unfinished\n"
     assert not tailing.tailer.has_unfinished_line
@@ -93,11 +93,11 @@ async def test_a_line_that_fits_no_buffer_is_passed_over_and_the_next_is_whole(t
 async def test_a_line_that_fits_no_buffer_holds_its_start_until_it_ends(tailing: Tailing) -> None:
     tailing.write(b"a\n" + b"x" * (2 * ROOM))
     assert await tailing.data() == b"a\n"
-    assert tailing.tailer.held == 2
+    assert tailing.tailer.commit_limit == 2
     assert tailing.tailer.has_unfinished_line
     tailing.write(b"x\nb\n")
     assert await tailing.read() == ([(2 + 2 * ROOM + 2, b"b\n")], 1)
-    assert tailing.tailer.held == 2 + 2 * ROOM + 4
+    assert tailing.tailer.commit_limit == 2 + 2 * ROOM + 4
 
 
 async def test_the_rest_at_the_end_of_a_file_is_a_line(tailing: Tailing) -> None:
@@ -106,7 +106,7 @@ async def test_the_rest_at_the_end_of_a_file_is_a_line(tailing: Tailing) -> None
     block = await tailing.tailer.read_unfinished_line(tailing.buffer)
     assert block
     assert (block.start, bytes(block.data), block.too_long) == (2, b"rest\n", 0)
-    assert tailing.tailer.held == 6
+    assert tailing.tailer.commit_limit == 6
     assert not tailing.tailer.has_unfinished_line
 
 
