@@ -42,7 +42,7 @@ from shipper.source.kubernetes.metadata import fields_from
 from shipper.source.kubernetes.pod_watch import keeping_up
 from shipper.source.kubernetes.pods import Pods
 from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
-from shipper.source.naming import Naming, node_name
+from shipper.source.naming import Naming
 from shipper.source.positions.file import Positions, SavedTarget
 from shipper.source.positions.saver import Saver
 from shipper.source.positions.snapshot import Snapshot
@@ -106,9 +106,11 @@ class Agent:
         self._accounting = Accounting(self.metrics, ships=self._client is not None)
         self._budget = Budget(limits.max_in_flight_bytes)
         self.pods = Pods(fields_from(self._scrape), self.metrics, api_timing)
-        self._asks_for_pods = self._scrape.kubernetes and bool(node_name())
+        self._node = os.environ.get("NODE_NAME", "")
+        self._asks_for_pods = self._scrape.kubernetes and bool(self._node)
         external_labels = config.clients[0].external_labels if config.clients else {}
-        self._naming = Naming(self._scrape, external_labels, self.pods if self._asks_for_pods else None)
+        ask_pod = self.pods.ask if self._asks_for_pods else None
+        self._naming = Naming(self._scrape, external_labels, self._node, ask_pod)
 
     def stop(self) -> None:
         """End in order; when that was asked for already, at once."""
@@ -220,7 +222,7 @@ class Agent:
         """Start what asks the Kubernetes API, and what serves HTTP."""
         if self._asks_for_pods:
             ask_again, connect = reader.ask_again, self._connect
-            watch = keeping_up(node_name(), self.pods, self.metrics, ask_again, connect, self._api_timing)
+            watch = keeping_up(self._node, self.pods, self.metrics, ask_again, connect, self._api_timing)
             await parts.enter_async_context(watch)
         elif self._scrape.kubernetes:
             log.error(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from inotify_simple import INotify
 
 from shipper.config import PodLogsConfig
 from shipper.entries import Entries
@@ -45,6 +46,15 @@ Kept = Callable[..., bytes]
 
 IMPATIENT = Timing(quiet=0.0, partial_quiet=0.0, tick=0.01)
 NO_RESCAN = Timing(rescan=1e9)  # what is found is found by inotify alone
+
+
+def without_inotify(kinds: int) -> Watcher:
+    """As on a node that has no inotify instance left."""
+
+    def refuses() -> INotify:
+        raise OSError(24, "Too many open files")
+
+    return Watcher(kinds, refuses)
 
 
 def make_pipeline(max_line_size: int = MIB) -> Pipeline:

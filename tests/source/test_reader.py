@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from inotify_simple import INotify
 
 from lab.containerd import LogWriter, cri_line
 from shipper.source.budget import SHARES_OF_FREE
@@ -16,16 +15,9 @@ from shipper.source.discovery.inotify import Change, Watcher
 from shipper.source.positions.file import SavedTarget
 from shipper.source.tail import handles
 from shipper.source.timing import Timing
-from tests.source.reading import IMPATIENT, NO_RESCAN, Kept, MakeReading, Reading
+from tests.source.reading import IMPATIENT, NO_RESCAN, Kept, MakeReading, Reading, without_inotify
 
 MIB = 1 << 20
-
-
-def without_inotify(kinds: int) -> Watcher:
-    def refuses() -> INotify:
-        raise OSError(24, "Too many open files")
-
-    return Watcher(kinds, refuses)
 
 
 class Overflowing(Watcher):
