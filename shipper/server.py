@@ -1,4 +1,4 @@
-"""The agent's own HTTP server: metrics, health, and what is read.
+"""The agent's own HTTP server: metrics, health, and the targets.
 
 `/ready`: configured, log directory readable, first scan done. An idle node is ready, and a dead Loki changes nothing:
 else an outage would restart every agent. `/healthz`: the event loop lives.

@@ -17,7 +17,7 @@ MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a 
 
 
 class _ByReason(dict[str, CounterMetric]):
-    """A counter's children: to look one up by its label costs more than to count."""
+    """A counter's children by reason: `labels()` costs more than counting does."""
 
     def __init__(self, parent: CounterMetric) -> None:
         self._parent = parent
@@ -55,7 +55,7 @@ class Ledger:
 
 
 class Accounting:
-    """The counters of what is read; `ships` says whether there is a Loki that kept lines go to."""
+    """The counters of what is read; `ships`: whether kept lines go to a Loki."""
 
     def __init__(self, metrics: Metrics, notices: Notices | None = None, *, ships: bool = True) -> None:
         self._metrics, self._ships = metrics, ships

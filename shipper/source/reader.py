@@ -211,14 +211,14 @@ class Reader:
 
     def _take(self, follower: Follower, step: Step, result: Result) -> None:
         self._accounting.enter(follower.target, result, step.size)
+        if not step.entries:
+            self._saver.moved(acked=False)
+            return
+        self._has_kept, generation = True, self._saver.label_generation
         for entries in step.entries:
-            entries.ticket.label_generation = self._saver.label_generation
+            entries.ticket.label_generation = generation
             self.budget.pending += entries.memory
             self._sink.put(entries)
-        if step.entries:
-            self._has_kept = True
-        else:
-            self._saver.moved(acked=False)
 
     def _rest(self, follower: Follower) -> None:
         """It has nothing to read at present."""

@@ -1,6 +1,6 @@
 """Reads log lines from a pipe: `kubectl logs deploy/web -c istio-proxy | shipper run --stdin`.
 
-There is no file, so there is no position: what is read is read once.
+There is no file, so there is no position: a line that was read cannot be read again.
 """
 
 import asyncio

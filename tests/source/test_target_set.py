@@ -86,6 +86,17 @@ def key_of(log: LogWriter) -> str:
     return f"{log.pod_directory.name}/istio-proxy"
 
 
+@pytest.fixture
+def quiet(make: Make, log: LogWriter) -> Scene:
+    """A scene in which the log was listed, and nothing has happened since."""
+    scene = make()
+    scene.logs.scan()
+    scene.only.files.refresh(0.0)
+    scene.logs.note_changes()
+    scene.news()
+    return scene
+
+
 def test_what_is_there_is_followed_from_the_first_scan_on(make: Make, log: LogWriter) -> None:
     scene = make()
     assert not scene.logs.is_scanned
@@ -94,28 +105,18 @@ def test_what_is_there_is_followed_from_the_first_scan_on(make: Make, log: LogWr
     assert scene.news() == set(scene.logs.followers) == {key_of(log)}
 
 
-def test_a_write_is_noted_and_is_no_change_of_the_directory(make: Make, log: LogWriter) -> None:
-    scene = make()
-    scene.logs.scan()
-    scene.only.files.refresh(0.0)
-    scene.logs.note_changes()
-    scene.news()
+def test_a_write_is_noted_and_is_no_change_of_the_directory(quiet: Scene, log: LogWriter) -> None:
     log.write(b"{}")
-    assert scene.logs.note_changes()
-    assert scene.news() == {key_of(log)}
-    assert not scene.only.files.must_list
+    assert quiet.logs.note_changes()
+    assert quiet.news() == {key_of(log)}
+    assert not quiet.only.files.must_list
 
 
-def test_a_rotation_is_noted_and_is_no_write_alone(make: Make, log: LogWriter) -> None:
-    scene = make()
-    scene.logs.scan()
-    scene.only.files.refresh(0.0)
-    scene.logs.note_changes()
-    scene.news()
+def test_a_rotation_is_noted_and_is_no_write_alone(quiet: Scene, log: LogWriter) -> None:
     log.rename()
-    assert not scene.logs.note_changes()
-    assert scene.news() == {key_of(log)}
-    assert scene.only.files.must_list
+    assert not quiet.logs.note_changes()
+    assert quiet.news() == {key_of(log)}
+    assert quiet.only.files.must_list
 
 
 def test_a_new_pod_is_found_by_its_directory(make: Make, log: LogWriter, tmp_path: Path) -> None:

@@ -47,8 +47,8 @@ def app_of(pod: str) -> str:
 
 
 def is_directory(path: str) -> bool:
-    """Whether there is a directory; what we may not look at is none."""
-    return os.path.isdir(path)  # noqa: PTH112  # a Path costs more than the look
+    """Whether this is a directory; one that may not be examined counts as none."""
+    return os.path.isdir(path)  # noqa: PTH112  # making a Path costs more
 
 
 class Targets:

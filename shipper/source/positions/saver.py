@@ -36,7 +36,7 @@ class Saver:
         return self._snapshot.label_generation
 
     def moved(self, acked: bool) -> None:
-        """A position has moved, by Loki's answer or by reading what is not kept."""
+        """A position has moved: `acked` by Loki, or by reading lines that are not kept."""
         due = self._clock() + (self._after_ack if acked else self._after_reading)
         if due < self.due:
             self.due = due
