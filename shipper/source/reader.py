@@ -61,7 +61,7 @@ class Reader:
         self._sink, self._saver, self._accounting = sink, saver, accounting
         self._timing, self._clock, self._wall = timing, clock, wall
         self.budget, self.descriptors = budget, descriptors
-        self.pacing = Pacing(self._target_set.changes, self._target_set.writes, timing, clock)
+        self._pacing = Pacing(self._target_set.changes, self._target_set.writes, timing, clock)
         self.ready: dict[Follower, None] = {}  # have something to read, in the order of their turns
         self.waiting: set[Follower] = set()  # for time to pass
         self.paused: set[Follower] = set()  # for Loki's answers
@@ -86,14 +86,14 @@ class Reader:
         try:
             await self._run(once)
         finally:
-            self.pacing.close()
+            self._pacing.close()
             self._target_set.close()
 
     def ask_again(self) -> None:
         """More is known of the targets than there was."""
         if unnamed := self._target_set.unnamed:
             self.ready.update(dict.fromkeys(unnamed))
-            self.pacing.wake()
+            self._pacing.wake()
 
     async def _run(self, once: bool) -> None:
         next_scan = next_tick = -inf
@@ -105,7 +105,7 @@ class Reader:
             if now >= next_tick:
                 self._tick()
                 next_tick = now + self._timing.tick
-            self.pacing.clear()
+            self._pacing.clear()
             self._is_busy, self._has_kept = self._target_set.note_changes(), False
             await self._turns(once)
             if once and not self.paused and not self._is_awaited:
@@ -116,7 +116,7 @@ class Reader:
             else:
                 self._sink.backlog(False)
             until = next_tick if self.waiting or self._target_set.has_unwatched else next_scan
-            await self.pacing.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
+            await self._pacing.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
 
     @property
     def _is_awaited(self) -> bool:
@@ -190,7 +190,7 @@ class Reader:
             if follower in self.followers.values():
                 follower.files.expire_listing()
                 self._make_ready(follower)
-                self.pacing.wake()
+                self._pacing.wake()
 
         asyncio.get_running_loop().call_later(self._timing.relist, again)
 
@@ -245,4 +245,4 @@ class Reader:
         if self.paused:
             self.ready.update(dict.fromkeys(self.paused))
             self.paused.clear()
-            self.pacing.wake()
+            self._pacing.wake()
