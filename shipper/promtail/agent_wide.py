@@ -7,22 +7,17 @@ from shipper.promtail.draft import Draft
 from shipper.promtail.node import Node
 from shipper.promtail.table import Table, apply, changed, lost, number, same, size, text, unless_off
 
-_NO_GRPC: Final = unless_off(lost("there is no gRPC server"))
 _NO_TUNING: Final = unless_off(
     lost("the HTTP server has no such setting; it serves /metrics, /ready, /healthz, /targets")
 )
 _FORMATS: Final = {"logfmt": "text", "json": "json"}
 
 
-def _log_format(draft: Draft, node: Node) -> None:
-    draft.put(("server", "log_format"), _FORMATS.get(node.text, node.text), node)
-
-
 _SERVER: Final[Table] = {
     "http_listen_address": text(("server", "http_listen_address")),
     "http_listen_port": number(("server", "http_listen_port")),
     "log_level": text(("server", "log_level")),
-    "log_format": _log_format,
+    "log_format": lambda draft, node: draft.put(("server", "log_format"), _FORMATS.get(node.text, node.text), node),
     "disable": unless_off(changed("the server is always on; bind it to 127.0.0.1 to hide it")),
     "health_check_target": changed("`/ready` never depends on whether there are logs: an idle node is ready"),
     "profiling_enabled": unless_off(lost("there are no profiling endpoints")),
@@ -32,32 +27,21 @@ _SERVER: Final[Table] = {
     "external_url": _NO_TUNING,
     **dict.fromkeys(
         (
-            "http_listen_network",
-            "http_listen_conn_limit",
-            "http_path_prefix",
-            "http_server_read_timeout",
-            "http_server_write_timeout",
-            "http_server_idle_timeout",
-            "http_tls_config",
-            "log_source_ips_enabled",
+            "http_listen_network", "http_listen_conn_limit", "http_path_prefix", "http_server_read_timeout",
+            "http_server_write_timeout", "http_server_idle_timeout", "http_tls_config", "log_source_ips_enabled",
             "log_request_headers",
         ),
         _NO_TUNING,
     ),
     **dict.fromkeys(
         (
-            "grpc_listen_address",
-            "grpc_listen_network",
-            "grpc_listen_port",
-            "grpc_listen_conn_limit",
-            "grpc_server_max_recv_msg_size",
-            "grpc_server_max_send_msg_size",
-            "grpc_server_max_concurrent_streams",
+            "grpc_listen_address", "grpc_listen_network", "grpc_listen_port", "grpc_listen_conn_limit",
+            "grpc_server_max_recv_msg_size", "grpc_server_max_send_msg_size", "grpc_server_max_concurrent_streams",
             "grpc_tls_config",
         ),
-        _NO_GRPC,
+        unless_off(lost("there is no gRPC server")),
     ),
-}
+}  # fmt: skip
 
 POSITIONS: Final[Table] = {
     "filename": same,  # see `positions`
@@ -81,7 +65,6 @@ LIMITS: Final[Table] = {
     "max_line_size_truncate": unless_off(changed("a line that is too long is dropped and counted, never cut")),
     "max_streams": _max_streams,
 }
-
 
 OTHERS: Final[Table] = {
     "target_config": changed("inotify and a regular rescan find new logs: there is nothing to set"),
@@ -122,11 +105,6 @@ def positions(draft: Draft, node: Node) -> None:
     )
     if filename.startswith("/tmp/"):
         draft.warn(name, "a file below /tmp is lost with its container, and all positions with it; mount a volume")
-
-
-def limits(draft: Draft, node: Node) -> None:
-    """The limits."""
-    apply(LIMITS, draft, node)
 
 
 def _beside(promtail: str) -> str:

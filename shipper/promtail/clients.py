@@ -7,7 +7,6 @@ from shipper.promtail import values
 from shipper.promtail.draft import CLIENT, Draft
 from shipper.promtail.node import Node
 from shipper.promtail.table import (
-    Conversion,
     Table,
     apply,
     changed,
@@ -16,6 +15,7 @@ from shipper.promtail.table import (
     lost,
     number,
     same,
+    section,
     size,
     text,
     texts,
@@ -27,17 +27,13 @@ _PASSWORD: Final = ("basic_auth:", "  username: {user}", "  password_file: /etc/
 _TOKEN: Final = ("bearer_token_file: /etc/shipper/loki-token",)
 
 
-def _secret(lines: tuple[str, ...], user: str = "") -> Conversion:
-    """A secret is not carried over; a comment in our file shows the lines to use instead."""
-
-    def leave_out(draft: Draft, node: Node) -> None:
-        if node.text:
-            _leave_out(draft, node, lines, user)
-
-    return leave_out
+def _token(draft: Draft, node: Node) -> None:
+    if node.text:
+        _leave_out(draft, node, _TOKEN)
 
 
 def _leave_out(draft: Draft, node: Node, lines: tuple[str, ...], user: str = "") -> None:
+    """A secret is not carried over; a comment in our file shows the lines to use instead."""
     named = [line.format(user=values.one_line(user) or "NAME") for line in lines]
     draft.asides[CLIENT] = [f"{_IN_A_FILE}: write it there, and uncomment this", *named]
     draft.warn(node, f"not carried over: {_IN_A_FILE}; see the comment in the configuration")
@@ -58,15 +54,8 @@ def _authorization(draft: Draft, node: Node) -> None:
     if kind.text.lower() not in ("", "bearer"):
         draft.lost(kind, "only Bearer has a counterpart; a fixed value can be set in `headers`")
         return
-    apply(
-        {
-            "type": same,
-            "credentials": _secret(_TOKEN),
-            "credentials_file": text((*CLIENT, "bearer_token_file")),
-        },
-        draft,
-        node,
-    )
+    file = text((*CLIENT, "bearer_token_file"))
+    apply({"type": same, "credentials": _token, "credentials_file": file}, draft, node)
 
 
 _TLS: Final[Table] = {
@@ -78,23 +67,11 @@ _TLS: Final[Table] = {
 }
 
 
-def _tls(draft: Draft, node: Node) -> None:
-    apply(_TLS, draft, node)
-
-
-def _max_retries(draft: Draft, node: Node) -> None:
-    draft.changed(node, "a batch is never given up: the lines wait in their files until Loki accepts them")
-
-
 BACKOFF_KEYS: Final[Table] = {
     "min_period": duration((*CLIENT, "backoff_config", "min_period")),
     "max_period": duration((*CLIENT, "backoff_config", "max_period")),
-    "max_retries": _max_retries,
+    "max_retries": changed("a batch is never given up: the lines wait in their files until Loki accepts them"),
 }
-
-
-def _backoff(draft: Draft, node: Node) -> None:
-    apply(BACKOFF_KEYS, draft, node)
 
 
 def _url(draft: Draft, node: Node) -> None:
@@ -116,12 +93,12 @@ CLIENT_KEYS: Final[Table] = {
     "batchwait": duration((*CLIENT, "batchwait")),
     "batchsize": size((*CLIENT, "batchsize")),
     "timeout": duration((*CLIENT, "timeout")),
-    "backoff_config": _backoff,
+    "backoff_config": section(BACKOFF_KEYS),
     "basic_auth": _basic_auth,
-    "bearer_token": _secret(_TOKEN),
+    "bearer_token": _token,
     "bearer_token_file": text((*CLIENT, "bearer_token_file")),
     "authorization": _authorization,
-    "tls_config": _tls,
+    "tls_config": section(_TLS),
     "headers": texts((*CLIENT, "headers")),
     "external_labels": texts((*CLIENT, "external_labels")),
     "drop_rate_limited_batches": unless_off(

@@ -23,7 +23,7 @@ def convert(text: bytes, name: str) -> tuple[str, list[Note]]:
     agent_wide.positions(draft, top.at("positions"))
     clients(draft, top)
     scrape(draft, top)
-    agent_wide.limits(draft, top.at("limits_config"))
+    apply(agent_wide.LIMITS, draft, top.at("limits_config"))
     _variables(draft)
     return _HEAD.format(name=values.one_line(name)) + draft.text(), draft.notes
 

@@ -72,13 +72,11 @@ def _lines(path: Path, above: Path, setting: Setting) -> Iterator[tuple[str, Pat
         else:
             yield f"{_indent(depth, dash=dash)}{scalar(step)}:", path[: depth + 1]
             dash = False
-    for line in _wrapped(setting.why, len(path)):  # of an item's first value it stands above the dash
+    width = _WIDTH - 2 * len(path)
+    for line in textwrap.wrap(setting.why, width, break_long_words=False, break_on_hyphens=False):
+        # of an item's first value it stands above the dash
         yield f"{_indent(len(path) - 1 - dash)}# {line}", path
     yield f"{_indent(len(path) - 1, dash=dash)}{scalar(str(path[-1]))}: {_value(setting.value, path)}", path
-
-
-def _wrapped(text: str, depth: int) -> list[str]:
-    return textwrap.wrap(text, _WIDTH - 2 * depth, break_long_words=False, break_on_hyphens=False)
 
 
 def _indent(depth: int, *, dash: bool = False) -> str:

@@ -28,15 +28,8 @@ class Matcher:
     @property
     def takes_absent(self) -> bool:
         """Whether a line without the label matches: a missing label counts as empty."""
-        match self.operator:
-            case "=":
-                return not self.value
-            case "!=":
-                return bool(self.value)
-            case "=~":
-                return _takes_empty(self.value)
-            case _:
-                return not _takes_empty(self.value)
+        takes_empty = _takes_empty(self.value) if "~" in self.operator else not self.value
+        return takes_empty is not self.operator.startswith("!")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Relabelling is a language of its own. The usual steps are understood by their me
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from shipper.promtail import values
@@ -190,14 +191,6 @@ def _labelmap(draft: Draft, _: Job, step: Step) -> None:
     draft.lost(step.node, "name each label in `pod_labels`; a pattern cannot choose them")
 
 
-def _labeldrop(draft: Draft, job: Job, step: Step) -> None:
-    _labels_by_pattern(draft, job, step, keeps=False)
-
-
-def _labelkeep(draft: Draft, job: Job, step: Step) -> None:
-    _labels_by_pattern(draft, job, step, keeps=True)
-
-
 def _labels_by_pattern(draft: Draft, job: Job, step: Step, *, keeps: bool) -> None:
     listed = set(step.regex.strip("^$()").split("|"))
     if all(re.fullmatch(r"\w+", name) for name in listed):
@@ -222,11 +215,8 @@ _ACTIONS: Final[Mapping[str, Callable[[Draft, Job, Step], None]]] = {
     "keep": _keep,
     "drop": _drop,
     "labelmap": _labelmap,
-    "labeldrop": _labeldrop,
-    "labelkeep": _labelkeep,
-    "hashmod": _transform,
-    "lowercase": _transform,
-    "uppercase": _transform,
-    "keepequal": _compare,
-    "dropequal": _compare,
+    "labeldrop": partial(_labels_by_pattern, keeps=False),
+    "labelkeep": partial(_labels_by_pattern, keeps=True),
+    **dict.fromkeys(("hashmod", "lowercase", "uppercase"), _transform),
+    **dict.fromkeys(("keepequal", "dropequal"), _compare),
 }

@@ -14,7 +14,7 @@ from shipper.promtail.job import Job, forget, promote
 from shipper.promtail.match import Selector, parse_selector
 from shipper.promtail.node import Node
 from shipper.promtail.relabel import exclude
-from shipper.promtail.table import expected_list, text
+from shipper.promtail.table import Table, changed, expected_list, lost, text, warned
 
 Stage = Callable[[Draft, Job, Node], None]
 _RULE: Final = "`keep` alone decides which lines are shipped"
@@ -38,6 +38,8 @@ def _stages(draft: Draft, job: Job, node: Node) -> None:
         for name, stage in item.items():
             if convert := STAGES.get(name):
                 convert(draft, job, stage)
+            elif make_note := NOTED.get(name):
+                make_note(draft, stage)
             else:
                 draft.warn(stage, "no such stage is known; Promtail does not start with an unknown one")
 
@@ -178,32 +180,12 @@ def _drop(draft: Draft, _: Job, node: Node) -> None:
         draft.warn(node, f"lines are not dropped by their content: {_RULE}")
 
 
-def _sampling(draft: Draft, _: Job, node: Node) -> None:
-    draft.warn(node, "no line is left out by chance: what is sent again after a crash must be the same")
-
-
-def _limit(draft: Draft, _: Job, node: Node) -> None:
-    draft.lost(node, "no rate limit: when Loki takes less, lines wait in their files and none is dropped")
-
-
 # -- changing lines
-
-
-def _replace(draft: Draft, _: Job, node: Node) -> None:
-    draft.warn(node, "lines are shipped byte for byte: what this masks or cuts out will be in Loki")
-
-
-def _unchanged(draft: Draft, _: Job, node: Node) -> None:
-    draft.lost(node, "lines are shipped byte for byte")
 
 
 def _template(draft: Draft, job: Job, node: Node) -> None:
     job.extracted[node.at("source").text] = ""
     draft.lost(node, "values are shipped as the access log has them")
-
-
-def _timestamp(draft: Draft, _: Job, node: Node) -> None:
-    draft.changed(node, "the time is the container runtime's, to the nanosecond; a line sent again has the same")
 
 
 def _tenant(draft: Draft, _: Job, node: Node) -> None:
@@ -212,18 +194,6 @@ def _tenant(draft: Draft, _: Job, node: Node) -> None:
         text((*CLIENT, "tenant_id"))(draft, fixed)
     else:
         draft.lost(node, "all lines go to one tenant: clients[0].tenant_id")
-
-
-def _metrics(draft: Draft, _: Job, node: Node) -> None:
-    draft.lost(node, "no metrics of one's own: see mtls_handshake_failures_total, or a recording rule in Loki")
-
-
-def _multiline(draft: Draft, _: Job, node: Node) -> None:
-    draft.lost(node, "each line of the access log is an entry; partial lines are joined")
-
-
-def _pack(draft: Draft, _: Job, node: Node) -> None:
-    draft.lost(node, "lines are shipped byte for byte; structured_metadata holds what shall be no label")
 
 
 STAGES: Final[Mapping[str, Stage]] = {
@@ -238,15 +208,16 @@ STAGES: Final[Mapping[str, Stage]] = {
     **dict.fromkeys(("structured_metadata", "non_indexed_labels"), _structured_metadata),
     "match": _match,
     "drop": _drop,
-    "sampling": _sampling,
-    "limit": _limit,
-    "replace": _replace,
-    **dict.fromkeys(("output", "decolorize"), _unchanged),
-    "template": _template,
-    "timestamp": _timestamp,
+    **dict.fromkeys(("template", "geoip"), _template),
     "tenant": _tenant,
-    "metrics": _metrics,
-    "multiline": _multiline,
-    "pack": _pack,
-    "geoip": _template,
+}
+NOTED: Final[Table] = {  # have no effect on what follows
+    "sampling": warned("no line is left out by chance: what is sent again after a crash must be the same"),
+    "limit": lost("no rate limit: when Loki takes less, lines wait in their files and none is dropped"),
+    "replace": warned("lines are shipped byte for byte: what this masks or cuts out will be in Loki"),
+    **dict.fromkeys(("output", "decolorize"), lost("lines are shipped byte for byte")),
+    "timestamp": changed("the time is the container runtime's, to the nanosecond; a line sent again has the same"),
+    "metrics": lost("no metrics of one's own: see mtls_handshake_failures_total, or a recording rule in Loki"),
+    "multiline": lost("each line of the access log is an entry; partial lines are joined"),
+    "pack": lost("lines are shipped byte for byte; structured_metadata holds what shall be no label"),
 }

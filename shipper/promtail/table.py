@@ -91,6 +91,16 @@ def texts(path: Path) -> Conversion:
     return convert
 
 
+def section(table: Table) -> Conversion:
+    """A mapping, each key of it with its own conversion."""
+    return lambda draft, node: apply(table, draft, node)
+
+
+def warned(why: str) -> Conversion:
+    """A mistake, or other lines will be shipped than before, as `why` says."""
+    return lambda draft, node: draft.warn(node, why)
+
+
 def lost(why: str) -> Conversion:
     """It has no counterpart; `why` says what that means."""
     return lambda draft, node: draft.lost(node, why)

@@ -18,7 +18,7 @@ TABLES = [
     agent_wide.OTHERS,
     clients.CLIENT_KEYS,
     clients.BACKOFF_KEYS,
-    dict.fromkeys(stages.STAGES, None),
+    dict.fromkeys((*stages.STAGES, *stages.NOTED), None),
 ]
 
 
