@@ -20,26 +20,3 @@ from shipper.config.sections import (
     TlsConfig,
 )
 from shipper.config.units import GIB, KIB, MIB, Bytes, LookBack, Seconds
-
-__all__ = [
-    "ALL",
-    "GIB",
-    "KIB",
-    "LABELS",
-    "MIB",
-    "MTLS_LABELS",
-    "BackoffConfig",
-    "BasicAuth",
-    "Bytes",
-    "ClientConfig",
-    "Config",
-    "ConfigError",
-    "LimitsConfig",
-    "LookBack",
-    "PodLogsConfig",
-    "PositionsConfig",
-    "ScrapeConfig",
-    "Seconds",
-    "ServerConfig",
-    "TlsConfig",
-]

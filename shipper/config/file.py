@@ -7,8 +7,11 @@ the sections only by their types.
 import re
 import stat
 from collections.abc import Mapping
+from functools import reduce
+from itertools import pairwise
+from operator import getitem
 from pathlib import Path as FilePath
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec import inspect
@@ -73,24 +76,21 @@ def _apply(flags: Mapping[str, str | None], document: Document) -> None:
             document.places[path] = flag
 
 
-def _set(values: object, path: Path, value: object) -> bool:
+def _set(values: Any, path: Path, value: object) -> bool:
     """Put a value at its path. False when a value of the file is in the way, which is an error of its own."""
-    step, *rest = path
-    if isinstance(step, int):
-        if not isinstance(values, list):
+    for step, below in pairwise(path):
+        if not isinstance(values, list if isinstance(step, int) else dict):
             return False
-        if not values:
+        if values == []:
             values.append(None)
-        values[step] = {} if values[step] is None else values[step]
-        return _set(values[step], tuple(rest), value)
-    if not isinstance(values, dict):
-        return False
-    if not rest:
-        values[step] = value
-        return True
-    if values.get(step) is None:
-        values[step] = [] if isinstance(rest[0], int) else {}
-    return _set(values[step], tuple(rest), value)
+        if isinstance(values, dict):
+            values.setdefault(step, None)
+        if values[step] is None:
+            values[step] = [] if isinstance(below, int) else {}
+        values = values[step]
+    if isinstance(values, dict):
+        values[path[-1]] = value
+    return isinstance(values, dict)
 
 
 def _check_keys(values: object, of: inspect.Type, path: Path, document: Document) -> None:
@@ -142,21 +142,15 @@ def _located(error: msgspec.ValidationError, document: Document) -> ConfigError:
     return _error(*_mismatch(path, document.values), document)
 
 
-def _mismatch(path: Path, values: object) -> tuple[str, str]:
+def _mismatch(path: Path, values: Any) -> tuple[str, str]:
     """The problem and the key of a value of a wrong type."""
-    of, value = type_at(path), _value_at(path, values)
+    of, value = type_at(path), reduce(getitem, path, values)
     if isinstance(of, inspect.DictType) and isinstance(value, dict):
         key, value = next((key, inner) for key, inner in value.items() if not isinstance(inner, str))
         path, of = (*path, key), of.value_type
     quotes = isinstance(of, inspect.StrType) and isinstance(value, bool | int | float)
     problem = f"expected {expected(of)}, got {shown(value)}{'; put it in quotes' if quotes else ''}"
     return problem, joined(path)
-
-
-def _value_at(path: Path, values: object) -> object:
-    for step in path:
-        values = values[step]  # type: ignore[index]  # msgspec has walked it
-    return values
 
 
 def _error(problem: str, key: str, document: Document) -> ConfigError:

@@ -16,8 +16,10 @@ _QUANTITIES: Final[dict[type, str]] = {Seconds: DURATION, LookBack: LOOK_BACK, B
 def expected(of: inspect.Type) -> str:
     """What is allowed: `an integer from 0 to 65535`, `ut or mtls`, `a list of text`."""
     match of:
+        case inspect.IntType(le=None):
+            return f"an integer of at least {of.ge}"
         case inspect.IntType():
-            return _integer(of)
+            return f"an integer from {of.ge} to {of.le}"
         case inspect.BoolType():
             return "true or false"
         case inspect.LiteralType():
@@ -25,27 +27,16 @@ def expected(of: inspect.Type) -> str:
             return f"{', '.join(others)} or {last}" if others else last
         case inspect.CustomType():
             return _QUANTITIES[of.cls]
+        case inspect.VarTupleType(max_length=None):
+            return f"a list of {expected(of.item_type)}"
         case inspect.VarTupleType():
-            return _list(of)
+            return f"a list of {'at most' if of.min_length is None else 'exactly'} one mapping"
         case inspect.DictType():
             return "a mapping of text to text"
         case inspect.StructType():
             return "a mapping"
         case _:
             return "text"
-
-
-def _integer(of: inspect.IntType) -> str:
-    if of.le is not None:
-        return f"an integer from {of.ge} to {of.le}"
-    return f"an integer of at least {of.ge}"
-
-
-def _list(of: inspect.VarTupleType) -> str:
-    if of.max_length is None:
-        return f"a list of {expected(of.item_type)}"
-    count = "at most one" if of.min_length is None else "exactly one"
-    return f"a list of {count} mapping"
 
 
 def aliases(of: inspect.StructType) -> dict[str, str]:
