@@ -35,6 +35,12 @@ def promote(draft: Draft, job: Job, node: Node, name: str, ours: str) -> None:
         draft.changed(node, f"the label {values.one_line(name)!r} is called {ours!r} here: queries must say so")
 
 
+def fix(draft: Draft, job: Job, node: Node, name: str, value: str) -> None:
+    """Each line has this label from here on, with the same value."""
+    job.labels[name] = ""
+    draft.put((*JOB, "job_name") if name == "job" else (*JOB, "static_labels", name), value, node)
+
+
 def forget(draft: Draft, job: Job, name: str) -> None:
     """No line has this label any more."""
     job.labels.pop(name, None)

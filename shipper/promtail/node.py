@@ -39,15 +39,9 @@ class Node:
     @property
     def text(self) -> str:
         """A scalar as text; empty for nothing, lists and mappings."""
-        match self.value:
-            case str():
-                return self.value
-            case bool():
-                return "true" if self.value else "false"
-            case int() | float():
-                return str(self.value)
-            case _:
-                return ""
+        if isinstance(self.value, bool):
+            return str(self.value).lower()
+        return str(self.value) if isinstance(self.value, str | int | float) else ""
 
 
 def parse(text: bytes, name: str) -> Node:

@@ -11,7 +11,7 @@ from typing import Final
 
 from shipper.promtail import values
 from shipper.promtail.draft import JOB, Draft
-from shipper.promtail.job import Job, forget, promote
+from shipper.promtail.job import Job, fix, forget, promote
 from shipper.promtail.node import Node
 from shipper.promtail.paths import take_path
 from shipper.promtail.table import expected_list
@@ -88,11 +88,11 @@ def _replace(draft: Draft, job: Job, step: Step) -> None:
         draft.lost(step.node, "logs cannot be excluded by path; use pod_logs.exclude_namespaces")
     elif target.startswith("__"):
         return  # a value for the steps that follow, or the node, whose own directory is all that is read
-    elif target == "job":
-        _job_name(draft, job, step)
     elif step.is_constant:
+        fix(draft, job, step.node, target, step.replacement)
+    elif target == "job":
         job.labels[target] = ""
-        draft.put((*JOB, "static_labels", target), step.replacement, step.node)
+        draft.lost(step.node, "the label job is the same for all streams here: job_name")
     elif target == "app":
         _app(draft, job, step)
     elif step.takes_whole and source in META:
@@ -118,14 +118,6 @@ def _of_pod(draft: Draft, job: Job, step: Step) -> None:
 
 def _takes_first(step: Step) -> bool:
     return _FIRST_THAT_IS_SET.fullmatch(step.regex) is not None
-
-
-def _job_name(draft: Draft, job: Job, step: Step) -> None:
-    job.labels["job"] = ""
-    if step.is_constant:
-        draft.put((*JOB, "job_name"), step.replacement, step.node)
-    else:
-        draft.lost(step.node, "the label job is the same for all streams here: job_name")
 
 
 def _app(draft: Draft, job: Job, step: Step) -> None:
@@ -187,10 +179,6 @@ def _pattern(step: Step) -> str:
     return repr(values.one_line(step.regex))
 
 
-def _labelmap(draft: Draft, _: Job, step: Step) -> None:
-    draft.lost(step.node, "name each label in `pod_labels`; a pattern cannot choose them")
-
-
 def _labels_by_pattern(draft: Draft, job: Job, step: Step, *, keeps: bool) -> None:
     listed = set(step.regex.strip("^$()").split("|"))
     if all(re.fullmatch(r"\w+", name) for name in listed):
@@ -214,7 +202,9 @@ _ACTIONS: Final[Mapping[str, Callable[[Draft, Job, Step], None]]] = {
     "replace": _replace,
     "keep": _keep,
     "drop": _drop,
-    "labelmap": _labelmap,
+    "labelmap": lambda draft, _, step: draft.lost(
+        step.node, "name each label in `pod_labels`; a pattern cannot choose them"
+    ),
     "labeldrop": partial(_labels_by_pattern, keeps=False),
     "labelkeep": partial(_labels_by_pattern, keeps=True),
     **dict.fromkeys(("hashmod", "lowercase", "uppercase"), _transform),

@@ -3,7 +3,7 @@
 from typing import Final
 
 from shipper.promtail.draft import JOB, Draft
-from shipper.promtail.job import Job, finish
+from shipper.promtail.job import Job, finish, fix
 from shipper.promtail.node import Node
 from shipper.promtail.paths import take_path
 from shipper.promtail.relabel import relabel
@@ -92,12 +92,8 @@ def _static(draft: Draft, job: Job, group: Node) -> None:
             job.has_path = True
         elif name == "__path_exclude__":
             draft.lost(value, "logs cannot be excluded by path; use pod_logs.exclude_namespaces")
-        elif name == "job":
-            draft.put((*JOB, "job_name"), value.text, value)
-            job.labels[name] = ""
         elif not name.startswith("__"):
-            draft.put((*JOB, "static_labels", name), value.text, value)
-            job.labels[name] = ""
+            fix(draft, job, value, name, value.text)
 
 
 def _containers(draft: Draft, job: Job) -> None:

@@ -9,8 +9,8 @@ from typing import Final
 
 from shipper.fields import FIELD_OF
 from shipper.promtail import values
-from shipper.promtail.draft import CLIENT, JOB, Draft
-from shipper.promtail.job import Job, forget, promote
+from shipper.promtail.draft import CLIENT, Draft
+from shipper.promtail.job import Job, fix, forget, promote
 from shipper.promtail.match import Selector, parse_selector
 from shipper.promtail.node import Node
 from shipper.promtail.relabel import exclude
@@ -93,8 +93,7 @@ def _extracted(job: Job, name: str) -> str:
 
 def _static_labels(draft: Draft, job: Job, node: Node) -> None:
     for name, value in node.items():
-        job.labels[name] = ""
-        draft.put((*JOB, "job_name") if name == "job" else (*JOB, "static_labels", name), value.text, value)
+        fix(draft, job, value, name, value.text)
 
 
 def _labeldrop(draft: Draft, job: Job, node: Node) -> None:

@@ -10,19 +10,13 @@ from shipper.config.units import duration_text, size_text
 
 _GO_DURATION = re.compile(r"(?:[0-9]{1,9}(?:\.[0-9]{0,9})?(?:ns|us|µs|ms|s|m|h|d|w|y))+")
 _PART = re.compile(r"([0-9.]+)(ns|us|µs|ms|[smhdwy])")
-_SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0} | {
-    "d": 86400.0,
-    "w": 604800.0,
-    "y": 31536000.0,
-}
+_SECONDS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0,
+                   "d": 86400.0, "w": 604800.0, "y": 31536000.0}  # fmt: skip
 _GO_SIZE = re.compile(r"([0-9]{1,15})(?:\.0*)?\s*([kmg]?)(?:i?b)?", re.IGNORECASE)
 _SHIFTS: Final = {"": 0, "k": 10, "m": 20, "g": 30}  # Loki's kb is 1024 bytes
 _VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\}")
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
-_KNOWN_POD_LABELS: Final = {
-    "k8s_app": "k8s-app",
-    "service_istio_io_canonical_name": "service.istio.io/canonical-name",
-}
+_KNOWN_POD_LABELS: Final = {"k8s_app": "k8s-app", "service_istio_io_canonical_name": "service.istio.io/canonical-name"}
 _RECOMMENDED: Final = "app_kubernetes_io_"
 
 
