@@ -63,7 +63,7 @@ class Destination:
 
     def works(self, attempt: Attempt, *, stored: bool) -> None:
         """It answered as Loki does, even if it refused entries or made a stream wait."""
-        self._end(attempt)
+        self.ended(attempt)
         if stored:
             self.last_success = self._clock()
             self._got_unknown_400.clear()
@@ -72,7 +72,7 @@ class Destination:
 
     def failed(self, attempt: Attempt, error: PushError) -> None:
         """It accepts nothing. Pushes that began before this was known count as one failure."""
-        self._end(attempt)
+        self.ended(attempt)
         now = self._clock()
         if attempt.epoch == self._epoch:
             if not self._error:
@@ -84,19 +84,16 @@ class Destination:
             self._tell(error)
         self._not_before = max(self._not_before, now + error.retry_after)
 
-    def was_too_large(self, attempt: Attempt) -> None:
-        """The request was too large: that says nothing about the destination."""
-        self._end(attempt)
-
     def got_unknown_400(self, attempt: Attempt, stream: str, error: PushError) -> None:
         """An unknown 400. If three streams get one and nothing is stored, the destination counts as failing."""
         self._got_unknown_400.add(stream)
         if self._error or len(self._got_unknown_400) >= UNKNOWN_400_STREAMS:
             self.failed(attempt, Unavailable(error.cause, error.text, error.retry_after))
         else:
-            self._end(attempt)
+            self.ended(attempt)
 
-    def _end(self, attempt: Attempt) -> None:
+    def ended(self, attempt: Attempt) -> None:
+        """A push has ended without a word about the destination, as one that was too large."""
         if attempt.probes:
             self._probing = False
 

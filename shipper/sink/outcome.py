@@ -64,14 +64,9 @@ class Outcome:
         hold_for: float,
         clock: Callable[[], float],
     ) -> None:
-        self._metrics = metrics
-        self._settlement = settlement
-        self._schedule = schedule
-        self._destination = destination
-        self._size = size
-        self._new_waits = new_waits
-        self._hold_for = hold_for
-        self._clock = clock
+        self._metrics, self._settlement, self._schedule = metrics, settlement, schedule
+        self._destination, self._size = destination, size
+        self._new_waits, self._hold_for, self._clock = new_waits, hold_for, clock
         self._reports = Seldom(clock)
         self.newest = Newest()
         self.last_unknown: tuple[float, str] = (0.0, "")  # 400: when, its text
@@ -106,10 +101,8 @@ class Outcome:
     def _unavailable(self, stream: Stream, batch: Batch, error: Unavailable, attempt: Attempt) -> None:
         self._count_retry(error.cause)
         self._destination.failed(attempt, error)
-        if isinstance(error, TenantLimited) and self._exceeds_burst(batch):
-            stream.give_back(*self._smaller(batch))
-            return
-        stream.give_back(batch)
+        is_too_much = isinstance(error, TenantLimited) and self._exceeds_burst(batch)
+        stream.give_back(*(self._smaller(batch) if is_too_much else (batch,)))
 
     def _exceeds_burst(self, batch: Batch) -> bool:
         """Whether a rate limit refused it more than once: above the burst it is refused however long it waits."""
@@ -123,7 +116,7 @@ class Outcome:
         stream.give_back(*batches)
 
     def _too_large(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
-        self._destination.was_too_large(attempt)
+        self._destination.ended(attempt)
         if len(batch) > 1:
             self._count_retry("too_large")
             stream.give_back(*self._smaller(batch))
@@ -139,7 +132,7 @@ class Outcome:
         """The halves of a held batch are held too, each with waits of its own."""
         if batch.held is not None:
             for half in halves:
-                half.held = self._new_held(is_bisected=batch.held.is_bisected)
+                half.held = Held(self._new_waits(), is_bisected=batch.held.is_bisected)
         return halves
 
     def _refused(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
@@ -161,7 +154,7 @@ class Outcome:
         """An unknown 400, perhaps about the request, perhaps about its lines: the batch waits and goes again."""
         now = self._clock()
         self._destination.got_unknown_400(attempt, batch.labels, error)
-        held = batch.held or self._new_held(is_bisected=False)
+        held = batch.held or Held(self._new_waits(), is_bisected=False)
         held.since = min(now, held.since)
         if len(batch) == 1 and self._is_at_fault(held, now):
             self._schedule.end_back_off(stream)
@@ -170,7 +163,7 @@ class Outcome:
         self._tell(batch, error, now)
         self._schedule.back_off(stream, error.retry_after)
         if len(batch) > 1 and (held.is_bisected or self._is_at_fault(held, now)):
-            stream.hold(*((half, self._new_held(is_bisected=True)) for half in batch.halves()))
+            stream.hold(*((half, Held(self._new_waits(), is_bisected=True)) for half in batch.halves()))
         else:
             held.until = now + max(next(held.waits), error.retry_after)
             stream.hold((batch, held))
@@ -191,9 +184,6 @@ class Outcome:
                 batch.labels,
                 error,
             )
-
-    def _new_held(self, *, is_bisected: bool) -> Held:
-        return Held(self._new_waits(), is_bisected)
 
     def _count_retry(self, cause: str) -> None:
         self._metrics.retries.labels(cause=cause).inc()

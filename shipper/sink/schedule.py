@@ -47,16 +47,14 @@ class Schedule:
         self._usual_linger, self._longest_linger = min(linger, batchwait), batchwait
         self._has_backlog = False
         self._is_out_of_budget = False  # the reader; it can put nothing before something is settled
-        self._waiting: dict[
-            Stream, int
-        ] = {}  # that have no request under way: the number of each one's row; other rows are void
+        # Streams that have no request under way, with the number of each one's row; other rows are void.
+        self._waiting: dict[Stream, int] = {}
         self._later: list[Row] = []  # a heap by the time they are due
         self._due: list[Row] = []  # a heap by the age of their oldest entry
         self._numbers = count()
         self._under_way = 0  # requests
-        self._idle: list[
-            asyncio.Future[Push]
-        ] = []  # workers; the one that was busy last goes first: its memory is in the cache
+        # Idle workers; the one that was busy last goes first: its memory is in the cache.
+        self._idle: list[asyncio.Future[Push]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
 

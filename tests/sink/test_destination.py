@@ -95,10 +95,10 @@ def test_refusals_with_success_between_are_not(destination: Destination) -> None
         destination.works(destination.begin(), stored=True)
 
 
-def test_an_answer_that_it_was_too_large_ends_a_probe_and_says_nothing(destination: Destination, clock: Clock) -> None:
+def test_an_answer_that_it_ended_ends_a_probe_and_says_nothing(destination: Destination, clock: Clock) -> None:
     destination.failed(destination.begin(), BUSY)
     clock.now += 1
-    destination.was_too_large(destination.begin())
+    destination.ended(destination.begin())
     assert destination.failing
     assert destination.opens_at == clock.now
 
