@@ -1,6 +1,5 @@
 """The reference of the failure reasons, made from their texts: `python -m shipper.explain.docs`."""
 
-from collections.abc import Iterator
 from typing import Final
 
 from shipper.explain.flags import FLAGS
@@ -50,16 +49,9 @@ def reference() -> str:
 
 
 def _section(reason: str) -> str:
-    return "\n".join(_lines(reason)) + "\n"
-
-
-def _lines(reason: str) -> Iterator[str]:
     text = TEXTS[reason]
-    yield f"\n## {reason}\n\n{text.meaning}\n\nUsual causes:\n"
-    yield from (f"* {cause}" for cause in text.causes)
-    yield "\nNext:\n\n```sh"
-    yield from text.next
-    yield "```"
+    causes, commands = "".join(f"* {cause}\n" for cause in text.causes), "\n".join(text.next)
+    return f"\n## {reason}\n\n{text.meaning}\n\nUsual causes:\n\n{causes}\nNext:\n\n```sh\n{commands}\n```\n"
 
 
 if __name__ == "__main__":

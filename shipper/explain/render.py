@@ -31,7 +31,10 @@ def as_json(found: Report | Unreadable) -> str:
 
 def as_text(found: Report | Unreadable, *, color: bool) -> str:
     """A block of lines, without the last newline."""
-    paint = _painted if color else _plain
+
+    def paint(value: str, tone: str) -> str:
+        return f"\x1b[{tone}m{value}\x1b[0m" if color else value
+
     if isinstance(found, Unreadable):
         return f"line {found.line}: {paint('not readable', _YELLOW)}: {safe(found.error)}"
     lines = [f"line {found.line}: {paint(found.failure_reason or found.summary, _tone(found))}"]
@@ -102,11 +105,3 @@ def _whom(report: Report) -> Iterator[str]:
             yield f"cluster {to.cluster}"
         if to.host:
             yield f"host {to.host}"
-
-
-def _plain(value: str, _: str) -> str:
-    return value
-
-
-def _painted(value: str, tone: str) -> str:
-    return f"\x1b[{tone}m{value}\x1b[0m"
