@@ -16,11 +16,7 @@ class Pacing:
     """Lets a reader sleep, and wakes it up. `changes` are what comes and goes, `writes` can wait."""
 
     def __init__(
-        self,
-        changes: Watcher,
-        writes: Watcher,
-        timing: Timing,
-        clock: Callable[[], float] = time.monotonic,
+        self, changes: Watcher, writes: Watcher, timing: Timing, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._changes, self._writes = changes, writes
         self._timing, self._clock = timing, clock

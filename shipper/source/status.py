@@ -45,12 +45,16 @@ class Status(Collector):
         """The gauges as they are now."""
         reader = self._reader
         followers = list(reader.followers.values())
-        yield _gauge("shipper_targets", "Logs that are followed", len(followers))
-        yield _gauge("shipper_targets_paused", "Logs that wait for Loki's answers", len(reader.paused))
+        yield GaugeMetricFamily("shipper_targets", "Logs that are followed", len(followers))
+        yield GaugeMetricFamily("shipper_targets_paused", "Logs that wait for Loki's answers", len(reader.paused))
         tailers = [tailer for follower in followers for tailer in follower.files.tailers]
-        yield _gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
-        yield _gauge("shipper_pending_bytes", "Memory of what is read and not settled", reader.budget.pending)
-        yield _gauge("shipper_streams_admitted", "Streams in the budget", len(self._admission))
+        yield GaugeMetricFamily(
+            "shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers)
+        )
+        yield GaugeMetricFamily(
+            "shipper_pending_bytes", "Memory of what is read and not settled", reader.budget.pending
+        )
+        yield GaugeMetricFamily("shipper_streams_admitted", "Streams in the budget", len(self._admission))
         yield _lag("shipper_lag_bytes", "Bytes written and not settled", followers, _lag_bytes)
         yield _lag("shipper_lag_seconds", "For how long a log has not been caught up", followers, self._lag_seconds)
 
@@ -73,10 +77,6 @@ def _file(tailer: Tailer) -> dict[str, Any]:
 def _lag_bytes(follower: Follower) -> int:
     """Bytes that are written and not settled."""
     return sum(max(0, tailer.size - tailer.committed) for tailer in follower.files.tailers)
-
-
-def _gauge(name: str, what: str, value: float) -> Metric:
-    return GaugeMetricFamily(name, what, value=value)
 
 
 def _lag(name: str, what: str, followers: Iterable[Follower], lag: Callable[[Follower], float]) -> Metric:

@@ -20,13 +20,7 @@ class StdinReader:
     """The lines of one pipe, as one target."""
 
     def __init__(
-        self,
-        fd: int,
-        target: Target,
-        pipeline: Pipeline,
-        sink: Sink,
-        budget: Budget,
-        accounting: Accounting,
+        self, fd: int, target: Target, pipeline: Pipeline, sink: Sink, budget: Budget, accounting: Accounting
     ) -> None:
         self._tailer = Tailer.of_pipe(fd)
         self._pipeline, self._sink, self._budget, self._accounting = pipeline.open(target), sink, budget, accounting

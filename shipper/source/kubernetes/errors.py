@@ -46,6 +46,17 @@ class ApiRefused(Exception):
         self.retry_after = min(retry_after, LONGEST_RETRY_AFTER)
 
 
+# The label of each kind of error in the metric; the first that fits counts.
+_REASONS: Final[dict[tuple[type[Exception], ...], str]] = {
+    (ssl.SSLError, aiohttp.ClientSSLError): "tls",
+    (TimeoutError,): "timeout",
+    (TooLarge,): "too_large",
+    (msgspec.MsgspecError, UnicodeDecodeError): "malformed",
+    (aiohttp.ClientError, ConnectionError): "connection",
+    (NotConfigured,): "configuration",
+}
+
+
 class _Status(msgspec.Struct):
     message: str = ""
 
@@ -84,7 +95,7 @@ class ApiErrors:
 
     def failed(self, error: Exception) -> None:
         """There was no response, or one that cannot be used."""
-        reason = _reason(error)
+        reason = next((reason for kinds, reason in _REASONS.items() if isinstance(error, kinds)), "other")
         self._note(reason, f"{reason}: {type(error).__name__}: {error}"[:300])
 
     def recovered(self) -> None:
@@ -97,22 +108,3 @@ class ApiErrors:
         if self._seldom.due(reason, HOUR):
             log.warning("kubernetes: cannot get pod labels: %s; shipping continues, new pods are labelled from their "
                         "log path; retrying", text.replace("\n", " "))  # fmt: skip
-
-
-def _reason(error: Exception) -> str:
-    """Its label in the metric."""
-    match error:
-        case ssl.SSLError() | aiohttp.ClientSSLError():
-            return "tls"
-        case TimeoutError():
-            return "timeout"
-        case TooLarge():
-            return "too_large"
-        case msgspec.MsgspecError() | UnicodeDecodeError():
-            return "malformed"
-        case aiohttp.ClientError() | ConnectionError():
-            return "connection"
-        case NotConfigured():
-            return "configuration"
-        case _:
-            return "other"

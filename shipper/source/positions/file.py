@@ -91,20 +91,17 @@ class Positions:
 
     def _write(self, text: bytes) -> None:
         with self._writing:
-            self._replace(text)
-
-    def _replace(self, text: bytes) -> None:
-        temporary = self._path.with_name(self._path.name + ".tmp")
-        with temporary.open("wb") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self._path)  # a crash leaves the old file or the new one, never half
-        directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            temporary = self._path.with_name(self._path.name + ".tmp")
+            with temporary.open("wb") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(self._path)  # a crash leaves the old file or the new one, never half
+            directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(directory)
+            finally:
+                os.close(directory)
 
     def _failed(self, error: OSError) -> None:
         self._metrics.positions_saves.labels(outcome="failed").inc()

@@ -31,11 +31,7 @@ class State(Enum):
 
 Event = Mapping[State, State]
 
-OPENED: Final[Event] = {
-    State.UNREAD: State.READING,
-    State.CLOSED: State.READING,
-    State.REPLACED: State.READING,
-}
+OPENED: Final[Event] = dict.fromkeys((State.UNREAD, State.CLOSED, State.REPLACED), State.READING)
 READ_TO_ITS_END: Final[Event] = {State.READING: State.CAUGHT_UP}
 GREW: Final[Event] = {
     State.UNREAD: State.UNREAD,
@@ -50,12 +46,7 @@ CLOSED: Final[Event] = {
     State.CLOSED: State.CLOSED,
     State.REPLACED: State.REPLACED,
 }
-FAILED: Final[Event] = {
-    State.UNREAD: State.CLOSED,
-    State.READING: State.CLOSED,
-    State.CAUGHT_UP: State.CLOSED,  # while the line without a newline at its end was read
-}
-REPLACED: Final[Event] = {
-    State.UNREAD: State.REPLACED,  # its name leads to another file
-    State.READING: State.REPLACED,
-}
+# Of a file that is read to its end, the line without a newline there may be what cannot be read.
+FAILED: Final[Event] = dict.fromkeys((State.UNREAD, State.READING, State.CAUGHT_UP), State.CLOSED)
+# The name of an unread file may lead to another one.
+REPLACED: Final[Event] = dict.fromkeys((State.UNREAD, State.READING), State.REPLACED)
