@@ -45,13 +45,17 @@ def load(path: FilePath | None, environ: Mapping[str, str], flags: Mapping[str, 
     """
     if path is None:
         return parse(b"", "configuration", environ, flags)
+    return parse(read_file(path), str(path), environ, flags)
+
+
+def read_file(path: FilePath) -> bytes:
+    """The bytes of a file, one more at most than a configuration may have. Raises ConfigError."""
     try:
         with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else str(error)
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ConfigError(f"{key_shown(str(path))}: {reason}") from error
-    return parse(text, str(path), environ, flags)
 
 
 def parse(text: bytes, name: str, environ: Mapping[str, str], flags: Mapping[str, str | None] = _NO_FLAGS) -> Config:

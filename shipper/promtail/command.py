@@ -7,6 +7,7 @@ from typing import Final
 from shipper.config import ConfigError
 from shipper.config.document import MAX_BYTES
 from shipper.config.errors import key_shown
+from shipper.config.file import read_file
 from shipper.promtail.convert import convert
 from shipper.promtail.notes import report
 from shipper.terminal import discard_output
@@ -40,13 +41,7 @@ def _print(configuration: str) -> None:
 
 
 def _read(file: str) -> bytes:
-    if file == STDIN:
-        return sys.stdin.buffer.read(MAX_BYTES + 1)
-    try:
-        with Path(file).open("rb") as source:
-            return source.read(MAX_BYTES + 1)
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{key_shown(file)}: {_reason(error)}") from error
+    return sys.stdin.buffer.read(MAX_BYTES + 1) if file == STDIN else read_file(Path(file))
 
 
 def _write(output: str, configuration: str) -> None:

@@ -39,46 +39,35 @@ def text(path: Path) -> Conversion:
     return lambda draft, node: draft.put(path, node.text, node) if node.text else None
 
 
-def number(path: Path) -> Conversion:
-    """A number, or true or false."""
+def _read_by(ours: Callable[[Node], object], path: Path, what: str) -> Conversion:
+    """A value that `ours` makes of the node, None for a wrong one; a variable is taken over as it is."""
 
     def convert(draft: Draft, node: Node) -> None:
-        if isinstance(node.value, int | float) or values.variables(node.text):
-            draft.put(path, node.value, node)
+        value = node.text if values.variables(node.text) else ours(node)
+        if value is not None:
+            draft.put(path, value, node)
         elif node.value is not None:
-            draft.lost(node, f"expected a number, got {shown(node.value)}")
+            draft.lost(node, f"expected {what}, got {shown(node.value)}")
 
     return convert
+
+
+def number(path: Path) -> Conversion:
+    """A number, or true or false."""
+    return _read_by(lambda node: node.value if isinstance(node.value, int | float) else None, path, "a number")
 
 
 def duration(path: Path) -> Conversion:
     """A duration in Go's notation."""
-
-    def convert(draft: Draft, node: Node) -> None:
-        if values.variables(node.text):
-            draft.put(path, node.text, node)
-        elif isinstance(node.value, str) and (ours := values.duration(node.value)):
-            draft.put(path, ours, node)
-        elif isinstance(node.value, int | float):
-            draft.changed(node, "Promtail reads a bare number as nanoseconds: left at the default here")
-        elif node.value is not None:
-            draft.lost(node, f"expected a duration, got {shown(node.value)}")
-
-    return convert
+    read = _read_by(lambda node: values.duration(node.text), path, "a duration")
+    bare = changed("Promtail reads a bare number as nanoseconds: left at the default here")
+    return lambda draft, node: (bare if isinstance(node.value, int | float) else read)(draft, node)
 
 
 def size(path: Path) -> Conversion:
     """A size in bytes; zero means no limit to Promtail, and the default here."""
-
-    def convert(draft: Draft, node: Node) -> None:
-        if values.variables(node.text):
-            draft.put(path, node.text, node)
-        elif (ours := values.size(node.text)) and ours != "0B":
-            draft.put(path, ours, node)
-        elif ours is None and node.value is not None:
-            draft.lost(node, f"expected a size, got {shown(node.value)}")
-
-    return convert
+    read = _read_by(lambda node: values.size(node.text), path, "a size")
+    return lambda draft, node: None if values.size(node.text) == "0B" else read(draft, node)
 
 
 def texts(path: Path) -> Conversion:
