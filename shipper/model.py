@@ -1,8 +1,8 @@
 """Values that cross the borders between source, pipeline and sink."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self
+from typing import NamedTuple
 
 Metadata = tuple[tuple[str, str], ...]
 """Structured metadata: names and values."""
@@ -51,14 +51,6 @@ class Columns:
     times: list[int] = field(default_factory=list)  # nanoseconds since 1970, UTC
     lines: list[bytes] = field(default_factory=list)  # the JSON of each, byte for byte
     metadata: list[Metadata] | None = None  # of each; None where none has any
-
-    @classmethod
-    def of(cls, entries: Iterable[Entry]) -> Self:
-        """These entries as columns."""
-        columns = cls()
-        for entry in entries:
-            columns.add(*entry)
-        return columns
 
     def add(self, nanos: int, line: bytes, metadata: Metadata = ()) -> None:
         """Append an entry."""

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.entries import COMPRESSED_FROM, Entries, push_body
-from shipper.model import Columns, Entry
+from shipper.model import Entry
 from shipper.push_pb2 import PushRequest
-from tests.tickets import ticket
+from tests.tickets import columns_of, ticket
 
 LABELS = '{app="a"}'
 TICKET = ticket()
@@ -28,7 +28,7 @@ BLOCK = st.lists(st.builds(Entry, st.integers(0, 2 * NOW), LINES, METADATA), min
 
 
 def entries(block: list[Entry]) -> Entries:
-    return Entries(LABELS, Columns.of(block), TICKET)
+    return Entries(LABELS, columns_of(block), TICKET)
 
 
 @given(BLOCK)
@@ -58,7 +58,7 @@ def test_behind_each_other_they_are_one_request(blocks: list[list[Entry]]) -> No
 
 @given(BLOCK, st.data())
 def test_parts_are_the_whole_and_hold_its_memory(block: list[Entry], data: st.DataObject) -> None:
-    whole, kept = entries(block), Columns.of(block)
+    whole, kept = entries(block), columns_of(block)
     at = sorted(data.draw(st.lists(st.integers(0, len(block)), max_size=3, unique=True)))
     places = list(dict.fromkeys([0, *at, len(block)]))
     parts = [whole.part(kept, begin, end) for begin, end in itertools.pairwise(places)]

@@ -11,6 +11,7 @@ from shipper.model import Columns, Entry
 from shipper.push_pb2 import PushRequest
 from shipper.times import SECOND
 from shipper.wire import decode_entries, encode_entries, stream_head, varint
+from tests.tickets import columns_of
 
 ROOT = Path(__file__).parent.parent
 LAST_SECOND = 253_402_300_799  # of the year 9999: the end of protobuf's time
@@ -53,7 +54,7 @@ MANY = st.lists(ENTRIES, max_size=5) | st.integers(1, 600).map(
 
 @given(TEXT, MANY)
 def test_protobuf_reads_what_was_encoded(labels: str, entries: list[Entry]) -> None:
-    assert read(encode(labels, Columns.of(entries))) == (labels, entries)
+    assert read(encode(labels, columns_of(entries))) == (labels, entries)
 
 
 @given(st.lists(st.integers(1 << 28, SECOND - 1), min_size=1, max_size=300), st.booleans())
@@ -67,7 +68,7 @@ def test_bytes_are_those_protobuf_writes_where_nanoseconds_need_five(fractions: 
         pushed.timestamp.seconds, pushed.timestamp.nanos = divmod(entry.nanos, SECOND)
         for name, value in metadata:
             pushed.structured_metadata.add(name=name, value=value)
-    assert encode('{job="x"}', Columns.of(entries)) == request.SerializeToString()
+    assert encode('{job="x"}', columns_of(entries)) == request.SerializeToString()
 
 
 @given(st.integers(0, SECOND - 1) | st.sampled_from(EDGES), st.integers(0, SECOND - 1))
@@ -84,7 +85,7 @@ def test_more_lengths_of_lines_than_are_cached() -> None:
 
 @given(MANY)
 def test_decoded_entries_are_those_encoded(entries: list[Entry]) -> None:
-    assert list(decode_entries(encode_entries(Columns.of(entries)))) == entries
+    assert list(decode_entries(encode_entries(columns_of(entries)))) == entries
 
 
 @given(st.integers(-(1 << 63), (1 << 64) - 1))

@@ -8,13 +8,13 @@ import pytest
 from benchmarks.sink import DIRECT, PROTOBUF, Sink
 from benchmarks.tally import Tally, label_key
 from shipper.entries import Entries, push_body
-from shipper.model import Columns, Entry
-from tests.tickets import ticket
+from shipper.model import Entry
+from tests.tickets import columns_of, ticket
 
 LABELS = {"app": 'a"b', "job": "mesh"}
 TEXT = '{app="a\\"b", job="mesh"}'
 ENTRIES = [Entry(1_790_000_000_123_456_789, b'{"x":1}'), Entry(1_790_000_000_123_456_790, "é".encode())]
-BODY = push_body(TEXT, [Entries(TEXT, Columns.of(ENTRIES), ticket())])
+BODY = push_body(TEXT, [Entries(TEXT, columns_of(ENTRIES), ticket())])
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from shipper.config import ClientConfig
 from shipper.entries import Entries, Ticket
 from shipper.metrics import Metrics
-from shipper.model import Columns, Entry
+from shipper.model import Entry
 from shipper.sink.quarantine import RefusedEntry
 from shipper.sink.sender import Sender
+from tests.tickets import columns_of
 
 APP = '{app="checkout", job="j"}'
 PAY = '{app="payment", job="j"}'
@@ -34,7 +35,7 @@ class Harness:
         first, self._nanos = self._nanos, self._nanos + len(lines)
         entries = [Entry(first + at - age, line.encode()) for at, line in enumerate(lines)]
         self.put_total += len(entries)
-        self.sender.put(Entries(labels, Columns.of(entries), Ticket(self, None, 0)))
+        self.sender.put(Entries(labels, columns_of(entries), Ticket(self, None, 0)))
 
     def settled(self, part: Entries, dropped: int) -> None:
         self.lines += [entry.line.decode() for entry in part.unpacked()]

@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.entries import Entries, Ticket
-from shipper.model import Columns, Entry
+from shipper.model import Entry
 from shipper.sink.batch import Batch
-from tests.tickets import ticket
+from tests.tickets import columns_of, ticket
 
 SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes: sum(sizes) > 1)
 
@@ -14,7 +14,7 @@ SIZES = st.lists(st.integers(1, 7), min_size=1, max_size=6).filter(lambda sizes:
 def batch_of(sizes: list[int]) -> Batch:
     number = iter(range(sum(sizes)))
     parts = [
-        Entries("{}", Columns.of(Entry(next(number), b"x" * at) for at in range(size)), ticket()) for size in sizes
+        Entries("{}", columns_of(Entry(next(number), b"x" * at) for at in range(size)), ticket()) for size in sizes
     ]
     return Batch("{}", parts, 1.0, sum(part.size for part in parts))
 
@@ -52,4 +52,4 @@ def test_a_repetition_is_the_same_bytes() -> None:
 
 
 def test_size_counts_metadata() -> None:
-    assert Columns.of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]).size == 10
+    assert columns_of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]).size == 10

@@ -7,14 +7,14 @@ from shipper.entries import Entries
 from shipper.model import Columns, Entry
 from shipper.sink.batch import Batch
 from shipper.sink.queue import AHEAD, HARD_LIMIT, LONGEST, OLDEST, WINDOW, Queue
-from tests.tickets import ticket
+from tests.tickets import columns_of, ticket
 
 NOW = 1_760_000_000 * 10**9
 LABELS = '{app="a"}'
 
 
 def block(*entries: Entry) -> Entries:
-    return Entries(LABELS, Columns.of(entries), ticket())
+    return Entries(LABELS, columns_of(entries), ticket())
 
 
 def cut_all(queue: Queue, limit: int, newest: int | None = None) -> list[Batch]:
@@ -116,7 +116,7 @@ class Counting(Entries):
 def test_the_unpacked_copy_is_dropped_and_cutting_goes_on_where_it_was() -> None:
     queue = Queue(LABELS)
     entries = [Entry(NOW + number, bytes(100)) for number in range(10)]
-    queue.put(Counting(LABELS, Columns.of(entries), ticket()), 0.0)
+    queue.put(Counting(LABELS, columns_of(entries), ticket()), 0.0)
     first, second = queue.cut(250, None, NOW), queue.cut(250, None, NOW)
     assert Counting.times == 1
     queue.pack()
