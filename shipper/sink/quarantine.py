@@ -51,11 +51,8 @@ class QuarantineFile:
         wall: Callable[[], float] = time.time,
         write: Callable[[int, memoryview], int] = os.write,
     ) -> None:
-        self._path = path
-        self._metrics = metrics
-        self._limit = limit
-        self._wall = wall
-        self._os_write = write
+        self._path, self._metrics, self._limit = path, metrics, limit
+        self._wall, self._os_write = wall, write
         self._reports = Seldom()
 
     def write(self, refused: Sequence[RefusedEntry]) -> None:

@@ -20,9 +20,7 @@ class Settlement:
     """Counts pending entries, and reports each as sent or dropped, once."""
 
     def __init__(self, metrics: Metrics, quarantine: Quarantine | None, clock: Callable[[], float]) -> None:
-        self._metrics = metrics
-        self._quarantine = quarantine
-        self._clock = clock
+        self._metrics, self._quarantine, self._clock = metrics, quarantine, clock
         self._reports = Seldom(clock)
         self._moved_at = 0.0  # when something was settled last, or the first entry came
         self._drained = asyncio.Event()

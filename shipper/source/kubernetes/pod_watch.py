@@ -81,12 +81,9 @@ class PodWatch:
                 self._version = ""  # it may be the version that the server does not understand
             self._errors.refused(refused)
             return self._refusal_wait(refused.retry_after)
-        except TooLarge as error:
-            self._errors.failed(error)
-            return self._refusal_wait(0.0)
         except Exception as error:  # pod labels must not cost a line
             self._errors.failed(error)
-        return next(self._search_waits)
+            return self._refusal_wait(0.0) if isinstance(error, TooLarge) else next(self._search_waits)
 
     def _refusal_wait(self, at_least: float) -> float:
         """The server can be reached, so the search for it begins anew when it is away again."""
@@ -117,7 +114,7 @@ class PodWatch:
                 self._errors.failed(error)
             if number % PODS_AT_ONCE == PODS_AT_ONCE - 1:
                 await asyncio.sleep(0)
-        self._pods.end_list(missing)
+        self._pods.mark_deleted(missing)
         self._answer()
         self._version = found.metadata.version
         self._errors.recovered()  # but the back-off goes on growing: the watch may be refused all the same

@@ -5,7 +5,7 @@ goes on without its pod's metadata, so that an API which is away holds nothing u
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from shipper.metrics import Metrics
 from shipper.source.kubernetes.metadata import Metadata
@@ -56,20 +56,17 @@ class Pods:
         return names
 
     def remove(self, pod: Metadata) -> None:
-        """A pod was deleted; it is forgotten after a while."""
+        """A pod was deleted."""
         self.put(pod)  # its last labels
-        self._mark_deleted(pod.log_directories)
+        self.mark_deleted(pod.log_directories)
 
     def begin_list(self) -> set[str]:
-        """All names that are not known to be deleted. Take out those that a list has, and give the rest to
-        `end_list`."""
+        """All names that are not known to be deleted. Take out those that a list has; the rest are of pods that were
+        deleted."""
         return self._known.keys() - self._deleted.keys()
 
-    def end_list(self, missing: set[str]) -> None:
-        """A list is complete, and these names were not in it: their pods were deleted."""
-        self._mark_deleted(missing)
-
-    def _mark_deleted(self, names: set[str] | list[str]) -> None:
+    def mark_deleted(self, names: Iterable[str]) -> None:
+        """The pods of these log directories were deleted; they are forgotten after a while."""
         now = self._clock()
         for name in names:
             self._deleted.setdefault(name, now)

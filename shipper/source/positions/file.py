@@ -39,11 +39,6 @@ class _Saved(msgspec.Struct, frozen=True):
     targets: dict[str, SavedTarget]
 
 
-class _Encoded(msgspec.Struct, frozen=True):
-    version: int
-    targets: Mapping[str, msgspec.Raw]
-
-
 class Positions:
     """The file that outlives the process."""
 
@@ -77,7 +72,7 @@ class Positions:
         """Replace the file; False when that failed: the next save has all of it again."""
         if self._read_only:
             return True
-        text = msgspec.json.encode(_Encoded(VERSION, targets))
+        text = msgspec.json.encode({"version": VERSION, "targets": targets})
         try:
             await asyncio.to_thread(self._write, text)
         except OSError as error:

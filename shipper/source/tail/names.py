@@ -41,16 +41,10 @@ class ListedFile:
     """A log file as the directory shows it."""
 
     name: LogName
-    device: int
-    inode: int
+    identity: tuple[int, int]  # device and inode
     size: int
     modified: int  # ns since 1970
     is_link: bool = False
-
-    @property
-    def identity(self) -> tuple[int, int]:
-        """Device and inode."""
-        return self.device, self.inode
 
     @property
     def order(self) -> tuple[int, bool, str, int, int]:
@@ -82,4 +76,5 @@ def _stat(name: LogName, entry: os.DirEntry[str]) -> ListedFile | None:
         return None
     if not stat.S_ISREG(status.st_mode):
         return None
-    return ListedFile(name, status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, entry.is_symlink())
+    identity = status.st_dev, status.st_ino
+    return ListedFile(name, identity, status.st_size, status.st_mtime_ns, entry.is_symlink())

@@ -42,7 +42,7 @@ class Tailer:
     @classmethod
     def of_pipe(cls, fd: int) -> "Tailer":
         """A pipe that another program writes to."""
-        tailer = cls(ListedFile(LogName("stdin", "stdin", "", gzipped=False), 0, 0, 0, 0))
+        tailer = cls(ListedFile(LogName("stdin", "stdin", "", gzipped=False), (0, 0), 0, 0))
         tailer._use(Pipe(fd), 0.0)
         return tailer
 
@@ -50,7 +50,7 @@ class Tailer:
     def restored(cls, saved: SavedFile) -> "Tailer":
         """A file as the positions tell of it; the directory will show what has become of it."""
         name = LogName.parse(saved.name) or LogName(saved.name, saved.name, "", gzipped=False)
-        listed = ListedFile(name, saved.device, saved.inode, -1, -1)
+        listed = ListedFile(name, (saved.device, saved.inode), -1, -1)
         tailer = cls(listed, saved.offset, Fingerprint(saved.head, saved.digest))
         tailer.size = saved.size
         return tailer

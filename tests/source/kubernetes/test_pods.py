@@ -93,19 +93,19 @@ def test_what_a_list_does_not_name_is_gone(pods: Pods, time: Time) -> None:
         pods.put(made(name, app=name))
     missing = pods.begin_list()
     missing.difference_update(pods.put(made("a", app="a")))
-    pods.end_list(missing)
+    pods.mark_deleted(missing)
     assert len(pods) == 3
     time.now += KEEP
-    pods.end_list(set())
+    pods.mark_deleted(set())
     assert len(pods) == 1
 
 
 def test_a_pod_that_is_listed_again_is_not_forgotten(pods: Pods, time: Time) -> None:
     pods.put(made("a", app="a"))
-    pods.end_list(pods.begin_list())
+    pods.mark_deleted(pods.begin_list())
     pods.put(made("a", app="a"))
     time.now += KEEP
-    pods.end_list(set())
+    pods.mark_deleted(set())
     assert len(pods) == 1
 
 
