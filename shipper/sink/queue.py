@@ -5,6 +5,7 @@ Knows the limits a stream's entries have in Loki; nothing of requests or answers
 
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from shipper.entries import Entries
 from shipper.model import Columns, Entry
@@ -86,9 +87,8 @@ class _Cut:
         self.is_full = False
         self._limit = limit
         self._earliest, self._latest = now - OLDEST, now + AHEAD
-        self._seen = newest_sent  # newest time so far: Loki's, and of this batch
-        self._first: int | None = None  # oldest time of this batch
-        self._last: int | None = None
+        self._seen = -inf if newest_sent is None else newest_sent  # newest time so far: Loki's, and of this batch
+        self._first, self._last = inf, -inf  # oldest and newest time of this batch
 
     @property
     def is_worth_it(self) -> bool:
@@ -97,12 +97,11 @@ class _Cut:
 
     def takes_whole(self, entries: Entries) -> bool:
         """Take all of these, if all fit and none is outside the default limits."""
-        seen = entries.newest if self._seen is None else max(self._seen, entries.newest)
         fits = (
             entries.longest <= LONGEST
             and entries.oldest >= self._earliest
             and entries.newest <= self._latest
-            and entries.oldest >= seen - WINDOW
+            and entries.oldest >= max(self._seen, entries.newest) - WINDOW
             and self._fits(entries.oldest, entries.newest, entries.size)
         )
         if fits:
@@ -117,7 +116,7 @@ class _Cut:
         for entry in all_entries.part(begin):
             if self._goes_alone(entry) or not self._fits(entry.nanos, entry.nanos, entry.size):
                 self.is_full = True
-                if self._first is not None:  # it begins the next batch
+                if self._first != inf:  # it begins the next batch
                     break
             self._add(entry.nanos, entry.nanos, entry.size)
             queued.sent += 1
@@ -129,13 +128,10 @@ class _Cut:
 
     def _add(self, oldest: int, newest: int, size: int) -> None:
         self.size += size
-        self._first = oldest if self._first is None else min(self._first, oldest)
-        self._last = newest if self._last is None else max(self._last, newest)
-        self._seen = newest if self._seen is None else max(self._seen, newest)
+        self._first, self._last = min(self._first, oldest), max(self._last, newest)
+        self._seen = max(self._seen, newest)
 
     def _fits(self, oldest: int, newest: int, size: int) -> bool:
-        if self._first is None or self._last is None:
-            return size <= self._limit
         span = max(self._last, newest) - min(self._first, oldest)
         return self.size + size <= self._limit and span <= WINDOW
 
@@ -144,5 +140,5 @@ class _Cut:
         return (
             len(entry.line) > LONGEST
             or not self._earliest <= entry.nanos <= self._latest
-            or (self._seen is not None and entry.nanos < self._seen - WINDOW)
+            or entry.nanos < self._seen - WINDOW
         )

@@ -68,6 +68,9 @@ class Sender:
         self._outcome = Outcome(
             metrics, self._settlement, self._schedule, self._destination, self._size, new_waits, hold_for, clock
         )
+        # What the reader says, and the end of a run, is for the schedule; what they wait for, the settlement knows.
+        self.backlog, self.push_fullest = self._schedule.backlog, self._schedule.push_fullest
+        self.flush, self.drained = self._schedule.flush, self._settlement.drained
         self._streams: dict[str, Stream] = {}  # that have entries which are not settled
         metrics.streams.set_function(lambda: len(self._streams))
         self._answered = asyncio.Event()  # something was answered
@@ -81,22 +84,6 @@ class Sender:
             stream = self._streams[entries.labels] = Stream(entries.labels)
         self._settlement.opened(len(entries))
         self._schedule.add(stream, entries)
-
-    def backlog(self, more: bool) -> None:
-        """Whether more can be read than can be sent: while it can, entries wait for up to `batchwait`."""
-        self._schedule.backlog(more)
-
-    def push_fullest(self) -> None:
-        """Nothing more can be put before something is settled: push the largest queues now, as many as may be sent."""
-        self._schedule.push_fullest()
-
-    def flush(self) -> None:
-        """Nothing more is put: no entry waits for others."""
-        self._schedule.flush()
-
-    async def drained(self) -> None:
-        """Wait until everything that was put is settled."""
-        await self._settlement.drained()
 
     @property
     def pending(self) -> int:
