@@ -33,11 +33,7 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--log-dir", metavar="ROOT", help="directory of logs: laid out like /var/log/pods, or any other")
     run.add_argument("--client.url", metavar="URL", help="Loki's push endpoint")
     run.add_argument("--positions.file", metavar="FILE", help="where to keep how far each file is shipped")
-    run.add_argument(
-        "--server.http-listen-address",
-        metavar="HOST",
-        help="where /metrics is served",
-    )
+    run.add_argument("--server.http-listen-address", metavar="HOST", help="where /metrics is served")
     run.add_argument("--server.http-listen-port", metavar="PORT", help="its port; 0: any free one")
     run.add_argument("--keep", metavar="RULE", help="what to keep. ut: lines with the flag UT; mtls: failed handshakes")
     run.add_argument("--once", action="store_true", help="ship what is there and exit (0: all accepted, 3: not)")

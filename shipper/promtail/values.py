@@ -24,11 +24,7 @@ def duration(text: str) -> str | None:
     """`1m30s`, `1.5h`, `1h0m0s` as one of our durations."""
     if not _GO_DURATION.fullmatch(text):
         return None
-    try:
-        total = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
-    except ValueError:  # `1.` and a second dot
-        return None
-    return duration_text(total)
+    return duration_text(sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text)))
 
 
 def size(text: str) -> str | None:
