@@ -12,8 +12,6 @@ import orjson
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
-
 
 class _JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
@@ -41,7 +39,7 @@ def set_up(level: str, form: str) -> None:
     """Log from now on, from this level, as `text` or `json`."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
-    logging.basicConfig(level=_LEVELS[level], handlers=[handler], force=True)
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 

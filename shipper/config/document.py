@@ -112,8 +112,7 @@ class _Construction:
 
     def __init__(self, name: str, environ: Mapping[str, str]) -> None:
         self.places: dict[Path, str] = {}
-        self._name = name
-        self._environ = environ
+        self._name, self._environ = name, environ
         self._nodes = 0
 
     def value(self, node: yaml.Node, path: Path, line: int) -> object:

@@ -31,8 +31,7 @@ class Destination:
 
     def __init__(self, new_waits: Callable[[], Iterator[float]], clock: Callable[[], float]) -> None:
         """`new_waits` makes the waits of a failure, one by one."""
-        self._new_waits = new_waits
-        self._clock = clock
+        self._new_waits, self._clock = new_waits, clock
         self._epoch = 0
         self._ordinary = Attempt(0, probes=False)  # of this epoch
         self._error: PushError | None = None
@@ -113,10 +112,8 @@ class RequestSize:
     """The most bytes of lines and metadata in a request: fewer for a while after a request was too large."""
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
-        self._most = most
-        self._clock = clock
-        self._reduced = most
-        self._since = 0.0
+        self._most, self._clock = most, clock
+        self._reduced, self._since = most, 0.0
 
     @property
     def limit(self) -> int:

@@ -177,13 +177,9 @@ class Outcome:
         self._count_retry(error.cause)
         self.last_unknown = now, str(error)
         if self._reports.due(error.cause):
-            log.warning(
-                "a push was refused with an error that is not Loki's; %d entries of %.200s are held and sent again; "
-                "check the URL, and any proxy in front of Loki: %s",
-                len(batch),
-                batch.labels,
-                error,
-            )
+            log.warning("a push was refused with an error that is not Loki's; %d entries of %.200s are held and sent "
+                        "again; check the URL, and any proxy in front of Loki: %s",
+                        len(batch), batch.labels, error)  # fmt: skip
 
     def _count_retry(self, cause: str) -> None:
         self._metrics.retries.labels(cause=cause).inc()

@@ -63,11 +63,8 @@ class QuarantineFile:
         except OSError as error:
             self._metrics.quarantine_errors.inc(len(lines))
             if times := self._reports.due("write", times=len(lines)):
-                log.error(
-                    "cannot write %d refused entries to the quarantine file, they are lost; check the disk: %s",
-                    times,
-                    error,
-                )
+                log.error("cannot write %d refused entries to the quarantine file, they are lost; check the disk: %s",
+                          times, error)  # fmt: skip
             return
         self._metrics.quarantined.inc(len(lines))
 

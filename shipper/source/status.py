@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily as Gauge
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from shipper.pipeline.labels import Admission
@@ -45,16 +46,12 @@ class Status(Collector):
         """The gauges as they are now."""
         reader = self._reader
         followers = list(reader.followers.values())
-        yield GaugeMetricFamily("shipper_targets", "Logs that are followed", len(followers))
-        yield GaugeMetricFamily("shipper_targets_paused", "Logs that wait for Loki's answers", len(reader.paused))
+        yield Gauge("shipper_targets", "Logs that are followed", len(followers))
+        yield Gauge("shipper_targets_paused", "Logs that wait for Loki's answers", len(reader.paused))
         tailers = [tailer for follower in followers for tailer in follower.files.tailers]
-        yield GaugeMetricFamily(
-            "shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers)
-        )
-        yield GaugeMetricFamily(
-            "shipper_pending_bytes", "Memory of what is read and not settled", reader.budget.pending
-        )
-        yield GaugeMetricFamily("shipper_streams_admitted", "Streams in the budget", len(self._admission))
+        yield Gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
+        yield Gauge("shipper_pending_bytes", "Memory of what is read and not settled", reader.budget.pending)
+        yield Gauge("shipper_streams_admitted", "Streams in the budget", len(self._admission))
         yield _lag("shipper_lag_bytes", "Bytes written and not settled", followers, _lag_bytes)
         yield _lag("shipper_lag_seconds", "For how long a log has not been caught up", followers, self._lag_seconds)
 
@@ -80,7 +77,7 @@ def _lag_bytes(follower: Follower) -> int:
 
 
 def _lag(name: str, what: str, followers: Iterable[Follower], lag: Callable[[Follower], float]) -> Metric:
-    family = GaugeMetricFamily(name, what, labels=["namespace", "pod", "container"])
+    family = Gauge(name, what, labels=["namespace", "pod", "container"])
     sums: dict[tuple[str, str, str], float] = {}
     for follower in followers:
         fields = follower.target.fields

@@ -28,14 +28,12 @@ class Change(NamedTuple):
     wrote: bool
 
 
-def _connect() -> INotify:
-    return INotify(nonblocking=True)
-
-
 class Watcher:
     """Watches for events of some kinds."""
 
-    def __init__(self, kinds: int = CHANGES | WRITES, connect: Callable[[], INotify] = _connect) -> None:
+    def __init__(
+        self, kinds: int = CHANGES | WRITES, connect: Callable[[], INotify] = lambda: INotify(nonblocking=True)
+    ) -> None:
         self._mask = kinds | flags.ONLYDIR
         self._directories: dict[int, str] = {}
         self._watches: dict[str, int] = {}

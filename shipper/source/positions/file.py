@@ -54,9 +54,8 @@ class Positions:
         except FileNotFoundError:
             return {}
         except OSError as error:
-            log.error(
-                "positions: cannot read %s: %s; starting without them, so lines may be sent again", self._path, error
-            )
+            log.error("positions: cannot read %s: %s; starting without them, so lines may be sent again",
+                      self._path, error)  # fmt: skip
             return {}
         try:
             saved = msgspec.json.decode(text, type=_Saved)

@@ -237,12 +237,11 @@ class Files:
         """Whether it holds descriptors."""
         return any(tailer.is_open for tailer in self.tailers)
 
-    def release_idle(self) -> int:
-        """Close what is read to its end, to make room for others; how many files that were."""
-        idle = [tailer for tailer in self.tailers if tailer.is_idle]
-        for tailer in idle:
-            tailer.close()
-        return len(idle)
+    def release_idle(self) -> None:
+        """Close what is read to its end, to make room for others."""
+        for tailer in self.tailers:
+            if tailer.is_idle:
+                tailer.close()
 
     def close(self) -> None:
         """Give all descriptors back."""
