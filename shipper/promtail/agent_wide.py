@@ -7,11 +7,7 @@ from shipper.promtail.draft import Draft
 from shipper.promtail.node import Node
 from shipper.promtail.table import Table, apply, changed, lost, number, same, size, text, unless_off
 
-_NO_TUNING: Final = unless_off(
-    lost("the HTTP server has no such setting; it serves /metrics, /ready, /healthz, /targets")
-)
 _FORMATS: Final = {"logfmt": "text", "json": "json"}
-
 
 _SERVER: Final[Table] = {
     "http_listen_address": text(("server", "http_listen_address")),
@@ -24,14 +20,13 @@ _SERVER: Final[Table] = {
     "enable_runtime_reload": unless_off(lost("a changed configuration needs a restart, which loses nothing")),
     "graceful_shutdown_timeout": changed("the agent ends within 10 s, whatever Loki does"),
     "register_instrumentation": same,
-    "external_url": _NO_TUNING,
     **dict.fromkeys(
         (
             "http_listen_network", "http_listen_conn_limit", "http_path_prefix", "http_server_read_timeout",
             "http_server_write_timeout", "http_server_idle_timeout", "http_tls_config", "log_source_ips_enabled",
-            "log_request_headers",
+            "log_request_headers", "external_url",
         ),
-        _NO_TUNING,
+        unless_off(lost("the HTTP server has no such setting; it serves /metrics, /ready, /healthz, /targets")),
     ),
     **dict.fromkeys(
         (

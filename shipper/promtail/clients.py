@@ -66,7 +66,6 @@ _TLS: Final[Table] = {
     **dict.fromkeys(("min_version", "max_version"), lost("the two ends choose the TLS version")),
 }
 
-
 BACKOFF_KEYS: Final[Table] = {
     "min_period": duration((*CLIENT, "backoff_config", "min_period")),
     "max_period": duration((*CLIENT, "backoff_config", "max_period")),

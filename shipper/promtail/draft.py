@@ -63,10 +63,8 @@ class Draft:
         while refused := self._refused():
             paths, problem = refused
             for path in paths:
-                setting = self.settings.pop(path)
-                self.lost(
-                    setting.source, f"left out, because {key_shown(joined(path))} would be refused here: {problem}"
-                )
+                source, key = self.settings.pop(path).source, key_shown(joined(path))
+                self.lost(source, f"left out, because {key} would be refused here: {problem}")
         return lay_out(self.settings, self.asides)[0]
 
     def _refused(self) -> tuple[list[Path], str] | None:

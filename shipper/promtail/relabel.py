@@ -141,7 +141,7 @@ def _spelling(named: list[str]) -> str:
 
 
 def _keep(draft: Draft, job: Job, step: Step) -> None:
-    found = _chosen_by(step)
+    found = values.names(step.regex)
     if step.sources == ("__meta_kubernetes_pod_container_name",):
         if found is None:
             draft.lost(step.node, f"containers are listed by name: write pod_logs.containers for {_pattern(step)}")
@@ -153,7 +153,7 @@ def _keep(draft: Draft, job: Job, step: Step) -> None:
 
 
 def _drop(draft: Draft, _: Job, step: Step) -> None:
-    found = _chosen_by(step)
+    found = values.names(step.regex)
     if step.sources == ("__meta_kubernetes_namespace",) and found is not None:
         exclude(draft, step.node, found)
     elif step.sources == ("__meta_kubernetes_namespace",):
@@ -169,10 +169,6 @@ def exclude(draft: Draft, node: Node, namespaces: tuple[str, ...]) -> None:
     path = (*JOB, "pod_logs", "exclude_namespaces")
     before = draft.value(path)
     draft.put(path, list(dict.fromkeys([*(before if isinstance(before, list) else []), *namespaces])), node)
-
-
-def _chosen_by(step: Step) -> tuple[str, ...] | None:
-    return values.names(step.regex) if len(step.sources) == 1 else None
 
 
 def _pattern(step: Step) -> str:
