@@ -35,7 +35,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--positions.file", metavar="FILE", help="where to keep how far each file is shipped")
     run.add_argument("--server.http-listen-address", metavar="HOST", help="where /metrics is served")
     run.add_argument("--server.http-listen-port", metavar="PORT", help="its port; 0: any free one")
-    run.add_argument("--keep", metavar="RULE", help="what to keep. ut: lines with the flag UT; mtls: failed handshakes")
+    run.add_argument(
+        "--keep", metavar="RULE", help="what to keep. ut: lines with the flag UT; mtls: these and failed handshakes"
+    )
     run.add_argument("--once", action="store_true", help="ship what is there and exit (0: all accepted, 3: not)")
     run.add_argument("--once.patience", metavar="TIME", dest="patience", default="25s",
                      help="how long --once waits while Loki accepts nothing (default: 25s)")  # fmt: skip

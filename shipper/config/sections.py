@@ -95,7 +95,9 @@ class ClientConfig(Section, frozen=True):
 
     url: Annotated[str, "Loki's push endpoint, such as `http://loki:3100/loki/api/v1/push`"]
     tenant_id: Annotated[str, "sent as `X-Scope-OrgID`; empty: not sent"] = ""
-    batchwait: Annotated[Seconds, "longest wait for more entries of a stream before it is pushed; 0: none"] = Seconds(1)
+    batchwait: Annotated[
+        Seconds, "longest wait for more entries of a stream, and after a write for more lines; 0: none"
+    ] = Seconds(1)
     batchsize: Annotated[Bytes, "most bytes of a request before compression, 1KiB to 3MiB"] = Bytes(1 * MIB)
     timeout: Annotated[Seconds, "for a whole push, from connecting to the answer"] = Seconds(10)
     backoff_config: BackoffConfig = BackoffConfig()
