@@ -56,7 +56,7 @@ class Assembler:
         self._has_metadata = bool(plan.metadata)
 
     def take(self, time: bytes, content: bytes, record: Record | None, found: Result, now: int) -> str:
-        """Add the line to the result if it is kept; returns its outcome."""
+        """Add the line to the result if it is kept; returns its reason: KEPT, or why it is filtered or dropped."""
         if record is None:
             return MALFORMED
         verdict = self._judge(record)

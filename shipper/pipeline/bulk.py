@@ -1,4 +1,4 @@
-"""Batch path for blocks in which most lines match: 128 lines per step.
+"""The bulk path: two and more candidates of a block, up to 128 of them per step.
 
 When handshakes fail in masses, all lines are kept, and one step of Python per line costs as much as a call of C. So
 lines as containerd writes them, whose label text is known already, are taken together: nearly each step is one call
@@ -23,7 +23,7 @@ from shipper.times import parse_times
 STEP: Final = 128  # lines: so few that what is made of them stays in the processor's cache
 
 Fallback = Callable[[bytes], str]
-"""The per-line path: takes one line and returns its outcome."""
+"""The per-line path: takes one line and returns its reason."""
 
 _FIRST = itemgetter(0)
 _BRACE = {b"{"[0]}
@@ -40,31 +40,31 @@ class BulkPath:
         self._step = 1 if plan.metadata else STEP
 
     def take(self, lines: Sequence[bytes], found: Result, fallback: Fallback) -> Counter[str]:
-        """Add the lines to keep to the result; returns the outcomes of the lines that fell back, with their number."""
-        outcomes: Counter[str] = Counter()
+        """Add the lines to keep to the result; returns the reasons of the lines that fell back, with their number."""
+        reasons: Counter[str] = Counter()
         for at in range(0, len(lines), self._step):
-            self._take(lines[at : at + self._step], found, fallback, outcomes)
-        return outcomes
+            self._take(lines[at : at + self._step], found, fallback, reasons)
+        return reasons
 
-    def _take(self, lines: Sequence[bytes], found: Result, fallback: Fallback, outcomes: Counter[str]) -> None:
+    def _take(self, lines: Sequence[bytes], found: Result, fallback: Fallback, reasons: Counter[str]) -> None:
         """One step. Where a line cannot be handled, each half of the step is tried, down to that line alone."""
         looked_up = self._look_up(lines) if self._step > 1 else None
         if looked_up is None and len(lines) == 1:
-            outcomes[fallback(lines[0])] += 1
+            reasons[fallback(lines[0])] += 1
         elif looked_up is None:
             middle = len(lines) // 2
-            self._take(lines[:middle], found, fallback, outcomes)
-            self._take(lines[middle:], found, fallback, outcomes)
+            self._take(lines[:middle], found, fallback, reasons)
+            self._take(lines[middle:], found, fallback, reasons)
         else:
-            self._add(lines, looked_up, found, fallback, outcomes)
+            self._add(lines, looked_up, found, fallback, reasons)
 
     def _add(
-        self, lines: Sequence[bytes], step: "LookedUp", found: Result, fallback: Fallback, outcomes: Counter[str]
+        self, lines: Sequence[bytes], step: "LookedUp", found: Result, fallback: Fallback, reasons: Counter[str]
     ) -> None:
         into: dict[str, tuple[Callable[[int], None], Callable[[bytes], None]]] = {}
         for line, labels, nanos, content in zip(lines, step.labels, step.times, step.contents, strict=True):
             if labels is None or nanos is None:
-                outcomes[fallback(line)] += 1
+                reasons[fallback(line)] += 1
                 continue
             if labels not in into:
                 columns = found.stream(labels)

@@ -4,6 +4,7 @@ scan, cri (partial), record or text_format, keep (failure), labels. Pure: bytes 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from stringzilla import count
@@ -86,8 +87,11 @@ class TargetPipeline:
             time, content = (parts.time, parts.content) if parts else (b"", line)
             return self._take(time, content, found, now)
 
-        outcomes = self._bulk.take(candidates, found, fallback)
-        kept, too_long, malformed, unclear = found.kept, *(outcomes[why] for why in (TOO_LONG, MALFORMED, UNCLEAR))
+        if len(candidates) == 1:  # most writes are one line: 10 µs, by the bulk path 14
+            reasons = Counter((fallback(candidates[0]),))
+        else:
+            reasons = self._bulk.take(candidates, found, fallback)
+        kept, too_long, malformed, unclear = found.kept, *(reasons[why] for why in (TOO_LONG, MALFORMED, UNCLEAR))
         lines, json, texts = _kinds(data)
         found.lines += lines
         filtered = {NOT_JSON: lines - json - texts, MALFORMED: malformed, UNCLEAR: unclear}

@@ -39,9 +39,9 @@ class Result:
         """Entries in all streams."""
         return sum(map(len, self.streams.values()))
 
-    def note(self, outcome: str) -> None:
-        """Count a line by its outcome; a kept line is counted by its entry."""
-        if outcome == TOO_LONG:
-            self.dropped[outcome] += 1
-        elif outcome != KEPT:
-            self.filtered[outcome] += 1
+    def note(self, reason: str) -> None:
+        """Count a line by its reason; a kept line is counted by its entry."""
+        if reason == TOO_LONG:
+            self.dropped[reason] += 1
+        elif reason != KEPT:
+            self.filtered[reason] += 1

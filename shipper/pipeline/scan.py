@@ -17,9 +17,9 @@ from stringzilla import count, find, rfind
 
 NEWLINE: Final = b"\n"
 PARTIAL_TAGS: Final = (b" stdout P", b" stderr P")  # one stands in every part of a partial line but the last
-# After PROBE_HITS hits that lie on average within PROBE_BYTES of each other, check whether most lines match.
-PROBE_HITS: Final = 32
-PROBE_BYTES: Final = 4096
+# After SAMPLE_HITS hits that lie on average within SAMPLE_BYTES of each other, check whether most lines match.
+SAMPLE_HITS: Final = 32
+SAMPLE_BYTES: Final = 4096
 DENSE_SHARE: Final = 0.75  # hits by lines, at both ends of a block: above it, splitting every line costs less
 END_BYTES: Final = 32 << 10  # how much of the end is checked
 
@@ -36,28 +36,28 @@ class Scanner:
 
     def __init__(self, patterns: Sequence[bytes]) -> None:
         self._ends: list[int] = []
-        self._has_partial = self._probes = False
+        self._has_partial = self._samples = False
         block, line = _compiled(tuple(patterns))
         self._block = block.build(None, self._note)
         self._line = line.build(None, lambda *_: Scan.Terminate)
 
     def scan(self, data: memoryview) -> Hits:
         """Where in these bytes a pattern matches."""
-        is_whole = self._search(data, probes=True)
+        is_whole = self._search(data, samples=True)
         if not is_whole and not self._has_partial:  # dense, at the beginning at least
             begin, end = data[: self._ends[-1]], data[-END_BYTES:]
-            if self._is_dense(begin) and self._search(end, probes=False) and self._is_dense(end):
+            if self._is_dense(begin) and self._search(end, samples=False) and self._is_dense(end):
                 return Hits(None, any(find(data, tag) >= 0 for tag in PARTIAL_TAGS))
-            self._search(data, probes=False)
+            self._search(data, samples=False)
         return Hits(sorted(self._ends), self._has_partial)
 
     def matches(self, line: bytes) -> bool:
         """Whether a pattern matches in this line."""
         return self._line.scan(line) is Scan.Terminate
 
-    def _search(self, data: memoryview, *, probes: bool) -> bool:
-        """Search for all hits, with `probes` only until they look dense; whether all of the data was searched."""
-        self._ends, self._has_partial, self._probes = [], False, probes
+    def _search(self, data: memoryview, *, samples: bool) -> bool:
+        """Search for all hits, with `samples` only until they look dense; whether all of the data was searched."""
+        self._ends, self._has_partial, self._samples = [], False, samples
         return self._block.scan(data) is not Scan.Terminate
 
     def _is_dense(self, data: memoryview) -> bool:
@@ -70,8 +70,8 @@ class Scanner:
             return Scan.Terminate  # every line will be looked at
         ends = self._ends
         ends.append(end)
-        is_probe = self._probes and len(ends) == PROBE_HITS and end < PROBE_HITS * PROBE_BYTES
-        return Scan.Terminate if is_probe else Scan.Continue
+        is_sample = self._samples and len(ends) == SAMPLE_HITS and end < SAMPLE_HITS * SAMPLE_BYTES
+        return Scan.Terminate if is_sample else Scan.Continue
 
 
 @lru_cache(maxsize=8)

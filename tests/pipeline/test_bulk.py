@@ -1,4 +1,4 @@
-"""The batch path: which lines it takes itself, which fall back to the per-line path, and that their order stays."""
+"""The bulk path: which lines it takes itself, which fall back to the per-line path, and that their order stays."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def kept(number: int, flags: str = "UT", tags: bytes = b"F") -> bytes:
 
 
 class Path:
-    """The batch path of one target, with a per-line path that remembers its lines."""
+    """The bulk path of one target, with a per-line path that remembers its lines."""
 
     def __init__(self, metadata: Sequence[str] = ()) -> None:
         plan = Plan(UT, Scanner(UT.patterns), Admission(tuple(NAMES), 100, 100), metadata, MAX_LINE)

@@ -7,7 +7,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shipper.pipeline.keep import MTLS
-from shipper.pipeline.scan import PROBE_BYTES, PROBE_HITS, Scanner, count_lines, lines_at
+from shipper.pipeline.scan import SAMPLE_BYTES, SAMPLE_HITS, Scanner, count_lines, lines_at
 
 # few bytes, so that hits meet, overlap, and touch the ends of lines
 LINES = st.lists(st.text(alphabet='"UT,\\u0 P', max_size=12).map(str.encode) | st.binary(max_size=6))
@@ -31,7 +31,7 @@ def found(data: memoryview, *patterns: bytes) -> list[bytes]:
 @example([b"U", b"", b"TU"], [b"UTU"])
 @example([b"", b"UT"], [rb"[^A-Za-z]UT"])  # what stands before is the end of another line
 def test_the_lines_that_match_are_found_in_order(lines: list[bytes], patterns: list[bytes]) -> None:
-    data = block([line for line in lines if b" P" not in line][: PROBE_HITS // 12])
+    data = block([line for line in lines if b" P" not in line][: SAMPLE_HITS // 12])
     text, starts = bytes(data), [0, *(match.end() for match in re.finditer(b"\n", bytes(data)))]
     ends = {match.end(1) for one in patterns for match in re.finditer(b"(?=(" + one + b"))", text)}
     expected = [
@@ -41,15 +41,15 @@ def test_the_lines_that_match_are_found_in_order(lines: list[bytes], patterns: l
 
 
 @settings(max_examples=50)
-@given(st.integers(0, 40), st.integers(0, 40), st.sampled_from([1, 200, PROBE_BYTES, 2 * PROBE_BYTES]))
+@given(st.integers(0, 40), st.integers(0, 40), st.sampled_from([1, 200, SAMPLE_BYTES, 2 * SAMPLE_BYTES]))
 def test_where_hits_lie_close_every_line_is_to_be_looked_at(before: int, behind: int, size: int) -> None:
     hit, none = b"x" * size + b"UT", b"y" * size
     data = block([hit] * before + [none] + [hit] * behind)
     lines = found(data, b"UT")
     assert lines in ([hit] * (before + behind), [hit] * before + [none] + [hit] * behind)
-    if size >= PROBE_BYTES:
+    if size >= SAMPLE_BYTES:
         assert none not in lines
-    if size < PROBE_BYTES / 2 and before >= PROBE_HITS:
+    if size < SAMPLE_BYTES / 2 and before >= SAMPLE_HITS:
         assert none in lines
 
 
@@ -62,11 +62,11 @@ def test_a_block_is_dense_where_most_lines_match_at_both_ends(share: float, is_d
 
 
 def test_a_burst_does_not_make_the_block_dense() -> None:
-    data = block([b"x" * 100 + b"UT"] * 2 * PROBE_HITS + [b"x" * 100] * 1000)
-    assert found(data, b"UT") == [b"x" * 100 + b"UT"] * 2 * PROBE_HITS
+    data = block([b"x" * 100 + b"UT"] * 2 * SAMPLE_HITS + [b"x" * 100] * 1000)
+    assert found(data, b"UT") == [b"x" * 100 + b"UT"] * 2 * SAMPLE_HITS
 
 
-@given(LINES, st.lists(PARTIAL, max_size=3), st.sampled_from([0, PROBE_HITS]))
+@given(LINES, st.lists(PARTIAL, max_size=3), st.sampled_from([0, SAMPLE_HITS]))
 def test_partial_lines_are_noticed_wherever_they_stand(lines: list[bytes], partial: list[bytes], hits: int) -> None:
     data = block([*[b"UT"] * hits, *lines, *partial])
     expected = b" stdout P" in bytes(data) or b" stderr P" in bytes(data)
