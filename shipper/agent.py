@@ -132,7 +132,9 @@ class Agent:
         saved = positions.load()
         snapshot = Snapshot(self._admission, saved)
         timing = self._timing
-        saver = Saver(positions, snapshot, after_ack=timing.save_after_ack, after_reading=timing.save_after_reading)
+        saver = Saver(
+            positions, snapshot, after_settling=timing.save_after_settling, after_reading=timing.save_after_reading
+        )
         async with AsyncExitStack() as parts:
             sink, sender = await parts.enter_async_context(self._sinking(saver.before_push))
             reader = self._reader(sink, saver, snapshot, saved)

@@ -37,7 +37,9 @@ class Settlement:
 
     def stored(self, batch: Batch) -> None:
         """Loki has all of it."""
-        self._settle(batch, {})
+        self._settle(batch, 0)
+        for part in batch.parts:
+            part.ticket.owner.settled(part, 0)
 
     def refused(self, batch: Batch, refused: Mapping[int, str], answer: str) -> None:
         """Loki will never take the entries at these places, for these reasons, and has the others."""
@@ -50,17 +52,17 @@ class Settlement:
             self._metrics.entries_dropped.labels(reason=reason).inc(times)
             if total := self._reports.due(reason, times=times):
                 log.error("Loki refused %d entries, they are not sent again (%s): %.300s", total, reason, answer)
-        self._settle(batch, refused)
+        self._settle(batch, len(refused))
+        for part, dropped in batch.shares(refused):
+            part.ticket.owner.settled(part, dropped)
 
-    def _settle(self, batch: Batch, refused: Mapping[int, str]) -> None:
+    def _settle(self, batch: Batch, refused: int) -> None:
         total = len(batch)
-        self._metrics.entries_sent.inc(total - len(refused))
+        self._metrics.entries_sent.inc(total - refused)
         self.pending -= total
         self._moved_at = self._clock()
         if not self.pending:
             self._drained.set()
-        for part, dropped in batch.shares(refused):
-            part.ticket.owner.settled(part, dropped)
 
     @property
     def stuck_for(self) -> float:

@@ -40,7 +40,11 @@ class Sink(Protocol):
 
 
 class Reader:
-    """Reads all logs of a target set into a sink."""
+    """Reads all logs of a target set into a sink.
+
+    A log is in one of these at most, or has nothing to do until something happens to it: `ready` has a turn coming;
+    `waiting` is for time to pass, until the next tick; `paused` has used its share of the budget, until Loki answers.
+    """
 
     def __init__(
         self,
@@ -108,7 +112,7 @@ class Reader:
             self._pacing.clear()
             self._is_busy, self._has_kept = self._target_set.note_changes(), False
             await self._turns(once)
-            if once and not self.paused and not self._is_awaited:
+            if once and not self.paused and not self._time_brings_more:
                 self._sink.backlog(False)
                 return
             if self.paused and self.budget.is_used_up:  # one that has had its share waits alone
@@ -119,7 +123,7 @@ class Reader:
             await self._pacing.sleep(until, is_busy=self._is_busy, has_kept=self._has_kept)
 
     @property
-    def _is_awaited(self) -> bool:
+    def _time_brings_more(self) -> bool:
         """Whether time will bring something to read, though nothing more is written."""
         return bool(self._target_set.unnamed) or any(one.files.must_list for one in self.waiting)
 
@@ -212,7 +216,7 @@ class Reader:
     def _take(self, follower: Follower, step: Step, result: Result) -> None:
         self._accounting.enter(follower.target, result, step.size)
         if not step.entries:
-            self._saver.moved(acked=False)
+            self._saver.passed_over()
             return
         self._has_kept, generation = True, self._saver.label_generation
         for entries in step.entries:
@@ -229,7 +233,7 @@ class Reader:
         if is_gone and follower.is_done:
             self.waiting.discard(follower)
             self._target_set.drop(follower)
-            self._saver.moved(acked=False)
+            self._saver.passed_over()
             return
         if is_gone or follower.is_waiting or files.is_linked:
             self.waiting.add(follower)
@@ -238,10 +242,10 @@ class Reader:
     # -- settlement
 
     def _settled(self, follower: Follower, memory: int, moved: bool) -> None:
+        """Called by `Follower.settled`: memory is free, and perhaps a position has moved."""
         self.budget.pending -= memory
         if moved:
-            self._target_set.touch(follower)
-            self._saver.moved(acked=True)
+            self._saver.settled(follower)
         if self.paused:
             self.ready.update(dict.fromkeys(self.paused))
             self.paused.clear()

@@ -24,7 +24,7 @@ class Timing:
     partial_quiet: float = 2.0  # the same for the last line of a container that has ended, when it is partial
 
     # saver
-    save_after_ack: float = 0.5
+    save_after_settling: float = 0.5
     save_after_reading: float = 10.0  # lines that were not kept are cheap to read again
 
     def checking_within(self, seconds: float) -> "Timing":

@@ -28,7 +28,7 @@ from soak.written import Verdict, Written
 PATIENCE = 30.0  # seconds, on the busiest of machines
 
 # The agent's waits in small: what matters is their order.
-TIMING = Timing(quiet=0.1, partial_quiet=0.05, tick=0.02, rescan=0.2, save_after_ack=0.01, save_after_reading=0.02)
+TIMING = Timing(quiet=0.1, partial_quiet=0.05, tick=0.02, rescan=0.2, save_after_settling=0.01, save_after_reading=0.02)
 CONFIG = """
 server: {{http_listen_port: 0, log_level: error}}
 positions: {{filename: "{directory}/positions.json"}}

@@ -26,7 +26,7 @@ class Cluster(World):
     """A world with an API server that knows its pods."""
 
     def __init__(self) -> None:
-        seldom_saved = replace(TIMING, save_after_ack=10.0, save_after_reading=10.0)  # only when they must be
+        seldom_saved = replace(TIMING, save_after_settling=10.0, save_after_reading=10.0)  # only when they must be
         super().__init__(scrape=SCRAPE, timing=seldom_saved)
         self._account = ServiceAccount(self._directory, "a token", AUTHORITY)
         self._api = {"connect": partial(by_service_account, self._directory), "api_timing": SMALL}

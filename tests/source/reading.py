@@ -216,7 +216,7 @@ class Reading:
             make,
             self,
             Saver(  # not run
-                Positions(root / "positions.json", self.metrics), self.snapshot, after_ack=1.0, after_reading=1.0
+                Positions(root / "positions.json", self.metrics), self.snapshot, after_settling=1.0, after_reading=1.0
             ),
             accounting,
             Budget(max_in_flight_bytes),

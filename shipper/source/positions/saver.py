@@ -1,4 +1,4 @@
-"""When positions are saved: soon after an ack, seldom without one, and at once where a push depends on it."""
+"""When positions are saved: soon after entries are settled, seldom else, and at once where a push depends on it."""
 
 import asyncio
 import time
@@ -7,7 +7,7 @@ from math import inf
 
 from shipper.entries import Entries
 from shipper.source.positions.file import Positions
-from shipper.source.positions.snapshot import Snapshot
+from shipper.source.positions.snapshot import Followed, Snapshot
 
 
 class Saver:
@@ -18,13 +18,13 @@ class Saver:
         positions: Positions,
         snapshot: Snapshot,
         *,
-        after_ack: float,
+        after_settling: float,
         after_reading: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`after_ack`, `after_reading`: seconds from a position's move to its save."""
+        """`after_settling`, `after_reading`: seconds from a position's move to its save."""
         self._positions, self._snapshot = positions, snapshot
-        self._after_ack, self._after_reading, self._clock = after_ack, after_reading, clock
+        self._after_settling, self._after_reading, self._clock = after_settling, after_reading, clock
         self._sooner = asyncio.Event()
         self._guard = asyncio.Lock()
         self._saved_generation = snapshot.label_generation
@@ -35,9 +35,17 @@ class Saver:
         """What must be saved before entries are pushed that are read now; see `before_push`."""
         return self._snapshot.label_generation
 
-    def moved(self, acked: bool) -> None:
-        """A position has moved: `acked` by Loki, or by reading lines that are not kept."""
-        due = self._clock() + (self._after_ack if acked else self._after_reading)
+    def settled(self, followed: Followed) -> None:
+        """Entries of this target are settled, and its position has moved."""
+        self._snapshot.touch(followed)
+        self._save_within(self._after_settling)
+
+    def passed_over(self) -> None:
+        """A position has moved past lines that are not kept, or a target is gone: cheap to read again."""
+        self._save_within(self._after_reading)
+
+    def _save_within(self, seconds: float) -> None:
+        due = self._clock() + seconds
         if due < self.due:
             self.due = due
             self._sooner.set()
@@ -76,5 +84,5 @@ class Saver:
                 return
             self.due, generation = inf, self._snapshot.label_generation
             if not await self._positions.save(self._snapshot.encoded()):
-                self.moved(acked=False)
+                self.passed_over()
             self._saved_generation = max(self._saved_generation, generation)  # also when it failed

@@ -250,7 +250,18 @@ class Files:
 
     def to_save(self) -> list[SavedFile]:
         """What a restart needs."""
-        return [tailer.to_save() for tailer in self.tailers if tailer.is_listed]
+        return [
+            SavedFile(
+                one.name.text,
+                *one.identity,
+                one.fingerprint.size,
+                one.fingerprint.digest,
+                one.committed,
+                one.known_size,
+            )
+            for one in self.tailers
+            if one.is_listed
+        ]
 
 
 def _same_content(tailer: Tailer, listed: ListedFile, head: bytes) -> bool:

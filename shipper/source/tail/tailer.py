@@ -55,11 +55,6 @@ class Tailer:
         tailer.size = saved.size
         return tailer
 
-    def to_save(self) -> SavedFile:
-        """What a restart needs."""
-        head = self.fingerprint
-        return SavedFile(self.name.text, *self.identity, head.size, head.digest, self.committed, self.known_size)
-
     # -- its state
 
     @property

@@ -12,7 +12,7 @@ from shipper.entries import Entries, Ticket
 from shipper.model import Columns
 from shipper.source.positions.file import Positions
 from shipper.source.positions.saver import Saver
-from shipper.source.positions.snapshot import Snapshot
+from shipper.source.positions.snapshot import Followed, Snapshot
 from shipper.source.timing import Timing
 from tests.tickets import ticket
 
@@ -48,6 +48,12 @@ class State:
 
     label_generation = 0
 
+    def __init__(self) -> None:
+        self.touched: list[Followed] = []
+
+    def touch(self, followed: Followed) -> None:
+        self.touched.append(followed)
+
     def encoded(self) -> Mapping[str, msgspec.Raw]:
         return {}
 
@@ -56,15 +62,16 @@ def make(
     disk: Disk,
     state: State | None = None,
     *,
-    after_ack: float = 0.5,
+    after_settling: float = 0.5,
     after_reading: float = 10.0,
     clock: Callable[[], float] = lambda: 100.0,
 ) -> Saver:
     """A saver for which time stands still, as far as it does not sleep, if no other clock is given."""
     positions, snapshot = cast("Positions", disk), cast("Snapshot", state or State())
-    return Saver(positions, snapshot, after_ack=after_ack, after_reading=after_reading, clock=clock)
+    return Saver(positions, snapshot, after_settling=after_settling, after_reading=after_reading, clock=clock)
 
 
+TARGET = cast("Followed", object())
 live = partial(make, clock=time.monotonic)
 
 
@@ -91,44 +98,44 @@ async def running(saver: Saver) -> AsyncIterator[None]:
 
 
 def test_an_ack_is_saved_within_half_a_second() -> None:
-    assert Timing().save_after_ack <= 0.5
+    assert Timing().save_after_settling <= 0.5
 
 
 def test_an_ack_is_saved_sooner_than_what_was_only_read(disk: Disk) -> None:
-    saver = make(disk, after_ack=1.0, after_reading=10.0)
-    saver.moved(acked=False)
+    saver = make(disk, after_settling=1.0, after_reading=10.0)
+    saver.passed_over()
     assert saver.due == 110.0
-    saver.moved(acked=True)
+    saver.settled(TARGET)
     assert saver.due == 101.0
-    saver.moved(acked=False)
+    saver.passed_over()
     assert saver.due == 101.0
 
 
 async def test_acks_are_saved_together(disk: Disk) -> None:
-    saver = live(disk, after_ack=0.01)
+    saver = live(disk, after_settling=0.01)
     async with running(saver), asyncio.timeout(20):
         for _ in range(100):
-            saver.moved(acked=True)
+            saver.settled(TARGET)
         await disk.saved.wait()
     assert disk.begun == 1
 
 
 async def test_an_ack_while_reading_is_waited_for_is_saved_soon(disk: Disk) -> None:
-    saver = live(disk, after_ack=0.01)
+    saver = live(disk, after_settling=0.01)
     async with running(saver), asyncio.timeout(20):
-        saver.moved(acked=False)
+        saver.passed_over()
         await asyncio.sleep(0)  # it waits for ten seconds by now
-        saver.moved(acked=True)
+        saver.settled(TARGET)
         await disk.saved.wait()
 
 
 async def test_an_ack_while_it_is_being_saved_is_saved_again(disk: Disk) -> None:
-    saver = live(disk, after_ack=0.0)
+    saver = live(disk, after_settling=0.0)
     disk.gate.clear()
     async with running(saver), asyncio.timeout(20):
-        saver.moved(acked=True)
+        saver.settled(TARGET)
         await disk.until(lambda: disk.begun == 1)
-        saver.moved(acked=True)
+        saver.settled(TARGET)
         disk.gate.set()
         await disk.until(lambda: disk.ended == 2)
 
@@ -183,11 +190,11 @@ async def test_what_was_read_before_a_save_needs_no_other(disk: Disk) -> None:
 
 async def test_a_save_that_is_under_way_serves_a_push_that_waits(disk: Disk) -> None:
     state = State()
-    saver = live(disk, state, after_ack=0.0)
+    saver = live(disk, state, after_settling=0.0)
     disk.gate.clear()
     state.label_generation = 1
     async with running(saver), asyncio.timeout(20):
-        saver.moved(acked=True)
+        saver.settled(TARGET)
         await disk.until(lambda: disk.begun == 1)
         push = asyncio.create_task(saver.before_push(needing(1)))
         await asyncio.sleep(0)
@@ -207,3 +214,12 @@ async def test_a_full_disk_stops_no_push(disk: Disk) -> None:
     state.label_generation, disk.works = 1, False
     await saver.before_push(needing(1))
     assert disk.ended == 1
+
+
+def test_a_target_whose_entries_are_settled_is_encoded_anew(disk: Disk) -> None:
+    state = State()
+    saver = make(disk, state)
+    saver.passed_over()
+    assert state.touched == []
+    saver.settled(TARGET)
+    assert state.touched == [TARGET]
