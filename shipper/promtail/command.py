@@ -21,8 +21,11 @@ def run(file: str, output: str | None) -> int:
 
     The exit code is 0, whatever the report says. ConfigError when the file cannot be read, or the other not be written.
     """
-    name = "standard input" if file == STDIN else file
-    configuration, notes = convert(_read(file), name)
+    if file == STDIN:
+        text, name = sys.stdin.buffer.read(MAX_BYTES + 1), "standard input"
+    else:
+        text, name = read_file(Path(file)), file
+    configuration, notes = convert(text, name)
     if output is None:
         _print(configuration)
     else:
@@ -38,10 +41,6 @@ def _print(configuration: str) -> None:
         discard_output()
         if not isinstance(error, BrokenPipeError):  # `| head` has seen enough, but a full disk has not
             raise ConfigError(f"standard output: {_reason(error)}") from error
-
-
-def _read(file: str) -> bytes:
-    return sys.stdin.buffer.read(MAX_BYTES + 1) if file == STDIN else read_file(Path(file))
 
 
 def _write(output: str, configuration: str) -> None:

@@ -108,28 +108,19 @@ def _containers(draft: Draft, job: Job) -> None:
 def _what_promtail_would_do(draft: Draft, job: Job) -> None:
     """Warn of mistakes that keep Promtail's job from working."""
     if not job.has_path:
-        draft.warn(
-            job.node,
-            'no __path__: Promtail finds no file and ships nothing (promtail_targets_failed_total{reason="no_path"}); '
-            "here the logs are found below pod_logs.root",
-        )
+        draft.warn(job.node, "no __path__: Promtail finds no file and ships nothing "
+                   '(promtail_targets_failed_total{reason="no_path"}); here the logs are found below '
+                   "pod_logs.root")  # fmt: skip
     if "job" not in job.labels:
-        draft.warn(
-            job.node,
-            "no label job: Promtail sets none from job_name, so a query for {job=...} finds nothing; here it is set",
-        )
+        draft.warn(job.node, "no label job: Promtail sets none from job_name, so a query for {job=...} finds nothing; "
+                   "here it is set")  # fmt: skip
 
 
 def _keep(draft: Draft, job: Job) -> None:
-    draft.put(
-        (*JOB, "keep"),
-        "ut",
-        job.node,
-        "keeps lines with the flag UT, an upstream timeout; failed handshakes do not have that flag: `mtls` keeps them",
+    why = (
+        "keeps lines with the flag UT, an upstream timeout; failed handshakes do not have that flag: `mtls` keeps them"
     )
+    draft.put((*JOB, "keep"), "ut", job.node, why)
     if not job.filters:
-        draft.warn(
-            job.node,
-            "no stage keeps lines by response_flags: Promtail ships every line, here only lines with the flag UT are "
-            "(`keep: ut`), or failed handshakes (`keep: mtls`)",
-        )
+        draft.warn(job.node, "no stage keeps lines by response_flags: Promtail ships every line, here only lines with "
+                   "the flag UT are (`keep: ut`), or failed handshakes (`keep: mtls`)")  # fmt: skip

@@ -24,11 +24,9 @@ def pipeline(draft: Draft, job: Job, node: Node) -> None:
     """All stages of a job, and what is wrong with their order."""
     _stages(draft, job, node)
     if not job.has_cri:
-        draft.warn(
-            node if node.value is not None else job.node,
-            "no cri stage: with containerd each line has the runtime's prefix, so a json stage extracts nothing; "
-            "here the prefix is always read",
-        )
+        at = node if node.value is not None else job.node
+        draft.warn(at, "no cri stage: with containerd each line has the runtime's prefix, so a json stage extracts "
+                   "nothing; here the prefix is always read")  # fmt: skip
 
 
 def _stages(draft: Draft, job: Job, node: Node) -> None:
