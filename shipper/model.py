@@ -64,8 +64,8 @@ class Columns:
     def extend(self, others: "Columns") -> None:
         """Append all entries of the others."""
         if others.metadata is not None or self.metadata is not None:
-            before = self.metadata if self.metadata is not None else [()] * len(self.times)
-            self.metadata = before + (others.metadata if others.metadata is not None else [()] * len(others.times))
+            before = self.metadata or [()] * len(self.times)
+            self.metadata = before + (others.metadata or [()] * len(others.times))
         self.times += others.times
         self.lines += others.lines
 

@@ -167,11 +167,9 @@ def expand(text: str, environ: Mapping[str, str]) -> str:
 
     def value(match: re.Match[str]) -> str:
         dollar, name, default = match.groups()
-        if dollar:
+        if dollar or match[0] == "$":
             return "$"
         if name is None:
-            if match[0] == "$":
-                return "$"
             raise ValueError("expected ${NAME} or ${NAME:-default}; a literal $ is written $$")
         if default is not None:
             return environ.get(name) or default

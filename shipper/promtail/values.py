@@ -47,11 +47,7 @@ def without_variables(text: str) -> str:
 
 def dollars(text: str) -> str:
     """The text in the notation of our file: variables stay, any other dollar is doubled."""
-    parts, end = [], 0
-    for match in _VARIABLE.finditer(text):
-        parts += [text[end : match.start()].replace("$", "$$"), match[0]]
-        end = match.end()
-    return "".join([*parts, text[end:].replace("$", "$$")])
+    return re.sub(rf"({_VARIABLE.pattern})|\$", lambda found: found[1] or "$$", text)
 
 
 def names(pattern: str) -> tuple[str, ...] | None:
