@@ -208,7 +208,7 @@ class Agent:
         quarantine = None
         if self._client.on_reject == "quarantine":
             path = self._client.quarantine_file or Path(self._config.positions.filename).with_name("quarantine.jsonl")
-            quarantine = QuarantineFile(Path(path), self.metrics)
+            quarantine = QuarantineFile(Path(path), self.metrics).write
         async with Client(self._client, self.metrics) as client:
             sender = Sender(
                 self._client,

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import orjson
 
@@ -32,11 +32,8 @@ class RefusedEntry(NamedTuple):
     answer: str  # Loki's words
 
 
-class Quarantine(Protocol):
-    """Keeps refused entries for people to look at."""
-
-    def write(self, refused: Sequence[RefusedEntry]) -> None:
-        """Keep these. Raises nothing."""
+Quarantine = Callable[[Sequence[RefusedEntry]], None]
+"""Keeps refused entries for people to look at. Raises nothing."""
 
 
 class QuarantineFile:

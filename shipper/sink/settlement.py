@@ -45,7 +45,7 @@ class Settlement:
         """Loki will never take the entries at these places, for these reasons, and has the others."""
         if self._quarantine is not None:
             entries = list(batch.unpacked())
-            self._quarantine.write(
+            self._quarantine(
                 [RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())]
             )
         for reason, times in Counter(refused.values()).items():

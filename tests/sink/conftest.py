@@ -69,7 +69,7 @@ def start(metrics: Metrics, settings: Settings) -> Start:
                 client.push,
                 metrics,
                 before_push=harness.before_push,
-                quarantine=harness,
+                quarantine=harness.write,
                 hold_for=hold_for,
                 linger=linger,
             )

@@ -34,7 +34,7 @@ class Scene:
         self.now = 100.0
         self.metrics = metrics
         self.quarantine = InMemory()
-        self.settlement = Settlement(metrics, self.quarantine, lambda: self.now)
+        self.settlement = Settlement(metrics, self.quarantine.write, lambda: self.now)
 
     def batch(self, *parts: tuple[Owner, str]) -> Batch:
         """A batch of one part for each owner, with a line for each letter."""
