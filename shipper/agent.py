@@ -39,7 +39,7 @@ from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import OnSettled
 from shipper.source.kubernetes.client import Connect, connected
 from shipper.source.kubernetes.metadata import fields_from
-from shipper.source.kubernetes.pod_watch import keeping_up
+from shipper.source.kubernetes.pod_watch import following_pods
 from shipper.source.kubernetes.pods import Pods
 from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
 from shipper.source.naming import Naming
@@ -224,7 +224,7 @@ class Agent:
         """Start what asks the Kubernetes API, and what serves HTTP."""
         if self._asks_for_pods:
             ask_again, connect = reader.ask_again, self._connect
-            watch = keeping_up(self._node, self.pods, self.metrics, ask_again, connect, self._api_timing)
+            watch = following_pods(self._node, self.pods, self.metrics, ask_again, connect, self._api_timing)
             await parts.enter_async_context(watch)
         elif self._scrape.kubernetes:
             log.error(

@@ -15,7 +15,6 @@ import msgspec
 
 from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.client import NotConfigured
 
 log = logging.getLogger(__name__)
 
@@ -29,11 +28,15 @@ _HINTS: Final = {
 }
 
 
+class NotConfigured(Exception):
+    """It is unknown where the API is or as whom to ask, or what says so cannot be read."""
+
+
 class VersionGone(Exception):
     """410: the server no longer has the changes since the version we know. List again."""
 
 
-class TooLarge(Exception):
+class BodyTooLarge(Exception):
     """A list or an event is larger than the memory that is set aside for it. Try again later."""
 
 
@@ -50,7 +53,7 @@ class ApiRefused(Exception):
 _REASONS: Final[dict[tuple[type[Exception], ...], str]] = {
     (ssl.SSLError, aiohttp.ClientSSLError): "tls",
     (TimeoutError,): "timeout",
-    (TooLarge,): "too_large",
+    (BodyTooLarge,): "too_large",
     (msgspec.MsgspecError, UnicodeDecodeError): "malformed",
     (aiohttp.ClientError, ConnectionError): "connection",
     (NotConfigured,): "configuration",

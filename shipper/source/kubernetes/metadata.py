@@ -16,7 +16,7 @@ STATIC_POD_HASH: Final = "kubernetes.io/config.hash"  # takes the place of the u
 _SCHEDULED = re.compile(r"-\d{8,10}$")  # of a CronJob's Job: minutes since 1970, seconds before Kubernetes 1.21
 
 
-class Owner(msgspec.Struct, frozen=True, gc=False):
+class OwnerReference(msgspec.Struct, frozen=True, gc=False):
     """One of `ownerReferences`."""
 
     kind: str = ""
@@ -24,7 +24,7 @@ class Owner(msgspec.Struct, frozen=True, gc=False):
     controller: bool | None = None
 
 
-class Metadata(msgspec.Struct, frozen=True, gc=False):
+class ObjectMeta(msgspec.Struct, frozen=True, gc=False):
     """The part of `ObjectMeta` that is used."""
 
     name: str = ""
@@ -33,7 +33,7 @@ class Metadata(msgspec.Struct, frozen=True, gc=False):
     version: str = msgspec.field(name="resourceVersion", default="")
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
-    owners: list[Owner] | None = msgspec.field(name="ownerReferences", default=None)
+    owners: list[OwnerReference] | None = msgspec.field(name="ownerReferences", default=None)
 
     @property
     def log_directories(self) -> list[str]:
@@ -58,18 +58,18 @@ class PodList(msgspec.Struct, frozen=True, gc=False):
 class Pod(msgspec.Struct, frozen=True, gc=False):
     """An item of a list."""
 
-    metadata: Metadata
+    metadata: ObjectMeta
 
 
 class Subject(msgspec.Struct, frozen=True, gc=False):
     """The object of an event: a pod, or a Status with an error."""
 
-    metadata: Metadata = Metadata()
+    metadata: ObjectMeta = ObjectMeta()
     code: int = 0
     message: str = ""
 
 
-class Event(msgspec.Struct, frozen=True, gc=False):
+class WatchEvent(msgspec.Struct, frozen=True, gc=False):
     """A line of a watch."""
 
     type: str
@@ -79,7 +79,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 # Each raises msgspec.MsgspecError or UnicodeDecodeError.
 decode_list: Final = msgspec.json.Decoder(PodList).decode
 decode_pod: Final = msgspec.json.Decoder(Pod).decode
-_decode_event: Final = msgspec.json.Decoder(Event).decode
+_decode_event: Final = msgspec.json.Decoder(WatchEvent).decode
 
 # `managedFields`, which say who has set what, are six sevenths of an event and the last of its metadata. No string can
 # hold these bytes: they begin with a quote that is not escaped.
@@ -87,7 +87,7 @@ _MANAGED: Final = b',"managedFields":['
 _END: Final = b"]}}}"  # of an event with nothing after it
 
 
-def decode_event(text: bytes, start: int = 0, end: int | None = None) -> Event:
+def decode_event(text: bytes, start: int = 0, end: int | None = None) -> WatchEvent:
     """The event that is a part of a text, decoded without its `managedFields`.
 
     They are neither copied nor decoded, because that costs 11 of 18 µs: at 1,000 events/s, with the change of a pod and
@@ -100,13 +100,13 @@ def decode_event(text: bytes, start: int = 0, end: int | None = None) -> Event:
     return _decode_event(text[start:end])
 
 
-def fields_from(config: ScrapeConfig) -> Callable[[Metadata], dict[str, str]]:
-    """Metadata -> the target's fields that only the API knows: `app`, and those that `pod_labels` and
+def fields_from(config: ScrapeConfig) -> Callable[[ObjectMeta], dict[str, str]]:
+    """Pod metadata -> the target's fields that only the API knows: `app`, and those that `pod_labels` and
     `pod_annotations` name, if the pod has them."""
 
     wanted_labels, wanted_annotations = list(config.pod_labels.items()), list(config.pod_annotations.items())
 
-    def fields(pod: Metadata) -> dict[str, str]:  # plain loops: this runs for each event
+    def fields(pod: ObjectMeta) -> dict[str, str]:  # plain loops: this runs for each event
         labels, annotations = pod.labels or {}, pod.annotations or {}
         app = _first(labels, config.app_label) or owner_name(pod)
         found = {"app": app} if app else {}
@@ -128,13 +128,13 @@ def _first(labels: Mapping[str, str], names: Iterable[str]) -> str:
     return ""
 
 
-def owner_name(pod: Metadata) -> str:
+def owner_name(pod: ObjectMeta) -> str:
     """The name of the workload that the pod belongs to: a Deployment, StatefulSet, DaemonSet, Job or CronJob.
 
     Empty for a pod without an owner. A static pod's owner is its node, and the pod's name ends with the node's.
     """
     owners = pod.owners or []
-    owner = next((one for one in owners if one.controller), owners[0] if owners else Owner())
+    owner = next((one for one in owners if one.controller), owners[0] if owners else OwnerReference())
     match owner.kind:
         case "ReplicaSet":  # of a Deployment, if the pod has this label
             return owner.name.removesuffix(f"-{(pod.labels or {}).get('pod-template-hash', '')}")

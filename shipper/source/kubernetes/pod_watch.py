@@ -16,11 +16,10 @@ import msgspec
 
 from shipper import backoff
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.client import Connect, Get, connected
-from shipper.source.kubernetes.errors import ApiErrors, ApiRefused, TooLarge, VersionGone
+from shipper.source.kubernetes.client import MAX_LIST, READ_BYTES, Connect, Get, PodRequests, connected
+from shipper.source.kubernetes.errors import ApiErrors, ApiRefused, BodyTooLarge, VersionGone
 from shipper.source.kubernetes.metadata import decode_event, decode_pod
 from shipper.source.kubernetes.pods import Pods
-from shipper.source.kubernetes.requests import MAX_LIST, READ, PodRequests
 from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
 
 MAX_EVENT: Final = 4 << 20  # bytes; etcd takes objects of 1.5 MiB
@@ -83,7 +82,7 @@ class PodWatch:
             return self._refusal_wait(refused.retry_after)
         except Exception as error:  # pod labels must not cost a line
             self._errors.failed(error)
-            return self._refusal_wait(0.0) if isinstance(error, TooLarge) else next(self._search_waits)
+            return self._refusal_wait(0.0) if isinstance(error, BodyTooLarge) else next(self._search_waits)
 
     def _refusal_wait(self, at_least: float) -> float:
         """The server can be reached, so the search for it begins anew when it is away again."""
@@ -136,11 +135,11 @@ class PodWatch:
 
     async def _follow(self, response: aiohttp.ClientResponse) -> None:
         rest = b""
-        while data := await response.content.read(READ):
+        while data := await response.content.read(READ_BYTES):
             rest = self._apply_lines(rest + data)
             if len(rest) > self._max_event:
-                raise TooLarge(f"an event of more than {self._max_event} bytes")
-            if len(data) < READ:
+                raise BodyTooLarge(f"an event of more than {self._max_event} bytes")
+            if len(data) < READ_BYTES:
                 self._answer()
                 await self._debounce(response)
 
@@ -183,7 +182,7 @@ class PodWatch:
 
 
 @asynccontextmanager
-async def keeping_up(
+async def following_pods(
     node: str,
     pods: Pods,
     metrics: Metrics,

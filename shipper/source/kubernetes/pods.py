@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.metadata import Metadata
+from shipper.source.kubernetes.metadata import ObjectMeta
 from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
 
 
@@ -17,7 +17,7 @@ class Pods:
 
     def __init__(
         self,
-        fields: Callable[[Metadata], dict[str, str]],
+        fields: Callable[[ObjectMeta], dict[str, str]],
         metrics: Metrics,
         timing: ApiTiming = API_TIMING,
         clock: Callable[[], float] = time.monotonic,
@@ -47,7 +47,7 @@ class Pods:
         self._metrics.kubernetes_targets.labels(metadata="none" if fields is None else "found").inc()
         return fields or {}
 
-    def put(self, pod: Metadata) -> list[str]:
+    def put(self, pod: ObjectMeta) -> list[str]:
         """Add or update a pod; the names of its log directories."""
         fields, names = self._fields(pod), pod.log_directories
         for name in names:
@@ -55,7 +55,7 @@ class Pods:
             self._known[name] = fields
         return names
 
-    def remove(self, pod: Metadata) -> None:
+    def remove(self, pod: ObjectMeta) -> None:
         """A pod was deleted."""
         self.put(pod)  # its last labels
         self.mark_deleted(pod.log_directories)
@@ -71,6 +71,6 @@ class Pods:
         for name in names:
             self._deleted.setdefault(name, now)
         for name, since in list(self._deleted.items()):
-            if now - since < self._timing.keep_deleted:
+            if now - since < self._timing.remember_deleted:
                 break
             del self._deleted[name], self._known[name]

@@ -21,7 +21,7 @@ class ApiTiming:
     longest_search: float = 5.0  # back-off from a server that cannot be reached: new pods come soon after it does
     debounce: float = 0.1  # events gather in the kernel: a burst costs ten reads a second, not a thousand
     pod_wait: float = 5.0  # that a new target waits for its pod's metadata
-    keep_deleted: float = 300.0  # that a deleted pod is remembered: its last lines are read after its end
+    remember_deleted: float = 300.0  # that a deleted pod is remembered: its last lines are read after its end
 
 
 API_TIMING: Final = ApiTiming()

@@ -250,17 +250,9 @@ class Files:
 
     def to_save(self) -> list[SavedFile]:
         """What a restart needs."""
+        listed = (one for one in self.tailers if one.is_listed)
         return [
-            SavedFile(
-                one.name.text,
-                *one.identity,
-                one.fingerprint.size,
-                one.fingerprint.digest,
-                one.committed,
-                one.known_size,
-            )
-            for one in self.tailers
-            if one.is_listed
+            SavedFile(one.name.text, *one.identity, *one.fingerprint, one.committed, one.known_size) for one in listed
         ]
 
 

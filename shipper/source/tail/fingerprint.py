@@ -5,14 +5,13 @@ nanoseconds, so no other file begins with the same ones.
 """
 
 import hashlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 HEAD_BYTES = 1024
 TELLING_BYTES = 32  # fewer can be equal by chance; a CRI time and stream are as long
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """A hash of a file's first `size` bytes, 1,024 at most; that of an empty file has size 0."""
 
     size: int = 0

@@ -15,7 +15,8 @@ import trustme
 from lab.kubernetes import ApiServer
 from lab.service_account import ServiceAccount, environment
 from shipper import __version__
-from shipper.source.kubernetes.client import Connect, NotConfigured, address, by_service_account, connected
+from shipper.source.kubernetes.client import Connect, address, by_service_account, connected
+from shipper.source.kubernetes.errors import NotConfigured
 from tests.source.kubernetes.watching import CHECKOUT, FAST, LEDGER, Watching
 
 # In a pod

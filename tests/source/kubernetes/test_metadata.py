@@ -7,12 +7,12 @@ import pytest
 
 from lab.pods import Pod, event
 from shipper.config.file import parse
-from shipper.source.kubernetes.metadata import Event, Metadata, Owner, decode_event, fields_from
+from shipper.source.kubernetes.metadata import ObjectMeta, OwnerReference, WatchEvent, decode_event, fields_from
 
 
 def fields(text: str = "", **metadata: Any) -> dict[str, str]:
     given = f"scrape_configs: [{{kubernetes: true{text}}}]".encode()
-    return fields_from(parse(given, "test.yaml", {}).scrape_configs[0])(Metadata(name="pod-1", **metadata))
+    return fields_from(parse(given, "test.yaml", {}).scrape_configs[0])(ObjectMeta(name="pod-1", **metadata))
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_which_labels_name_the_app_is_configured() -> None:
     ],
 )
 def test_without_such_a_label_the_app_is_the_workload(kind: str, name: str, labels: dict[str, str], app: str) -> None:
-    owners = [Owner("Namespace", "not-this-one"), Owner(kind, name, True)]
+    owners = [OwnerReference("Namespace", "not-this-one"), OwnerReference(kind, name, True)]
     assert fields(labels=labels, owners=owners) == {"app": app}
 
 
 def test_a_static_pod_is_not_named_after_its_node() -> None:
-    pod = Metadata(name="kube-apiserver-node-1", owners=[Owner("Node", "node-1", True)])
+    pod = ObjectMeta(name="kube-apiserver-node-1", owners=[OwnerReference("Node", "node-1", True)])
     assert fields_from(parse(b"", "test.yaml", {}).scrape_configs[0])(pod) == {"app": "kube-apiserver"}
 
 
@@ -69,7 +69,9 @@ def test_an_annotation_is_cut_to_what_loki_takes() -> None:
 
 
 def test_a_static_pod_is_found_by_its_configuration_and_by_its_uid() -> None:
-    pod = Metadata(name="etcd-a", namespace="kube-system", uid="u-1", annotations={"kubernetes.io/config.hash": "abc"})
+    pod = ObjectMeta(
+        name="etcd-a", namespace="kube-system", uid="u-1", annotations={"kubernetes.io/config.hash": "abc"}
+    )
     assert pod.log_directories == ["kube-system_etcd-a_u-1", "kube-system_etcd-a_abc"]
 
 
@@ -80,7 +82,7 @@ MADE = Pod("shop", "checkout-1", uid="u", labels={"app": "checkout"}, annotation
 def test_an_event_is_read_as_far_as_it_is_used_and_nothing_is_missed(around: bytes) -> None:
     line = event("MODIFIED", MADE.metadata(7)).rstrip()
     found = decode_event(around + line + b"\n" + around, len(around), len(around) + len(line))
-    assert found == msgspec.json.decode(line, type=Event)
+    assert found == msgspec.json.decode(line, type=WatchEvent)
     assert found.object.metadata.annotations == dict(MADE.annotations)
 
 
@@ -91,9 +93,9 @@ def test_an_event_is_read_as_far_as_it_is_used_and_nothing_is_missed(around: byt
 )
 def test_what_comes_after_the_managers_of_fields_counts_too(rest: bytes) -> None:
     line = b'{"type":"ADDED","object":{"metadata":{"name":"a","managedFields":[{"manager":"x"}]' + rest
-    assert decode_event(line) == msgspec.json.decode(line, type=Event)
+    assert decode_event(line) == msgspec.json.decode(line, type=WatchEvent)
 
 
 def test_nulls_and_unknown_keys_are_passed_over() -> None:
     text = b'{"name":"a","labels":null,"annotations":null,"ownerReferences":null,"managedFields":[{"x":{"y":1}}]}'
-    assert fields_from(parse(b"", "test.yaml", {}).scrape_configs[0])(msgspec.json.decode(text, type=Metadata)) == {}
+    assert fields_from(parse(b"", "test.yaml", {}).scrape_configs[0])(msgspec.json.decode(text, type=ObjectMeta)) == {}

@@ -15,7 +15,8 @@ from lab import faults
 from lab.faults import Fault
 from lab.kubernetes import ApiServer
 from lab.pods import Pod, event
-from shipper.source.kubernetes.client import Get, NotConfigured
+from shipper.source.kubernetes.client import Get
+from shipper.source.kubernetes.errors import NotConfigured
 from tests.source.kubernetes.watching import CHECKOUT, FAST, LEDGER, Watching, connecting
 
 LIST = '{"metadata":{"resourceVersion":"1000"}'  # how a list begins

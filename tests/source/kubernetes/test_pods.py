@@ -3,11 +3,11 @@
 import pytest
 
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.metadata import Metadata
+from shipper.source.kubernetes.metadata import ObjectMeta
 from shipper.source.kubernetes.pods import Pods
 from shipper.source.kubernetes.timing import API_TIMING
 
-WAIT, KEEP = API_TIMING.pod_wait, API_TIMING.keep_deleted
+WAIT, KEEP = API_TIMING.pod_wait, API_TIMING.remember_deleted
 
 
 class Time:
@@ -32,8 +32,8 @@ def pods(metrics: Metrics, time: Time) -> Pods:
     return Pods(lambda pod: dict(pod.labels or {}), metrics, clock=time)
 
 
-def made(name: str, **labels: str) -> Metadata:
-    return Metadata(name=name, namespace="shop", uid="u", labels=labels)
+def made(name: str, **labels: str) -> ObjectMeta:
+    return ObjectMeta(name=name, namespace="shop", uid="u", labels=labels)
 
 
 def asked(metrics: Metrics, metadata: str) -> float:

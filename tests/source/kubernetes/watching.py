@@ -10,11 +10,10 @@ from lab.kubernetes import ApiServer
 from lab.pods import Pod
 from shipper import backoff
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.client import Connect, Get, Query
+from shipper.source.kubernetes.client import MAX_LIST, Connect, Get, Query
 from shipper.source.kubernetes.errors import ApiErrors, ApiRefused
 from shipper.source.kubernetes.pod_watch import MAX_EVENT, PodWatch, Waits
 from shipper.source.kubernetes.pods import Pods
-from shipper.source.kubernetes.requests import MAX_LIST
 from shipper.source.kubernetes.timing import ApiTiming
 
 FAST = ApiTiming(
