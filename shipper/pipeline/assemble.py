@@ -12,7 +12,8 @@ from typing import Final
 from shipper.fields import KEYS, LINE_FIELDS
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
-from shipper.pipeline.failure import TIMEOUT, Failure, classify
+from shipper.pipeline.failure import TIMEOUT, Failure
+from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
 from shipper.pipeline.record import Record, source_ip, text
@@ -39,7 +40,10 @@ class Assembler:
     CACHED: Final = 1024  # label texts: a hostile client can send new values without end
 
     def __init__(self, plan: Plan, target: Target) -> None:
-        self._judge, self._max, self._audit = plan.rule.judge, plan.max_line_size, plan.audit
+        is_from_gateway = is_gateway(target.fields)
+        self.judge = plan.rule.judge_for(is_gateway=is_from_gateway)
+        self._find = MTLS.judge_for(is_gateway=is_from_gateway)
+        self._max, self._audit = plan.max_line_size, plan.audit
         self._is_decided = bool(plan.rule.decided_by)  # the values that the label text is looked up by decide
         self._finds_all = plan.rule is MTLS  # `mtls` keeps every failure, so no second classification is needed
         self._target = target.key
@@ -59,7 +63,7 @@ class Assembler:
         """Add the line to the result if it is kept; returns its reason: KEPT, or why it is filtered or dropped."""
         if record is None:
             return MALFORMED
-        verdict = self._judge(record)
+        verdict = self.judge(record)
         self.count(verdict, record, found)
         if verdict is None:
             return NOT_KEPT
@@ -76,7 +80,7 @@ class Assembler:
         """Count a failed handshake, also one that the rule does not keep."""
         if verdict is TIMEOUT or self._audit is None:
             return
-        failure = verdict if verdict or self._finds_all else classify(record)
+        failure = verdict if verdict or self._finds_all else self._find(record)
         if failure is not None:
             self._audit.count(failure, record, self._target, verdict is not None, found.failures)
 

@@ -34,7 +34,7 @@ class BulkPath:
 
     def __init__(self, plan: Plan, assembler: Assembler) -> None:
         self._assembler, self._texts = assembler, assembler.texts
-        self._judge = None if plan.rule.decided_by else plan.rule.judge  # None: the values of the keys decide
+        self._judge = None if plan.rule.decided_by else assembler.judge  # None: the values of the keys decide
         self._keys, self._values = assembler.keys, itemgetter(*assembler.keys)
         self._longest = plan.max_line_size
         self._step = 1 if plan.metadata else STEP

@@ -7,7 +7,7 @@ The peer can write part of the text: behind `SAN matcher` stand the names of a c
 So that phrase is looked for before any other, and the names after it decide nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from shipper.times import parse_iso_time
@@ -51,35 +51,56 @@ so they may be escaped as they like. The colon spares the healthy lines on which
 `TLS_error|error:…:TLS_error_end`; the classes are wide so that each pattern is one literal to the search.
 """
 
+SILENT: Final = (
+    100  # milliseconds that a client has sent nothing: listener filters time out later, a ClientHello comes sooner
+)
+
+_MOST_DIGITS: Final = 18  # of a count
+
 Texts = tuple[tuple[str, tuple[str, ...]], ...]
 
+# Compared in capitals, with `_` read as a blank: BoringSSL writes CERTIFICATE_VERIFY_FAILED, an Envoy built with
+# OpenSSL (OpenShift's) `certificate verify failed` and `ssl/tls alert unknown ca`.
 _VERIFY_FAILED: Final = "CERTIFICATE VERIFY FAILED"
 
 # What may stand beside CERTIFICATE_VERIFY_FAILED; the first row that matches counts. The peer's names follow on
 # `SAN matcher`, so nothing may come before that row; the last row is for any other cause.
 _VERIFY_TEXTS: Final[Texts] = (
-    ("cert_san_mismatch", ("SAN matcher", "no trust bundle")),
-    ("cert_invalid", ("revo", "CRL")),
-    ("cert_expired", ("certificate has expired",)),
-    ("cert_not_yet_valid", ("certificate is not yet valid",)),
+    ("cert_san_mismatch", ("SAN MATCHER", "NO TRUST BUNDLE")),
+    ("cert_invalid", ("REVO", "CRL")),
+    ("cert_expired", ("CERTIFICATE HAS EXPIRED",)),
+    ("cert_not_yet_valid", ("CERTIFICATE IS NOT YET VALID",)),
     (
         "cert_untrusted",
-        ("issuer", "self signed", "unable to verify the first", "not trusted", "signature failure"),
+        ("ISSUER", "SELF SIGNED", "SELF-SIGNED", "UNABLE TO VERIFY THE FIRST", "NOT TRUSTED", "SIGNATURE FAILURE"),
     ),
-    ("cert_invalid", ("verify cert failed",)),
+    ("cert_invalid", ("VERIFY CERT FAILED",)),
 )
 
 # Everything else the TLS library says, by its words: the numbers beside them differ between builds.
 _TLS_TEXTS: Final[Texts] = (
-    ("local_cert_missing", ("not supplied by SDS",)),
-    ("handshake_incomplete", ("system library",)),
+    ("local_cert_missing", ("NOT SUPPLIED BY SDS",)),
+    ("handshake_incomplete", ("SYSTEM LIB", "UNEXPECTED EOF")),
     ("no_client_cert", ("PEER DID NOT RETURN A CERTIFICATE",)),
-    ("tls_version_mismatch", ("UNSUPPORTED PROTOCOL", "ALERT PROTOCOL VERSION", "INAPPROPRIATE FALLBACK")),
+    (
+        "tls_version_mismatch",
+        (
+            "UNSUPPORTED PROTOCOL",
+            "ALERT PROTOCOL VERSION",
+            "INAPPROPRIATE FALLBACK",
+            "NO PROTOCOLS AVAILABLE",
+            "VERSION TOO LOW",
+        ),
+    ),
     (
         "cipher_mismatch",
         (
             "NO SHARED CIPHER",
             "NO SHARED GROUP",
+            "NO SHARED SIGNATURE ALGORITHMS",
+            "NO CIPHERS AVAILABLE",
+            "NO SUITABLE KEY SHARE",
+            "NO SUITABLE SIGNATURE ALGORITHM",
             "WRONG CURVE",
             "NO COMMON SIGNATURE ALGORITHMS",
             "INSUFFICIENT SECURITY",
@@ -115,26 +136,63 @@ class Failure(NamedTuple):
 TIMEOUT: Final = Failure("upstream_timeout", UPSTREAM)
 
 
-def classify(record: Mapping[str, object]) -> Failure | None:
+def classify(record: Mapping[str, object], *, is_gateway: bool = False) -> Failure | None:
     """Why the handshake failed, or the request timed out; None for all else, healthy or failing outside TLS.
 
-    `record` is the access log's JSON, with values of any type; a value that is no text counts as not set.
+    `record` is the access log's JSON, with values of any type; a value that is no text counts as not set. `is_gateway`:
+    the line is of a gateway, whose listeners all speak TLS.
     """
     flags = record.get("response_flags")
     names = flags.split(",") if type(flags) is str else ()
-    if "NR" in names and _text(record, "response_code_details") in ("", "filter chain not found"):
-        served = "no_filter_chain" if _text(record, "requested_server_name") else "plaintext"
-        return Failure(served, DOWNSTREAM)
+    if "NR" in names and _is_no_request(record):
+        return Failure(_unmatched_reason(record, is_gateway), DOWNSTREAM)
     if "transport socket timeout" in _text(record, "connection_termination_details"):
         return Failure("handshake_incomplete", DOWNSTREAM)
-    if reason := _downstream_reason(record):
+    if reason := _downstream_reason(record, names):
         return Failure(reason, DOWNSTREAM)
     if reason := _upstream_reason(record):
         return Failure(reason, UPSTREAM)
     return TIMEOUT if "UT" in names else None
 
 
-def _downstream_reason(record: Mapping[str, object]) -> str:
+def _is_no_request(record: Mapping[str, object]) -> bool:
+    """Whether `NR` means that no filter chain took the connection, and not that an HTTP request found no route.
+
+    A request has a response code, and details of its own. A log format with neither tells only where TLS was over:
+    the plain format of eleven fields has its version.
+    """
+    details, code = _text(record, "response_code_details"), record.get("response_code")
+    if _is_set(record, "response_code") or details not in ("", "filter chain not found"):
+        return False
+    if details or code in (0, "0"):
+        return True
+    return "downstream_tls_version" in record and not _is_set(record, "downstream_tls_version")
+
+
+def _unmatched_reason(record: Mapping[str, object], is_gateway: bool) -> str:
+    """Why no filter chain took the connection: it is not TLS, or TLS that is not served here.
+
+    Envoy 1.36 and later write what the TLS inspector saw: of plaintext and of a version it does not speak, not of
+    a ClientHello without an SNI. Where a format has no such field, it is plaintext in front of a sidecar, and an SNI
+    that is not served in front of a gateway; both are the usual case, not the only one.
+    """
+    noted = _text(record, "downstream_transport_failure_reason")
+    reason = _reason_of(noted) if noted.startswith("TLS error|") else ""
+    if reason and (reason != "plaintext" or not _said_hello(record)):
+        return reason
+    if _said_hello(record):
+        return "no_filter_chain"
+    if "downstream_transport_failure_reason" in record:
+        return "plaintext" if _number(record.get("duration")) >= SILENT else "no_filter_chain"
+    return "no_filter_chain" if is_gateway else "plaintext"
+
+
+def _said_hello(record: Mapping[str, object]) -> bool:
+    """Whether a ClientHello was read: only then are there an SNI, or a cipher."""
+    return _is_set(record, "requested_server_name") or _is_set(record, "downstream_tls_cipher")
+
+
+def _downstream_reason(record: Mapping[str, object], flags: Sequence[str]) -> str:
     """The reason of a handshake that failed on the side of who connected; empty for none.
 
     A text that lacks `TLS error:` is not from a TLS socket. One that begins with `TLS_error|` is a note of the TLS
@@ -143,9 +201,13 @@ def _downstream_reason(record: Mapping[str, object]) -> str:
     text = _text(record, "downstream_transport_failure_reason")
     if "TLS error:" not in text or text.startswith("TLS error|"):
         return ""
+    if "UH" in flags and "CONNECTION REJECTED" in text.upper():
+        return ""  # Envoy 1.40 closes a TCP connection so, handshake and all, when the cluster has no endpoint
     reason = _reason_of(text)
     if reason == "cert_verify_failed":
         return _reason_by_dates(record)
+    if reason == "plaintext" and _said_hello(record):
+        return "tls_protocol_error"  # a later record had a wrong version
     return "" if reason in _ALSO_AFTER_HANDSHAKE and _carried_data(record) else reason
 
 
@@ -159,10 +221,11 @@ def _upstream_reason(record: Mapping[str, object]) -> str:
 
 
 def _reason_of(text: str) -> str:
-    """The reason in a text that holds `TLS error:`; never empty."""
-    if _VERIFY_FAILED in text:
-        return _first_match(_VERIFY_TEXTS, text) or "cert_verify_failed"
-    return _first_match(_TLS_TEXTS, text)
+    """The reason in a text that holds `TLS error:` or `TLS error|`; never empty."""
+    words = text.upper()
+    if _VERIFY_FAILED in words:
+        return _first_match(_VERIFY_TEXTS, words) or "cert_verify_failed"
+    return _first_match(_TLS_TEXTS, words)
 
 
 def _first_match(texts: Texts, text: str) -> str:
@@ -199,11 +262,17 @@ def _time(value: object) -> int | None:
 
 
 def _carried_data(record: Mapping[str, object]) -> bool:
-    return _positive(record.get("bytes_received")) or _positive(record.get("bytes_sent"))
+    return _number(record.get("bytes_received")) > 0 or _number(record.get("bytes_sent")) > 0
 
 
-def _positive(value: object) -> bool:
-    """A count above zero, as a number or as its digits."""
+def _is_set(record: Mapping[str, object], key: str) -> bool:
+    """Whether there is a value: a text but `-`, `0` or none, or a number but 0."""
+    value = record.get(key)
+    return value.strip("0") not in ("", "-") if type(value) is str else _number(value) > 0
+
+
+def _number(value: object) -> float:
+    """A count, as a number or as its digits; 0 for anything else."""
     if type(value) is str:
-        return value.isdecimal() and value.strip("0") != ""
-    return isinstance(value, int | float) and value > 0
+        return float(value[:_MOST_DIGITS]) if value.isdecimal() and value.isascii() else 0.0
+    return value if isinstance(value, int | float) else 0.0

@@ -6,6 +6,7 @@ of them, whether the line is text or JSON, and however the JSON is escaped.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from shipper.pipeline import failure
@@ -20,7 +21,12 @@ class KeepRule:
     name: str
     patterns: tuple[bytes, ...]
     judge: Callable[[Record], Failure | None]
+    judge_at_gateway: Callable[[Record], Failure | None] | None = None  # where it differs from `judge`
     decided_by: tuple[str, ...] = ()  # the keys that the decision depends on; empty: too many to list
+
+    def judge_for(self, *, is_gateway: bool) -> Callable[[Record], Failure | None]:
+        """How the lines of one target are judged."""
+        return self.judge_at_gateway if is_gateway and self.judge_at_gateway else self.judge
 
 
 def _upstream_timeout(record: Record) -> Failure | None:
@@ -30,8 +36,10 @@ def _upstream_timeout(record: Record) -> Failure | None:
     return TIMEOUT if flags == "UT" or "UT" in flags.split(",") else None
 
 
-UT: Final = KeepRule("ut", (failure.TIMED_OUT, failure.ESCAPED), _upstream_timeout, ("response_flags",))
+UT: Final = KeepRule("ut", (failure.TIMED_OUT, failure.ESCAPED), _upstream_timeout, decided_by=("response_flags",))
 
-MTLS: Final = KeepRule("mtls", (*UT.patterns, *failure.PATTERNS), failure.classify)
+MTLS: Final = KeepRule(
+    "mtls", (*UT.patterns, *failure.PATTERNS), failure.classify, partial(failure.classify, is_gateway=True)
+)
 
 KEEP_RULES: Final[dict[str, KeepRule]] = {rule.name: rule for rule in (UT, MTLS)}

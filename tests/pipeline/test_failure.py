@@ -98,15 +98,25 @@ TEXTS = [
     (library("SSLV3_ALERT_HANDSHAKE_FAILURE"), "peer_rejected_cert"),
     (library("BAD_PACKET_LENGTH|268435595:_:DECRYPTION_FAILED_OR_BAD_RECORD_MAC"), "tls_protocol_error"),
 ]
+UNMATCHED: Mapping[str, object] = {
+    "response_flags": "NR",
+    "response_code": 0,
+    "response_code_details": "filter_chain_not_found",
+}
 WITHOUT_TEXT = [
-    ({"response_flags": "NR", "requested_server_name": "a.example"}, Failure("no_filter_chain", DOWNSTREAM)),
-    ({"response_flags": "NR"}, Failure("plaintext", DOWNSTREAM)),
+    (UNMATCHED | {"requested_server_name": "a.example"}, Failure("no_filter_chain", DOWNSTREAM)),
+    (UNMATCHED, Failure("plaintext", DOWNSTREAM)),
     ({"response_flags": "UT"}, Failure("upstream_timeout", UPSTREAM)),
     (
         {"connection_termination_details": "transport socket timeout was reached"},
         Failure("handshake_incomplete", DOWNSTREAM),
     ),
 ]
+
+
+def inspector(word: str) -> str:
+    """What the TLS inspector notes."""
+    return f"TLS_error|error:1000009c:SSL_routines:OPENSSL_internal:{word}:TLS_error_end"
 
 
 def downstream(text: object, **fields: object) -> dict[str, object]:
@@ -177,14 +187,16 @@ def test_null_dash_empty_and_missing_are_one(unset: object) -> None:
     nothing = dict.fromkeys(KEYS, unset)
     assert classify(nothing) is None
     assert classify({}) is None
-    assert classify(nothing | {"response_flags": "NR"}) == Failure("plaintext", DOWNSTREAM)
+    assert classify(nothing | {"response_flags": "NR", "response_code": 0}) == Failure(
+        "no_filter_chain", DOWNSTREAM
+    )  # the inspector noted nothing
     assert classify(nothing | {"response_flags": "UT"}) == Failure("upstream_timeout", UPSTREAM)
     assert classify(nothing | downstream(NO_TEXT)) == Failure("cert_verify_failed", DOWNSTREAM)
 
 
 @pytest.mark.parametrize("flags", ["NR", "NR,UF", "UF,NR", "UF,NR,URX"])
 def test_flags_are_split_not_compared(flags: str) -> None:
-    assert classify({"response_flags": flags}) == Failure("plaintext", DOWNSTREAM)
+    assert classify(UNMATCHED | {"response_flags": flags}) == Failure("plaintext", DOWNSTREAM)
     timeout = flags.replace("NR", "UT")
     assert classify({"response_flags": timeout}) == Failure("upstream_timeout", UPSTREAM)
 
@@ -196,6 +208,96 @@ def test_flags_that_only_look_alike(flags: str) -> None:
 
 def test_an_http_route_that_is_not_found_is_no_handshake() -> None:
     assert classify({"response_flags": "NR", "response_code_details": "route_not_found"}) is None
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"response_code": 404},
+        {"response_code": "404"},
+        {"response_code": 404, "response_code_details": None},
+        {"response_code": 404, "response_flags": "NR,DI"},
+        {},  # a format with neither: nothing can be said
+        {"response_code": None, "response_code_details": "-"},
+        {"downstream_tls_version": "TLSv1.3"},  # the handshake was over
+    ],
+)
+def test_a_request_without_a_route_is_no_handshake_without_details_either(record: Mapping[str, object]) -> None:
+    assert classify({"response_flags": "NR", "requested_server_name": "a.example", **record}) is None
+
+
+@pytest.mark.parametrize("code", [0, "0"])
+def test_a_connection_has_no_response_code(code: object) -> None:
+    assert classify({"response_flags": "NR", "response_code": code}) == Failure("plaintext", DOWNSTREAM)
+    assert classify({"response_flags": "NR", "downstream_tls_version": None}) == Failure("plaintext", DOWNSTREAM)
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"downstream_transport_failure_reason": inspector("HTTP_REQUEST")}, "plaintext"),
+        ({"downstream_transport_failure_reason": inspector("WRONG_VERSION_NUMBER")}, "plaintext"),
+        ({"downstream_transport_failure_reason": inspector("TLSV1_ALERT_PROTOCOL_VERSION")}, "tls_version_mismatch"),
+        ({"downstream_transport_failure_reason": inspector("UNSUPPORTED_PROTOCOL")}, "tls_version_mismatch"),
+        ({"downstream_transport_failure_reason": None}, "no_filter_chain"),  # a ClientHello without an SNI
+        ({"downstream_transport_failure_reason": None, "duration": 3}, "no_filter_chain"),
+        ({"downstream_transport_failure_reason": None, "duration": 5001}, "plaintext"),  # it has sent nothing
+        ({"downstream_transport_failure_reason": None, "duration": "300"}, "plaintext"),
+        (
+            {
+                "downstream_transport_failure_reason": inspector("WRONG_VERSION_NUMBER"),
+                "requested_server_name": "a.example",
+            },
+            "no_filter_chain",
+        ),
+    ],
+)
+def test_what_no_chain_took_is_told_by_the_inspector(fields: Mapping[str, object], reason: str) -> None:
+    assert classify(UNMATCHED | fields) == Failure(reason, DOWNSTREAM)
+    assert classify(UNMATCHED | fields, is_gateway=True) == Failure(reason, DOWNSTREAM)
+
+
+def test_a_gateway_speaks_only_tls() -> None:
+    assert classify(UNMATCHED, is_gateway=True) == Failure("no_filter_chain", DOWNSTREAM)
+
+
+@pytest.mark.parametrize("hello", [{"requested_server_name": "a"}, {"downstream_tls_cipher": "TLS_AES_128_GCM_SHA256"}])
+def test_a_wrong_version_after_a_client_hello_is_no_plaintext(hello: Mapping[str, object]) -> None:
+    wrong = library("WRONG_VERSION_NUMBER")
+    assert classify(downstream(wrong)) == Failure("plaintext", DOWNSTREAM)
+    assert classify(downstream(wrong, **hello)) == Failure("tls_protocol_error", DOWNSTREAM)
+    assert classify(upstream(wrong) | hello) == Failure("plaintext", UPSTREAM)  # the hello of another connection
+
+
+def test_a_connection_that_envoy_rejects_for_want_of_an_endpoint_is_no_failed_handshake() -> None:
+    rejected = library("CONNECTION_REJECTED")
+    assert classify(downstream(rejected, response_flags="UH")) is None
+    assert classify(downstream(rejected)) == Failure("tls_protocol_error", DOWNSTREAM)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        ("tls_process_server_certificate:certificate_verify_failed", "cert_verify_failed"),
+        ("tls_process_client_certificate:certificate_verify_failed:_certificate_has_expired", "cert_expired"),
+        ("ssl3_read_bytes:sslv3_alert_certificate_expired", "peer_rejected_cert"),
+        ("ssl3_read_bytes:ssl/tls_alert_unknown_ca", "peer_rejected_cert"),
+        ("ssl3_read_bytes:tlsv13_alert_certificate_required", "peer_rejected_cert"),
+        ("ssl3_read_bytes:tlsv1_alert_protocol_version", "tls_version_mismatch"),
+        ("tls_early_post_process_client_hello:unsupported_protocol", "tls_version_mismatch"),
+        ("tls_post_process_client_hello:no_shared_cipher", "cipher_mismatch"),
+        ("tls_process_client_certificate:peer_did_not_return_a_certificate", "no_client_cert"),
+        ("ssl3_get_record:wrong_version_number", "plaintext"),
+        ("ssl3_get_record:http_request", "plaintext"),
+        ("ssl3_read_n:unexpected_eof_while_reading", "handshake_incomplete"),
+        ("tls_construct_client_hello:no_ciphers_available", "cipher_mismatch"),
+    ],
+)
+def test_an_envoy_built_with_openssl_writes_small_letters(words: str, reason: str) -> None:
+    text = f"TLS_error:_337047686:SSL_routines:{words}"
+    assert classify(upstream(text)) == Failure(reason, UPSTREAM)
+    details = {"response_code_details": f"upstream_reset_before_response_started{{connection_failure,{text}}}"}
+    assert classify({"response_flags": "UF,URX", **details}) == Failure(reason, UPSTREAM)
 
 
 def test_plaintext_into_strict_is_told_by_the_missing_chain_not_by_the_inspector() -> None:
@@ -422,7 +524,7 @@ def respelled(text: str, chance: random.Random) -> str:
     chance=st.randoms(use_true_random=False),
     rate=st.sampled_from([0.0, 0.01, 0.1, 1.0]),
 )
-@example(record={"response_flags": "UF,NR"}, chance=random.Random(1), rate=1.0)
+@example(record={"response_flags": "UF,NR", "response_code": "0"}, chance=random.Random(1), rate=1.0)
 @example(record={"response_flags": "UF,UT"}, chance=random.Random(1), rate=0.0)
 def test_whatever_is_kept_is_found_however_it_is_escaped(
     record: dict[str, str], chance: random.Random, rate: float
@@ -447,8 +549,8 @@ def test_every_kept_line_of_the_corpus_is_found_when_escaped_anew(rate: float) -
 
 
 BARE: list[Mapping[str, object]] = [
-    {"response_flags": "NR"},
-    {"response_flags": "UF,NR"},
+    {"response_flags": "NR", "response_code": 0},
+    {"response_flags": "UF,NR", "response_code": "0"},
     {"response_flags": "UT"},
     {"response_flags": "UF,UT"},
     {"connection_termination_details": "transport socket timeout"},
