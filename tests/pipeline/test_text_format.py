@@ -141,7 +141,7 @@ def test_a_forged_end_makes_the_line_unreadable(at: str) -> None:
         b"{}",
         b"2026-11-23T14:30:22Z info cache generated new workload certificate",
         b'[2026-11-23T14:30:22.733Z] "GET / HTTP/1.1" 200',
-        b'[2026-11-23T14:30:22.733Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - a b -',
+        b'[2026-11-23T14:30:22.733Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - a',
         b"x" + line(),
         line(request="GET"),
         line(request="GET /a SPDY/3"),
@@ -201,3 +201,33 @@ def test_every_line_a_rule_keeps_is_found_by_its_patterns(
 def test_a_plain_line_is_not_found() -> None:
     content = line(flags="-", code=200, details="via_upstream")
     assert not any(Scanner(rule.patterns).matches(content) for rule in (UT, MTLS))
+
+
+OLDER = {
+    "Istio 1.1": '503 UF,URX "-" "TLS error: Secret" 0 91 67 - "-" "curl/7" "1-2" "shop" "10.0.0.9:80" '
+    "outbound|80||shop - 10.0.0.8:80 10.0.0.1:9 -",
+    "Istio 1.4": '503 UF,URX "OK" "TLS error: Secret" 0 91 67 - "-" "curl/7" "1-2" "shop" "10.0.0.9:80" '
+    "outbound|80||shop - 10.0.0.8:80 10.0.0.1:9 - default",
+    "Istio 1.8": '503 UF,URX "TLS error: Secret" 0 91 67 - "-" "curl/7" "1-2" "shop" "10.0.0.9:80" '
+    "outbound|80||shop - 10.0.0.8:80 10.0.0.1:9 - default",
+    "Envoy": '503 UF,URX 0 91 67 - "-" "curl/7" "1-2" "shop" "10.0.0.9:80"',
+}
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_older_versions_write_fewer_fields(version: str) -> None:
+    record = parse_text_line(f'[2020-03-07T16:07:28.632Z] "GET /a HTTP/1.1" {OLDER[version]}'.encode())
+    assert record is not None
+    assert (record["response_code"], record["response_flags"]) == (503, "UF,URX")
+    assert (record["bytes_received"], record["bytes_sent"], record["duration"]) == (0, 91, 67)
+    assert (record["user_agent"], record["authority"], record["upstream_host"]) == ("curl/7", "shop", "10.0.0.9:80")
+    assert "response_code_details" not in record  # not None: this version says nothing of it
+    assert record.get("upstream_transport_failure_reason") == (None if version == "Envoy" else "TLS error: Secret")
+    assert record.get("downstream_remote_address") == (None if version == "Envoy" else "10.0.0.1:9")
+    assert ("route_name" in record) == (version in ("Istio 1.4", "Istio 1.8"))
+
+
+@pytest.mark.parametrize("version", OLDER)
+def test_older_versions_are_not_guessed_either(version: str) -> None:
+    forged = OLDER[version].replace("curl/7", 'x" 200 - "-" "-" 0 0 0 - "y')
+    assert parse_text_line(f'[2020-03-07T16:07:28.632Z] "GET /a HTTP/1.1" {forged}'.encode()) is None
