@@ -341,7 +341,7 @@ def test_an_argument_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
 def test_without_a_line_it_reads_standard_input(
     arguments: tuple[str, ...], stdin: io.BytesIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stdin.write(b'{"response_flags":"UT"}\nrubbish\n{"response_flags":"NR"}\n')
+    stdin.write(b'{"response_flags":"UT"}\nrubbish\n{"response_flags":"NR","response_code":0}\n')
     stdin.seek(0)
     code, out = run(capsys, *arguments, "-o", "json")
     first, second, third = map(json.loads, out.splitlines())
@@ -456,3 +456,99 @@ def test_every_flag_has_its_words() -> None:
     assert {flag for one in CORPUS for flag in json.loads(one["line"])["response_flags"].split(",")} - {"-"} <= set(
         FLAGS
     )
+
+
+# -- lines as people paste them
+
+PUBLIC = [json.loads(line) for line in (HERE / "corpus" / "public.jsonl").read_text("utf-8").splitlines()]
+ZTUNNEL = [json.loads(line) for line in (HERE / "corpus" / "ztunnel.jsonl").read_text("utf-8").splitlines()]
+
+
+@pytest.mark.parametrize(
+    "case", [one for one in PUBLIC if one["counted"] in ("all", "keep_side")], ids=lambda one: one["id"]
+)
+def test_public_lines_are_answered_as_a_knowledgeable_reader_would(case: dict[str, Any]) -> None:
+    (line,) = read([case["line"].encode()])
+    assert isinstance(line, Readable)
+    found, wanted = explain(line), case["wanted"]
+    assert (found.keep, found.side) == (wanted["keep"], wanted["side"])
+    if case["counted"] == "all":
+        assert found.failure_reason == wanted["failure_reason"]
+
+
+@pytest.mark.parametrize("prefix", [b"", b"2026-11-29T20:34:17.241771123Z stdout F ", b"ztunnel-x2k4q istio-proxy "])
+def test_lines_of_a_ztunnel(prefix: bytes) -> None:
+    for case in ZTUNNEL:
+        (line,) = read([prefix + case["line"].encode()])
+        reason = explain(line).failure_reason if isinstance(line, Readable) else None
+        assert reason == case["wanted"]["failure_reason"], case["line"]
+
+
+PLAIN_LINE = (
+    '[2025-05-10T16:42:25.024Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" - - a:1 b:2 - -'
+)
+
+
+@pytest.mark.parametrize(
+    "wrapped",
+    [
+        f"payment-5c6d7f8b9-x8w2p istio-proxy {PLAIN_LINE}",
+        f"[pod/payment-5c6d7f8b9-x8w2p/istio-proxy] {PLAIN_LINE}",
+        f"\x1b[36mpayment\x1b[0m \x1b[33mistio-proxy\x1b[0m {PLAIN_LINE}\x1b[0m",
+        f"│ {PLAIN_LINE}    │",
+        json.dumps({"log": PLAIN_LINE + "\n", "stream": "stdout", "time": "2025-05-10T16:42:25.1Z"}),
+        json.dumps({"insertId": "a", "textPayload": PLAIN_LINE, "severity": "INFO"}),
+        json.dumps({"_source": {"message": PLAIN_LINE, "kubernetes": {"labels": {"app": "x"}}}}),
+        json.dumps({"log": json.dumps({"response_flags": "NR", "response_code": 0})}),
+        json.dumps({"log": json.loads(f'{{"a": "payment | {json.dumps(PLAIN_LINE)[1:-1]}"}}')["a"]}),
+    ],
+)
+def test_what_stands_around_a_line_is_cut_away(wrapped: str) -> None:
+    (line,) = read([wrapped.encode()])
+    assert isinstance(line, Readable)
+    assert explain(line).failure_reason == "plaintext"
+
+
+def test_a_gateway_is_known_by_its_pods_name() -> None:
+    (line,) = read([f"istio-ingressgateway-7cc46d9596-v8qnt istio-proxy {PLAIN_LINE}".encode()])
+    assert isinstance(line, Readable)
+    assert explain(line).failure_reason == "no_filter_chain"
+
+
+def test_a_line_that_can_be_read_in_two_ways_is_not_guessed_from_its_parts() -> None:
+    forged = PLAIN_LINE.replace('"-" "-" - - a', '"x" 503 UF - - "TLS error: a" 0 0 0 - "y" "-" - - a')
+    (line,) = read([forged.encode()])
+    assert isinstance(line, Unreadable)
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        ({"response_flags": "NR"}, "no route"),
+        ({"response_flags": "UF", "response_code": 503, "upstream_transport_failure_reason": None,
+          "response_code_details": "upstream_reset_before_response_started{connection_timeout}"}, "not ready in time"),
+    ],
+)  # fmt: skip
+def test_what_may_hide_a_failure_is_not_called_healthy(record: dict[str, object], words: str) -> None:
+    found = report(record)
+    assert found.verdict == "cannot_tell"
+    assert words in found.meaning
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("TLS_error:|1:SSL_routines:OPENSSL_internal:HANDSHAKE_FAILURE_ON_CLIENT_HELLO:TLS_error_end", "SNI"),
+        ("TLS_error:_Secret_is_not_supplied_by_SDS", "CA bundle"),
+    ],
+)
+def test_words_that_are_more_certain_than_the_line(text: str, words: str) -> None:
+    found = report({"response_flags": "UF", "upstream_transport_failure_reason": text})
+    assert any(words in limit for limit in found.limits)
+
+
+def test_plaintext_without_the_inspectors_note_names_what_else_it_can_be() -> None:
+    found = report({"response_flags": "NR", "response_code": 0})
+    assert any("TLS without an SNI" in limit for limit in found.limits)
+    noted = {"downstream_transport_failure_reason": "TLS_error|error:1:SSL_routines:OPENSSL_internal:HTTP_REQUEST:"}
+    assert not any("SNI" in limit for limit in report({"response_flags": "NR", "response_code": 0, **noted}).limits)

@@ -46,6 +46,12 @@ _SERVER: Final = (
 )
 
 
+_TLS_WORDS: Final = (
+    "downstream_transport_failure_reason",
+    "upstream_transport_failure_reason",
+    "response_code_details",
+)
+
 # Before a certificate has come, these are all that a line can have of the client.
 _STRANGER: Final = ("downstream_remote_address", "requested_server_name")
 _NO_NAME: Final = frozenset(
@@ -71,6 +77,8 @@ def missing_fields(record: Record, failure: Failure | None, verdict: str) -> tup
 
 
 def _wanted(record: Record, failure: Failure | None, verdict: str) -> Iterator[tuple[str, str, str]]:
+    if "direction" in record:
+        return  # ztunnel's format is its own
     if failure is None:
         if verdict == CANNOT_TELL:
             yield (*_CAUSE, LISTENER)
@@ -98,11 +106,35 @@ def _limits(record: Record, failure: Failure) -> Iterator[str]:
         yield "The client's names are its own claim: nobody has verified them."
     elif side == DOWNSTREAM and reason in _NO_NAME:
         yield "Who it was: no certificate had come when it failed, so there is an address and no identity."
-    if side == UPSTREAM and reason.startswith("cert_"):
+    if side == UPSTREAM and reason.startswith("cert_") and "direction" not in record:
         yield "The upstream's certificate: Envoy logs nothing of one that it has refused."
     if reason == "cert_verify_failed":
         yield "The cause: Envoy before 1.37 does not write it; compare the roots and the identities by hand."
     if reason == "peer_rejected_cert":
         yield f"The peer's full reason, for an alert is one word. {REFUSED_UNSEEN}"
+    yield from _other_readings(record, failure)
     if reason == "upstream_timeout":
         yield "Failed handshakes: none of them carries the flag UT."
+
+
+def _other_readings(record: Record, failure: Failure) -> Iterator[str]:
+    """What else the same words can stand for."""
+    said = " ".join(text(record, key) for key in _TLS_WORDS).replace("_", " ").upper()
+    unnoted = "NR" in text(record, "response_flags") and "downstream_transport_failure_reason" not in record
+    if failure.reason == "plaintext" and unnoted:
+        yield (
+            "Whether it was plaintext: TLS without an SNI, and a client that sent nothing, leave the same line where "
+            "the format lacks downstream_transport_failure_reason. At a gateway it is usually TLS without an SNI."
+        )
+    if failure.reason == "plaintext" and unnoted and not text(record, "response_code_details"):
+        yield "Whether it was a handshake: an HTTP request that found no route has the flag NR too."
+    if "HANDSHAKE FAILURE ON CLIENT HELLO" in said:
+        yield "Whether it was the ciphers: a server that knows no host of this SNI, or misses one, answers the same."
+    if "NOT SUPPLIED BY SDS" in said:
+        yield "Which secret was missing: Envoy says the same of its own certificate and of the CA bundle."
+    if (
+        record.get("direction") == "inbound"
+        and failure.reason.startswith("cert_")
+        and failure.reason != "cert_san_mismatch"
+    ):
+        yield "The certificate: ztunnel logs nothing of one that it has refused, unless it was for its name."

@@ -11,10 +11,11 @@ from typing import Final
 
 from shipper.explain.certificate import Certificate, peer_certificate
 from shipper.explain.flags import flags_in_words
-from shipper.explain.lines import Readable
+from shipper.explain.lines import FRAGMENT, ZTUNNEL, Readable
 from shipper.explain.missing import Missing, limits_of, missing_fields
 from shipper.explain.texts import FIND_PEER, TEXTS
 from shipper.explain.verdict import HANDSHAKE_FAILURE, UPSTREAM_TIMEOUT, not_a_handshake
+from shipper.pipeline import ztunnel
 from shipper.pipeline.failure import DOWNSTREAM, REASONS, Failure
 from shipper.pipeline.keep import MTLS
 from shipper.pipeline.record import Record, source_ip, text, without_port
@@ -83,7 +84,7 @@ class Report:
 
 def explain(line: Readable) -> Report:
     """The report of a record."""
-    record, failure = line.record, MTLS.judge(line.record)
+    record, failure = line.record, _judged(line)
     causes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     if failure is None:
@@ -93,6 +94,8 @@ def explain(line: Readable) -> Report:
         verdict = UPSTREAM_TIMEOUT if failure.reason == UPSTREAM_TIMEOUT else HANDSHAKE_FAILURE
         summary, (meaning, causes, commands) = REASONS[failure.reason], TEXTS[failure.reason]
         commands, limits = _filled(commands, record, failure), limits_of(record, failure)
+    if line.format == FRAGMENT:
+        limits = (*limits, "The rest: the line is not in Istio's format, or was cut off; a client may have written it.")
     return Report(
         line=line.line,
         format=line.format,
@@ -105,7 +108,7 @@ def explain(line: Readable) -> Report:
         who=_who(record),
         to=_whom(record, failure),
         certificate=peer_certificate(record, failure),
-        evidence={key: value for key in _EVIDENCE if (value := text(record, key)) not in ("", "0")},
+        evidence=_evidence(line),
         flags=flags_in_words(record),
         meaning=meaning,
         causes=causes,
@@ -113,6 +116,17 @@ def explain(line: Readable) -> Report:
         missing=missing_fields(record, failure, verdict),
         limits=limits,
     )
+
+
+def _evidence(line: Readable) -> dict[str, str]:
+    keys = ("error",) if line.format == ZTUNNEL else _EVIDENCE
+    return {key: value for key in keys if (value := text(line.record, key)) not in ("", "0")}
+
+
+def _judged(line: Readable) -> Failure | None:
+    if line.format == ZTUNNEL:
+        return ztunnel.classify(line.record)
+    return MTLS.judge_for(is_gateway=line.is_gateway)(line.record)
 
 
 def _who(record: Record) -> Who:

@@ -18,6 +18,8 @@ REFUSED_UNSEEN: Final = (
     "listener."
 )
 
+_RESET: Final = ("io error: Connection reset", "h2 failed: connection closed", "h2 failed: stream closed")
+
 
 class Verdict(NamedTuple):
     """The verdict on a line that `keep: mtls` does not keep."""
@@ -36,6 +38,42 @@ def not_a_handshake(record: Record) -> Verdict:
         CANNOT_TELL,
         "Nothing on this line says that a handshake failed, and nothing says that it did not. A failed handshake and "
         "a connection that carried no data look the same without downstream_transport_failure_reason.",
+    )
+
+
+def _of_ztunnel(record: Record) -> Verdict | None:
+    if "direction" not in record or "src.addr" not in record:
+        return None
+    error = text(record, "error")
+    if not error:
+        return Verdict(NO_FAILURE, "A connection of ztunnel that ended without an error.")
+    if error.startswith(_RESET):
+        return Verdict(
+            CANNOT_TELL, "The peer reset the connection. Whether its handshake had begun, the line does not say."
+        )
+    return Verdict(OTHER_FAILURE, "The connection failed outside the TLS handshake; ztunnel's words are beside it.")
+
+
+def _unmatched(record: Record) -> Verdict | None:
+    if "NR" not in flags_in_words(record) or text(record, "response_code") or text(record, "response_code_details"):
+        return None
+    return Verdict(
+        CANNOT_TELL,
+        "NR says that an HTTP request found no route, or that no filter chain took the connection. Which of them, only "
+        "the response code or its details tell.",
+    )
+
+
+def _stalled(record: Record) -> Verdict | None:
+    if "UF" not in flags_in_words(record) or text(record, "upstream_transport_failure_reason"):
+        return None
+    details = text(record, "response_code_details").replace(" ", "_")
+    if "connection_timeout" not in details and text(record, "response_code") != "0":
+        return None
+    return Verdict(
+        CANNOT_TELL,
+        "The connection to the upstream was not ready in time. Either the upstream cannot be reached, or it accepted "
+        "the connection and did not answer the TLS handshake: Envoy's time-out covers both.",
     )
 
 
@@ -124,10 +162,13 @@ def _towards_upstream(record: Record) -> bool:
 
 
 _JUDGES: Final[tuple[Callable[[Record], Verdict | None], ...]] = (
+    _of_ztunnel,
+    _unmatched,
     _denied,
     _not_connected,
     _closed_by_upstream,
     _after_handshake,
+    _stalled,
     _flagged,
     _answered,
     _used,
