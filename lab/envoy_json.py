@@ -56,6 +56,7 @@ def cluster(name: str, port: int, **more: Any) -> Json:
     endpoint = {"lb_endpoints": [{"endpoint": {"address": loopback(port)}}]}
     return {
         "name": name,
+        "alt_stat_name": f"{name};",  # as istiod sets it: %UPSTREAM_CLUSTER% prints this one
         "type": "STATIC",
         "connect_timeout": "5s",
         "load_assignment": {"cluster_name": name, "endpoints": [endpoint]},

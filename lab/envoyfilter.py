@@ -1,6 +1,6 @@
-"""Applies deploy/mesh/envoyfilter.yaml to a listener, as istiod does; so what is tested is what is deployed.
+"""Applies the EnvoyFilters of deploy/mesh to a listener, as istiod does; so what is tested is what is deployed.
 
-Knows the three kinds of patch that file has, and MERGE: objects are merged, lists grow, all else is replaced
+Knows the three kinds of patch those files have, and MERGE: objects are merged, lists grow, all else is replaced
 (protobuf's own rule). A kind it does not know is an error, never passed over.
 """
 
@@ -15,17 +15,21 @@ import yaml
 from lab.envoy_json import Json
 
 PATH: Final = Path(__file__).parent.parent / "deploy" / "mesh" / "envoyfilter.yaml"
+SHORT: Final = PATH.with_name("envoyfilter-short.yaml")  # with a shorter outbound log
+INBOUND: Final = PATH.with_name("envoyfilter-inbound.yaml")  # with no outbound log
+
+OLDEST_ISTIO, NEWEST_ISTIO = "1.28.10", "1.32-dev"  # with the Envoys that are tested, as their proxies report it
 
 Context = Literal["SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY"]
 
 _COMMENTED = re.compile(r"^( +)# ((?:- applyTo:|  +).*)$", re.MULTILINE)
 
 
-def patched(listener: Json, context: Context, text: str | None = None) -> Json:
-    """The listener with every patch for `context`; `text` is another file's than ours."""
+def patched(listener: Json, context: Context, text: str | None = None, istio: str = OLDEST_ISTIO) -> Json:
+    """The listener of a proxy of this Istio with every patch for `context`; `text` is another file's than `PATH`."""
     changed = copy.deepcopy(listener)
     for patch in patches(text):
-        if patch["match"]["context"] == context:
+        if reaches(patch, context, istio):
             changed = _apply(patch, changed)
     return changed
 
@@ -37,16 +41,32 @@ def patches(text: str | None = None) -> list[Json]:
     return found
 
 
-def fields() -> dict[str, str]:
-    """Name and operator of every field of the log."""
-    [log] = patches()[0]["patch"]["value"]["access_log"]
-    found: dict[str, str] = log["typed_config"]["log_format"]["json_format"]
-    return dict(found)
+def reaches(patch: Json, context: Context, istio: str) -> bool:
+    """Whether istiod gives the patch to a proxy of this context, which reports this version of Istio."""
+    match = patch["match"]
+    proxy = match.get("proxy", {})
+    if unknown := (match.keys() - {"context", "proxy", "listener"}) | (proxy.keys() - {"proxyVersion"}):
+        raise ValueError(f"match {sorted(unknown)}: not known here")
+    return match["context"] == context and re.search(proxy.get("proxyVersion", ""), istio) is not None
 
 
-def with_gateways() -> str:
+def access_log(patch: Json) -> Json:
+    """The one log that a patch adds."""
+    value = patch["patch"]["value"]
+    [log] = value.get("access_log") or value["typed_config"]["access_log"]
+    found: Json = log
+    return found
+
+
+def fields(text: str | None = None, context: Context = "SIDECAR_INBOUND") -> dict[str, str]:
+    """Name and operator of every field of the log for `context`."""
+    patch = next(patch for patch in patches(text) if patch["match"]["context"] == context)
+    return dict(access_log(patch)["typed_config"]["log_format"]["json_format"])
+
+
+def with_gateways(text: str | None = None) -> str:
     """The file with the patches for gateways switched on: their comment signs taken away."""
-    return _COMMENTED.sub(r"\1\2", PATH.read_text())
+    return _COMMENTED.sub(r"\1\2", PATH.read_text() if text is None else text)
 
 
 def merge(value: Any, patch: Any) -> Any:

@@ -29,9 +29,9 @@ def tcp_listener(name: str, upstream: str, access_log: Iterable[Json] = ()) -> J
     return _listener(name, tcp(cluster_name(upstream), access_log))
 
 
-def outbound(one: Json) -> Json:
-    """The listener, patched as the EnvoyFilter says."""
-    return patched(one, "SIDECAR_OUTBOUND")
+def outbound(one: Json, text: str | None = None) -> Json:
+    """The listener, patched as the EnvoyFilter says; `text` is another form of it."""
+    return patched(one, "SIDECAR_OUTBOUND", text)
 
 
 def cluster_name(upstream: str) -> str:

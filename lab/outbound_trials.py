@@ -5,6 +5,7 @@ from lab.certificates import Certificates
 from lab.clients import Caller
 from lab.envoy_config import CLOSED, own, undelivered
 from lab.envoy_json import Json, cluster
+from lab.envoyfilter import SHORT
 from lab.outbound_config import cluster_name, host, http_listener, mutual_tls, outbound, tcp_listener
 from lab.trial import Connect, Trial, request
 
@@ -50,6 +51,8 @@ def listeners() -> list[Json]:
     return [
         outbound(http_listener("out http", OUTCOMES)),
         *(outbound(tcp_listener(f"out tcp {name}", name)) for name in OUTCOMES),
+        outbound(http_listener("out http short", OUTCOMES), SHORT.read_text()),
+        *(outbound(tcp_listener(f"out tcp short {name}", name), SHORT.read_text()) for name in OUTCOMES),
         http_listener("out http telemetry", OUTCOMES, [kept]),
         tcp_listener("out tcp telemetry", "expired", [kept]),
     ]
@@ -57,19 +60,24 @@ def listeners() -> list[Json]:
 
 def trials() -> list[Trial]:
     """All of them."""
-    over_http = [
-        Trial(f"out, http: {name}", "out http", _to(name), reason, "upstream", on_oldest)
+    return [*_over("http"), *_over("tcp"), *_over("http short"), *_over("tcp short"), *_slow(), *_telemetry()]
+
+
+def _over(chain: str) -> list[Trial]:
+    def listener(upstream: str) -> str:
+        return f"out {chain} {upstream}" if chain.startswith("tcp") else f"out {chain}"
+
+    return [
+        Trial(f"out, {chain}: {name}", listener(name), _to(name), reason, "upstream", on_oldest)
         for name, (reason, on_oldest) in OUTCOMES.items()
     ]
-    over_tcp = [
-        Trial(f"out, tcp: {name}", f"out tcp {name}", _to(name), reason, "upstream", on_oldest)
-        for name, (reason, on_oldest) in OUTCOMES.items()
-    ]
-    return [*over_http, *over_tcp, *_slow(), *_telemetry()]
 
 
 def _slow() -> list[Trial]:
-    return [Trial("out, http: too slow", "out http", _to("fine", "/slow"), "upstream_timeout", "upstream")]
+    return [
+        Trial(f"out, {chain}: too slow", f"out {chain}", _to("fine", "/slow"), "upstream_timeout", "upstream")
+        for chain in ("http", "http short")
+    ]
 
 
 def _telemetry() -> list[Trial]:

@@ -176,19 +176,30 @@ def test_commands_hold_what_the_line_tells() -> None:
     assert "istioctl proxy-config secret <peer-pod> -n shop" in found.next
 
 
-def test_commands_for_an_upstream_name_its_service() -> None:
+CLUSTER = "outbound|443|v1|bank.money.svc.cluster.local"
+
+
+@pytest.mark.parametrize("printed", [CLUSTER, f"{CLUSTER};"], ids=["UPSTREAM_CLUSTER_RAW", "UPSTREAM_CLUSTER"])
+def test_commands_for_an_upstream_name_its_service(printed: str) -> None:
     found = report(
         {
             "response_flags": "UF",
             "upstream_transport_failure_reason": f"{VERIFY}:SAN_matcher:TLS_error_end",
-            "upstream_cluster": "outbound|443|v1|bank.money.svc.cluster.local",
+            "upstream_cluster": printed,
             "upstream_host": "[fd00::7]:443",
         }
     )
     assert found.side == "upstream"
+    assert found.to.cluster == CLUSTER
     assert "status.podIP=fd00::7" in found.next[0]
     assert any("--fqdn bank.money.svc.cluster.local" in command for command in found.next)
     assert any("-n money" in command for command in found.next)
+
+
+def test_a_cluster_that_is_missing_is_asked_for_by_the_operator_that_names_it() -> None:
+    found = report({"response_flags": "UF", "upstream_transport_failure_reason": EXPIRED})
+    [missing] = [one for one in found.missing if one.field == "upstream_cluster"]
+    assert missing.operator == "%UPSTREAM_CLUSTER_RAW%"
 
 
 def test_a_loopback_leads_to_no_pod() -> None:

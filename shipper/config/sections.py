@@ -145,6 +145,9 @@ class PodLogsConfig(Section, frozen=True):
 class ScrapeConfig(Section, frozen=True):
     """What is read, what is kept of it, and under which labels.
 
+    `keep: ut` finds only requests that ran out of time: with Istio's defaults none do, for its routes have no timeout
+    unless a VirtualService sets one.
+
     With `keep: mtls` the default labels also have `failure_reason` and `side`; any other list is used as it is.
     """
 

@@ -25,6 +25,9 @@ class Missing:
     where: str
 
 
+# Where a field is not its operator in lower case. Without RAW, Envoy prints the statistics name: in Istio, with a `;`.
+_OPERATORS: Final = {"upstream_cluster": "%UPSTREAM_CLUSTER_RAW%"}
+
 _CAUSE: Final = ("downstream_transport_failure_reason", "why the handshake of a client failed")
 _UPSTREAM_CAUSE: Final = ("upstream_transport_failure_reason", "why the handshake with an upstream failed")
 _CLIENT: Final = (
@@ -70,7 +73,7 @@ _NO_NAME: Final = frozenset(
 def missing_fields(record: Record, failure: Failure | None, verdict: str) -> tuple[Missing, ...]:
     """The keys that would tell more about this line, if its format had them."""
     return tuple(
-        Missing(field, f"%{field.upper()}%", tells, where)
+        Missing(field, _OPERATORS.get(field, f"%{field.upper()}%"), tells, where)
         for field, tells, where in _wanted(record, failure, verdict)
         if field not in record
     )

@@ -145,7 +145,7 @@ def _whom(record: Record, failure: Failure | None) -> Whom:
         san=_value(record, "downstream_local_uri_san" if inbound else "upstream_peer_uri_san"),
         sni=_value(record, "requested_server_name"),
         address=_value(record, "downstream_local_address"),
-        cluster=_value(record, "upstream_cluster"),
+        cluster=_cluster(record) or None,
         host=_value(record, "upstream_host"),
         authority=_value(record, "authority"),
     )
@@ -153,6 +153,11 @@ def _whom(record: Record, failure: Failure | None) -> Whom:
 
 def _value(record: Record, key: str) -> str | None:
     return text(record, key) or None
+
+
+def _cluster(record: Record) -> str:
+    """The upstream cluster's name. `%UPSTREAM_CLUSTER%` prints the statistics name, which in Istio ends with `;`."""
+    return text(record, "upstream_cluster").removesuffix(";")
 
 
 def _filled(commands: tuple[str, ...], record: Record, failure: Failure) -> tuple[str, ...]:
@@ -172,7 +177,7 @@ def _downstream_names(record: Record) -> dict[str, str]:
 
 
 def _upstream_names(record: Record) -> dict[str, str]:
-    host = _group(_HOST, text(record, "upstream_cluster"))
+    host = _group(_HOST, _cluster(record))
     return {
         "<peer-ip>": _pod_ip(without_port(text(record, "upstream_host"))),
         "<peer-namespace>": _group(_SERVICE, host),

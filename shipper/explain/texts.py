@@ -208,7 +208,7 @@ TEXTS: Final[dict[str, Text]] = {
         "UT means upstream request timeout, never a transport failure.",
         (
             "the application is slow, or waits for something slow itself",
-            "the timeout of the VirtualService is shorter than the work takes",
+            "the timeout of the VirtualService is shorter than the work takes; Istio's own routes have no timeout",
             "the application is short of CPU or of connections",
         ),
         (
