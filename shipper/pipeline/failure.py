@@ -177,11 +177,13 @@ def _unmatched_reason(record: Mapping[str, object], is_gateway: bool) -> str:
     that is not served in front of a gateway; both are the usual case, not the only one.
     """
     noted = _text(record, "downstream_transport_failure_reason")
-    reason = _reason_of(noted) if noted.startswith("TLS error|") else ""
-    if reason and (reason != "plaintext" or not _said_hello(record)):
-        return reason
+    is_noted = noted.startswith("TLS error|")
+    if is_noted and _reason_of(noted) == "tls_version_mismatch":
+        return "tls_version_mismatch"
     if _said_hello(record):
         return "no_filter_chain"
+    if is_noted:  # whatever the word (HTTP_REQUEST, WRONG_VERSION_NUMBER, UNEXPECTED_RECORD): it was no ClientHello
+        return "plaintext"
     if "downstream_transport_failure_reason" in record:
         return "plaintext" if _number(record.get("duration")) >= SILENT else "no_filter_chain"
     return "no_filter_chain" if is_gateway else "plaintext"

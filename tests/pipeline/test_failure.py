@@ -98,7 +98,7 @@ TEXTS = [
     (library("SSLV3_ALERT_HANDSHAKE_FAILURE"), "peer_rejected_cert"),
     (library("BAD_PACKET_LENGTH|268435595:_:DECRYPTION_FAILED_OR_BAD_RECORD_MAC"), "tls_protocol_error"),
 ]
-UNMATCHED: Mapping[str, object] = {
+UNMATCHED: dict[str, object] = {
     "response_flags": "NR",
     "response_code": 0,
     "response_code_details": "filter_chain_not_found",
@@ -237,6 +237,7 @@ def test_a_connection_has_no_response_code(code: object) -> None:
     [
         ({"downstream_transport_failure_reason": inspector("HTTP_REQUEST")}, "plaintext"),
         ({"downstream_transport_failure_reason": inspector("WRONG_VERSION_NUMBER")}, "plaintext"),
+        ({"downstream_transport_failure_reason": inspector("UNEXPECTED_RECORD")}, "plaintext"),  # a database client
         ({"downstream_transport_failure_reason": inspector("TLSV1_ALERT_PROTOCOL_VERSION")}, "tls_version_mismatch"),
         ({"downstream_transport_failure_reason": inspector("UNSUPPORTED_PROTOCOL")}, "tls_version_mismatch"),
         ({"downstream_transport_failure_reason": None}, "no_filter_chain"),  # a ClientHello without an SNI
@@ -252,7 +253,7 @@ def test_a_connection_has_no_response_code(code: object) -> None:
         ),
     ],
 )
-def test_what_no_chain_took_is_told_by_the_inspector(fields: Mapping[str, object], reason: str) -> None:
+def test_what_no_chain_took_is_told_by_the_inspector(fields: dict[str, object], reason: str) -> None:
     assert classify(UNMATCHED | fields) == Failure(reason, DOWNSTREAM)
     assert classify(UNMATCHED | fields, is_gateway=True) == Failure(reason, DOWNSTREAM)
 
@@ -262,7 +263,7 @@ def test_a_gateway_speaks_only_tls() -> None:
 
 
 @pytest.mark.parametrize("hello", [{"requested_server_name": "a"}, {"downstream_tls_cipher": "TLS_AES_128_GCM_SHA256"}])
-def test_a_wrong_version_after_a_client_hello_is_no_plaintext(hello: Mapping[str, object]) -> None:
+def test_a_wrong_version_after_a_client_hello_is_no_plaintext(hello: dict[str, object]) -> None:
     wrong = library("WRONG_VERSION_NUMBER")
     assert classify(downstream(wrong)) == Failure("plaintext", DOWNSTREAM)
     assert classify(downstream(wrong, **hello)) == Failure("tls_protocol_error", DOWNSTREAM)
