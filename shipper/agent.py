@@ -26,6 +26,7 @@ from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import KEEP_RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
+from shipper.pipeline.record import mapped_loads
 from shipper.server import serving
 from shipper.sink.client import Client
 from shipper.sink.local import Nowhere, Printer
@@ -102,6 +103,7 @@ class Agent:
             self._scrape.structured_metadata,
             limits.max_line_size,
             Audit() if self._scrape.count_failures else None,
+            mapped_loads(self._scrape.fields),
         )
         self._accounting = Accounting(self.metrics, ships=self._client is not None)
         self._budget = Budget(limits.max_in_flight_bytes)

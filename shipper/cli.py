@@ -52,6 +52,8 @@ def _parser() -> argparse.ArgumentParser:
     explain = commands.add_parser("explain", help="say why a handshake failed", allow_abbrev=False)
     explain.add_argument("line", nargs="?", metavar="LINE", help="a line of the access log; - or none: standard input")
     explain.add_argument("--file", metavar="FILE", help="read the lines of a file")
+    explain.add_argument("--fields", metavar="NAME=KEY", action="append", default=[],
+                         help="for other JSON keys: Istio's and theirs; dots lead into nested objects")  # fmt: skip
     explain.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object per line")
     explain.set_defaults(main=_explain)
 
@@ -100,7 +102,7 @@ def _check(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     from shipper.explain import command
 
-    return command.run(options.line, options.file, options.output)
+    return command.run(options.line, options.file, options.output, options.fields)
 
 
 def _import(options: argparse.Namespace) -> int:

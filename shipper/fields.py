@@ -31,5 +31,28 @@ FIELDS: Final = TARGET_FIELDS + LINE_FIELDS
 KEYS: Final = {field: key for field, key in _LINE.items() if key is not None}
 """Key of the access log, by the field that is read from it."""
 
+ACCESS_LOG_KEYS: Final = (
+    *dict.fromkeys(KEYS.values()),
+    "start_time",
+    "response_code",
+    "response_code_details",
+    "downstream_transport_failure_reason",
+    "upstream_transport_failure_reason",
+    "upstream_cluster",
+    "upstream_peer_uri_san",
+    "downstream_peer_issuer",
+    "downstream_peer_serial",
+    "downstream_peer_cert_v_start",
+    "downstream_peer_cert_v_end",
+    "authority",
+    "duration",
+    "bytes_received",
+    "bytes_sent",
+)
+"""All keys of Envoy's access log that anything here reads, as Istio names them."""
+
+TELLING_KEYS: Final = frozenset(ACCESS_LOG_KEYS) - {"request_id", "connection_id", "authority", "duration"}
+"""Keys of which an access log has one at least, whatever else its format leaves out: other programs do not log them."""
+
 FIELD_OF: Final = {key: field for field, key in KEYS.items() if field != "source_ip"}
 """The field that holds the whole value of an access log's key, by the key."""

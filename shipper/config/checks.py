@@ -100,6 +100,15 @@ def fields(key: str, names: tuple[str, ...], known: Iterable[str]) -> None:
             raise ConfigError(f"{name} is given twice", f"{key}[{index}]")
 
 
+def field_mapping(key: str, mapping: Mapping[str, str], known: Iterable[str]) -> None:
+    """Our names to those of another format, each of which leads somewhere."""
+    for name, theirs in mapping.items():
+        if name not in known:
+            raise ConfigError(f"unknown key of the access log{did_you_mean(name, known)}", f"{key}.{name}")
+        if not all(theirs.split(".")):
+            raise ConfigError(f"expected a key, or keys with dots between, got {shown(theirs)}", f"{key}.{name}")
+
+
 def fixed_labels(key: str, labels: Mapping[str, str]) -> None:
     """Labels with a fixed value."""
     for name, value in labels.items():

@@ -12,7 +12,7 @@ from msgspec.structs import force_setattr
 from shipper.config import checks
 from shipper.config.errors import ConfigError
 from shipper.config.units import KIB, MIB, Bytes, LookBack, Seconds
-from shipper.fields import FIELDS, TARGET_FIELDS
+from shipper.fields import ACCESS_LOG_KEYS, FIELDS, KEYS, TARGET_FIELDS
 
 LABELS: Final = ("namespace", "app", "pod", "response_flags", "termination_details", "source_san")
 MTLS_LABELS: Final = ("failure_reason", "side")  # with `keep: mtls`, beside those
@@ -160,6 +160,11 @@ class ScrapeConfig(Section, frozen=True):
     labels: Annotated[
         tuple[str, ...], "fields that become labels; with `keep: mtls` also `failure_reason` and `side`"
     ] = LABELS
+    fields: Annotated[
+        dict[str, str],
+        "where a JSON format has other names: Istio's key to theirs, such as `response_flags: flags`; dots lead into "
+        "nested objects, as in `tls.reason`",
+    ] = {}
     structured_metadata: Annotated[tuple[str, ...], "fields sent as structured metadata; Loki must allow it"] = ()
     static_labels: Annotated[
         dict[str, str], "labels of every stream of this job; `namespace`, `pod`, `app` apply where the path gives none"
@@ -182,6 +187,7 @@ class ScrapeConfig(Section, frozen=True):
         checks.filled("job_name", self.job_name)
         checks.refuse("job_name", checks.label_value_problem(self.job_name))
         checks.fields("labels", self.labels, FIELDS)
+        checks.field_mapping("fields", self.fields, {*ACCESS_LOG_KEYS, *KEYS})
         checks.fields("structured_metadata", self.structured_metadata, FIELDS)
         for index, name in enumerate(self.structured_metadata):
             if name in self.labels:

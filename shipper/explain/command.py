@@ -3,29 +3,37 @@
 import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, TextIO
 
-from shipper.config import ConfigError
+import msgspec
+
+from shipper.config import ConfigError, checks
+from shipper.config.errors import shown
 from shipper.explain.lines import Unreadable, read
 from shipper.explain.render import as_json, as_text
 from shipper.explain.report import explain
+from shipper.fields import ACCESS_LOG_KEYS, KEYS
+from shipper.pipeline.record import Loads, mapped_loads
 from shipper.terminal import discard_output, shows_colors
 
 FINE, SOME_UNREADABLE, FAILED, INTERRUPTED = 0, 1, 1, 130
 STDIN: Final = "-"
 
 
-def run(line: str | None, file: str | None, output: str) -> int:
-    """Explain one line, a file, or standard input; `output` is text or json. The exit code: 1 when a line could not
-    be read. ConfigError when the file cannot be opened."""
+def run(line: str | None, file: str | None, output: str, fields: Sequence[str] = ()) -> int:
+    """Explain one line, a file, or standard input; `output` is text or json, `fields` are as `--fields` takes them.
+
+    The exit code: 1 when a line could not be read. Raises ConfigError for a wrong field, and a file that does not open.
+    """
+    loads = mapped_loads(_mapping(fields))
     if line is not None and file is not None:
         raise ConfigError("explain: give a line or --file, not both")
     try:
         with _source(line, file) as lines:
-            return _explain(lines, sys.stdout, output)
+            return _explain(lines, sys.stdout, output, loads)
     except BrokenPipeError:  # `| head` has seen enough
         discard_output()
         return FINE
@@ -34,6 +42,25 @@ def run(line: str | None, file: str | None, output: str) -> int:
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def _mapping(fields: Sequence[str]) -> dict[str, str]:
+    """`response_flags=flags,start_time=log.time`, or the same as a JSON object. Raises ConfigError."""
+    mapping: dict[str, str] = {}
+    for text in fields:
+        if text.lstrip().startswith("{"):
+            try:
+                mapping |= msgspec.json.decode(text, type=dict[str, str])
+            except msgspec.MsgspecError as error:
+                raise ConfigError(f"--fields: {error}") from error
+            continue
+        for pair in filter(None, text.split(",")):
+            name, equals, theirs = pair.partition("=")
+            if not equals:
+                raise ConfigError(f"--fields: expected NAME=KEY, got {shown(pair)}")
+            mapping[name.strip()] = theirs.strip()
+    checks.field_mapping("--fields", mapping, {*ACCESS_LOG_KEYS, *KEYS})
+    return mapping
 
 
 def _source(line: str | None, file: str | None) -> AbstractContextManager[Iterable[bytes]]:
@@ -49,11 +76,11 @@ def _source(line: str | None, file: str | None) -> AbstractContextManager[Iterab
     return nullcontext(sys.stdin.buffer)
 
 
-def _explain(lines: Iterable[bytes], to: TextIO, output: str) -> int:
+def _explain(lines: Iterable[bytes], to: TextIO, output: str, loads: Loads) -> int:
     code, color, between = FINE, shows_colors(to, os.environ), ""
     if isinstance(to, io.TextIOWrapper):
         to.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
-    for found in read(lines):
+    for found in read(lines, loads):
         said = found if isinstance(found, Unreadable) else explain(found)
         if said is found:
             code = SOME_UNREADABLE

@@ -7,31 +7,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
+import orjson
+
 from shipper.explain.fragment import parse_fragment
 from shipper.explain.wrapped import inner_object, unframed, wrapped
-from shipper.fields import KEYS
+from shipper.fields import TELLING_KEYS
 from shipper.pipeline.cri import TEXT_CONTENT, split_line
 from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.partial import Joiner
-from shipper.pipeline.record import Record, parse_record
+from shipper.pipeline.record import Loads, Record, parse_record
 from shipper.pipeline.text_format import parse_text_line
 from shipper.pipeline.ztunnel import is_access_log, parse_ztunnel_line, to_record
 
 MAX_LINE: Final = 16 * 1024 * 1024  # bytes of a joined line; more is not an access log
 JSON, TEXT, FRAGMENT, ZTUNNEL = "json", "text", "fragment", "ztunnel"
-
-# Every record of an access log has one of these, whatever its format leaves out.
-_TELLING: Final = frozenset(
-    {
-        *KEYS.values(),
-        "start_time",
-        "response_code",
-        "response_code_details",
-        "downstream_transport_failure_reason",
-        "upstream_transport_failure_reason",
-        "upstream_cluster",
-    }
-) - {"request_id", "connection_id"}  # applications log these too
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +41,9 @@ class Unreadable:
     error: str
 
 
-def read(lines: Iterable[bytes]) -> Iterator[Readable | Unreadable]:
-    """The record of each line; empty lines are skipped. Partial lines are joined, also if others come in between."""
+def read(lines: Iterable[bytes], loads: Loads = orjson.loads) -> Iterator[Readable | Unreadable]:
+    """The record of each line, its JSON read by `loads`; empty lines are skipped. Partial lines are joined, also if
+    others come in between."""
     joiner = Joiner(MAX_LINE)
     begun: dict[bytes, int] = {}  # number of the first line of each partial line, by stream: in the order of the joiner
     for number, raw in enumerate(lines, 1):
@@ -62,26 +52,26 @@ def read(lines: Iterable[bytes]) -> Iterator[Readable | Unreadable]:
             continue
         parts = split_line(line)
         if parts is None or not parts.stream:
-            yield _parsed(number, line)
+            yield _parsed(number, line, loads)
             continue
         first = begun.setdefault(parts.stream, number)
         if whole := joiner.add(parts, None, 0):
             del begun[parts.stream]
-            yield _parsed(first, whole.content)
+            yield _parsed(first, whole.content, loads)
     for first, whole in zip(begun.values(), joiner.flush(), strict=True):
-        found = _parsed(first, whole.content)
+        found = _parsed(first, whole.content, loads)
         yield found if isinstance(found, Readable) else Unreadable(first, "the rest of this partial line is missing")
 
 
-def _parsed(number: int, content: bytes | None) -> Readable | Unreadable:
+def _parsed(number: int, content: bytes | None, loads: Loads) -> Readable | Unreadable:
     if content is None:
         return Unreadable(number, f"longer than {MAX_LINE} bytes")
     bare = content.strip(b" \t")
-    found = _from_json(number, bare) if bare.startswith(b"{") else _from_text(number, bare)
+    found = _from_json(number, bare, loads) if bare.startswith(b"{") else _from_text(number, bare)
     if isinstance(found, Readable):
         return found
     before, inner = unframed(bare)
-    again = _from_json(number, inner) if inner.startswith(b"{") else _from_text(number, inner, lenient=True)
+    again = _from_json(number, inner, loads) if inner.startswith(b"{") else _from_text(number, inner, lenient=True)
     return replace(again, is_gateway=is_gateway({"pod": before})) if isinstance(again, Readable) else found
 
 
@@ -108,15 +98,15 @@ def _without_time(content: bytes) -> Record | None:
     return {key: value for key, value in record.items() if key != "start_time"} if record else None
 
 
-def _from_json(number: int, content: bytes) -> Readable | Unreadable:
-    record = parse_record(content)
+def _from_json(number: int, content: bytes, loads: Loads) -> Readable | Unreadable:
+    record = parse_record(content, loads)
     if record is None:
         return Unreadable(number, "broken JSON")
     if found := _known(number, record):
         return found
     for inner in wrapped(record):
         if isinstance(inner, bytes):
-            whole = inner_object(inner)
+            whole = inner_object(inner, loads)
             inner_found = (_known(number, whole) if whole else None) or _from_text(number, unframed(inner)[1])
             if isinstance(inner_found, Readable):
                 return inner_found
@@ -129,4 +119,4 @@ def _known(number: int, record: Record) -> Readable | None:
     """An access log's object, of Envoy or ztunnel."""
     if is_access_log(record):
         return Readable(number, ZTUNNEL, to_record(record))
-    return Readable(number, JSON, record) if _TELLING & record.keys() else None
+    return Readable(number, JSON, record) if TELLING_KEYS & record.keys() else None

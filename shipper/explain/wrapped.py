@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from shipper.pipeline.record import Record, parse_record
+from shipper.pipeline.record import Loads, Record, parse_record
 
 _COLOR: Final = re.compile(rb"\x1b\[[0-9;:?]*[ -/]*[@-~]")
 _FRAME: Final = " \t│┃║|"
@@ -45,6 +45,6 @@ def wrapped(record: Record, depth: int = 0) -> Iterator[Record | bytes]:
                 yield from wrapped(inner, depth + 1)
 
 
-def inner_object(text: bytes) -> Record | None:
+def inner_object(text: bytes, loads: Loads) -> Record | None:
     """The object in a text that is one."""
-    return parse_record(text) if text.lstrip()[:1] == b"{" else None
+    return parse_record(text, loads) if text.lstrip()[:1] == b"{" else None

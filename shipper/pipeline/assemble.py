@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
+import orjson
+
 from shipper.fields import KEYS, LINE_FIELDS
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
@@ -16,7 +18,7 @@ from shipper.pipeline.failure import TIMEOUT, Failure
 from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
-from shipper.pipeline.record import Record, source_ip, text
+from shipper.pipeline.record import Loads, Record, source_ip, text
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.scan import Scanner
 from shipper.times import parse_time
@@ -32,6 +34,7 @@ class Plan:
     metadata: Sequence[str]
     max_line_size: int
     audit: Audit | None = None
+    loads: Loads = orjson.loads  # the keys may have other names
 
 
 class Assembler:

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Sequence
 from operator import itemgetter
 from typing import Final, NamedTuple
 
-import orjson
-
 from shipper.pipeline.assemble import Assembler, Plan
 from shipper.pipeline.cri import PLAIN
 from shipper.pipeline.failure import Failure
@@ -36,7 +34,7 @@ class BulkPath:
         self._assembler, self._texts = assembler, assembler.texts
         self._judge = None if plan.rule.decided_by else assembler.judge  # None: the values of the keys decide
         self._keys, self._values = assembler.keys, itemgetter(*assembler.keys)
-        self._longest = plan.max_line_size
+        self._loads, self._longest = plan.loads, plan.max_line_size
         self._step = 1 if plan.metadata else STEP
 
     def take(self, lines: Sequence[bytes], found: Result, fallback: Fallback) -> Counter[str]:
@@ -78,15 +76,16 @@ class BulkPath:
 
     def _look_up(self, lines: Sequence[bytes]) -> "LookedUp | None":
         """What is known of these lines; None when any of them is not as containerd and Envoy write lines."""
+        loads = self._loads
         times, _, contents = zip(*[line.partition(PLAIN) for line in lines], strict=True)
         try:
             if set(map(_FIRST, contents)) != _BRACE or max(map(len, contents)) > self._longest:
                 return None
             if self._judge is None:
                 failures: list[tuple[Failure | None, Record]] = []
-                values = self._values_of(map(orjson.loads, contents)) or self._missing(map(orjson.loads, contents))
+                values = self._values_of(map(loads, contents)) or self._missing(map(loads, contents))
             else:
-                records = list(map(orjson.loads, contents))
+                records = list(map(loads, contents))
                 verdicts = list(map(self._judge, records))
                 failures = list(zip(verdicts, records, strict=True))
                 values = list(zip(verdicts, self._values_of(records) or self._missing(records), strict=True))

@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+import orjson
 from stringzilla import count
 
 from shipper.model import Block, Target
@@ -15,10 +16,20 @@ from shipper.pipeline.audit import Audit
 from shipper.pipeline.bulk import BulkPath
 from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line
 from shipper.pipeline.keep import MTLS, KeepRule
+from shipper.pipeline.known_format import KnownFormat
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
-from shipper.pipeline.record import parse_record
-from shipper.pipeline.result import MALFORMED, NOT_JSON, NOT_KEPT, TEXT_FORMAT, TOO_LONG, UNCLEAR, Result
+from shipper.pipeline.record import Loads, parse_record
+from shipper.pipeline.result import (
+    MALFORMED,
+    NOT_JSON,
+    NOT_KEPT,
+    TEXT_FORMAT,
+    TOO_LONG,
+    UNCLEAR,
+    UNKNOWN_FORMAT,
+    Result,
+)
 from shipper.pipeline.scan import Scanner, count_lines, lines_at
 from shipper.pipeline.text_format import parse_text_line
 
@@ -35,10 +46,11 @@ class Pipeline:
         metadata: Sequence[str],
         max_line_size: int,
         audit: Audit | None = None,
+        loads: Loads = orjson.loads,
     ) -> None:
         self.admission = admission
         patterns = MTLS.patterns if audit is not None else rule.patterns  # failures that are not kept are counted too
-        self._plan = Plan(rule, Scanner(patterns), admission, metadata, max_line_size, audit)
+        self._plan = Plan(rule, Scanner(patterns), admission, metadata, max_line_size, audit, loads)
 
     def open(self, target: Target) -> "TargetPipeline":
         """The pipeline of one target: its labels, and its partial lines."""
@@ -52,6 +64,7 @@ class TargetPipeline:
         self._scanner, self._keeps_text = plan.scanner, plan.rule is MTLS
         self._assembler = Assembler(plan, target)
         self._bulk = BulkPath(plan, self._assembler)
+        self._loads, self._format = plan.loads, KnownFormat(plan.loads)
         self.joiner = Joiner(plan.max_line_size)
 
     def feed(self, block: Block, now: int) -> Result:
@@ -97,7 +110,8 @@ class TargetPipeline:
         filtered = {NOT_JSON: lines - json - texts, MALFORMED: malformed, UNCLEAR: unclear}
         wanted = json + texts if self._keeps_text else json
         filtered[TEXT_FORMAT] = json + texts - wanted
-        filtered[NOT_KEPT] = wanted - kept - too_long - malformed - unclear
+        unmatched = UNKNOWN_FORMAT if json and self._format.is_foreign(data) else NOT_KEPT
+        filtered[unmatched] = wanted - kept - too_long - malformed - unclear
         for why, times in filtered.items():
             if times:
                 found.filtered[why] += times
@@ -127,16 +141,18 @@ class TargetPipeline:
         if not is_json(content):
             return self._take_text(time, content, found, now) if TEXT_CONTENT.match(content) else NOT_JSON
         if not self._scanner.matches(content):
-            return NOT_KEPT
-        return self._assembler.take(time, content, parse_record(content), found, now)
+            return UNKNOWN_FORMAT if self._format.is_foreign_line(content) else NOT_KEPT
+        return self._assembler.take(time, content, parse_record(content, self._loads), found, now)
 
     def _take_text(self, time: bytes, content: bytes, found: Result, now: int) -> str:
+        record = parse_text_line(content) if self._scanner.matches(content) else {}
         if not self._keeps_text:
+            if record:
+                self._assembler.count(None, record, found)
             return TEXT_FORMAT
-        if not self._scanner.matches(content):
-            return NOT_KEPT
-        record = parse_text_line(content)
-        return UNCLEAR if record is None else self._assembler.take(time, content, record, found, now)
+        if record is None:
+            return UNCLEAR
+        return self._assembler.take(time, content, record, found, now) if record else NOT_KEPT
 
 
 def _kinds(data: memoryview) -> tuple[int, int, int]:

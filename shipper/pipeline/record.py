@@ -3,20 +3,59 @@
 Tolerant of Envoy's versions: null, missing, `-` and the empty string mean the same; a number means its digits.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import orjson
 
+from shipper.fields import KEYS
+
 Record = Mapping[str, object]
 
+Loads = Callable[[bytes], Any]
+"""Reads a JSON text; raises ValueError when it is none."""
 
-def parse_record(content: bytes) -> Record | None:
+
+def parse_record(content: bytes, loads: Loads = orjson.loads) -> Record | None:
     """The JSON object; None when the content is none. Of equal keys the last counts."""
     try:
-        record = orjson.loads(content)
+        record = loads(content)
     except ValueError:
         return None
     return record if type(record) is dict else None
+
+
+def mapped_loads(fields: Mapping[str, str]) -> Loads:
+    """Reads a format whose keys have other names: `fields` is ours to theirs.
+
+    Ours is a key of Istio's access log, or a field of ours that is read from one. Theirs is a key, or a path of keys
+    with dots between into nested objects; a key that holds the dots itself comes first. Without fields: orjson's own.
+    """
+    if not fields:
+        return orjson.loads
+    sources = [(KEYS.get(name, name), theirs, theirs.split(".")) for name, theirs in fields.items()]
+
+    def loads(content: bytes) -> object:
+        record = orjson.loads(content)
+        return with_mapped(record) if type(record) is dict else record
+
+    def with_mapped(record: dict[str, object]) -> dict[str, object]:
+        found = {key: value for key, theirs, path in sources if (value := _at(record, theirs, path)) is not None}
+        return record | found
+
+    return loads
+
+
+def _at(record: Mapping[str, object], key: str, path: list[str]) -> object:
+    """The value of the key, or at the path; None where there is none."""
+    if key in record:
+        return record[key]
+    value: object = record
+    for step in path:
+        if not isinstance(value, dict):
+            return None
+        value = value.get(step)
+    return value
 
 
 def text(record: Record, key: str) -> str:

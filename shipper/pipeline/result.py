@@ -12,6 +12,7 @@ from shipper.pipeline.audit import FailureKind
 KEPT = "kept"
 # reasons to filter a line
 NOT_KEPT, NOT_JSON, TEXT_FORMAT, MALFORMED = "no_match", "not_json", "text_format", "malformed"
+UNKNOWN_FORMAT = "unknown_format"  # JSON of a target whose lines have had none of the access log's keys so far
 UNCLEAR = "text_unclear"  # a text access log that can be read in two ways, which a client can bring about
 TOO_LONG = "line_too_long"  # the reason to drop one
 

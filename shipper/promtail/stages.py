@@ -4,10 +4,11 @@ Here the stages are fixed: the runtime's prefix, the access log, the keep rule, 
 setting of one of these, or a note.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from shipper.fields import FIELD_OF
+from shipper.fields import FIELD_OF, KEYS
 from shipper.promtail import values
 from shipper.promtail.draft import CLIENT, Draft
 from shipper.promtail.job import Job, fix, forget, promote
@@ -17,6 +18,7 @@ from shipper.promtail.relabel import exclude
 from shipper.promtail.table import Table, changed, expected_list, lost, text, warned
 
 Stage = Callable[[Draft, Job, Node], None]
+_PATH: Final = re.compile(r"[\w-]+(?:\.[\w-]+)*")  # the JMESPath expressions that are a path of keys
 _RULE: Final = "`keep` alone decides which lines are shipped"
 
 
@@ -65,7 +67,17 @@ def _json(draft: Draft, job: Job, node: Node) -> None:
     if node.at("source").text:
         draft.lost(node.at("source"), "only the line itself is read as JSON")
     for name, expression in node.at("expressions").items():
-        job.extracted[name] = FIELD_OF.get(expression.text.strip('"') or name, "")
+        key = expression.text.strip('"') or name
+        job.extracted[name] = FIELD_OF.get(key) or _mapped(draft, expression, name, key)
+
+
+def _mapped(draft: Draft, node: Node, name: str, key: str) -> str:
+    """The field that has the name of the extracted value, and is read from a key of another format; else empty."""
+    ours = name if name in KEYS and name != "source_ip" else FIELD_OF.get(name, "")
+    if not ours or not _PATH.fullmatch(key):
+        return ""
+    draft.put((*JOB, "fields", KEYS[ours]), key, node, "this format's own name of the key")
+    return ours
 
 
 def _other_format(draft: Draft, job: Job, node: Node) -> None:

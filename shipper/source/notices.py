@@ -5,7 +5,7 @@ import math
 from collections import Counter
 
 from shipper.log import HOUR, MINUTE, Seldom
-from shipper.pipeline.result import TEXT_FORMAT, TOO_LONG, Result
+from shipper.pipeline.result import TEXT_FORMAT, TOO_LONG, UNKNOWN_FORMAT, Result
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,12 @@ class Notices:
                 "access logs are in Istio's text format, of which keep: ut ships nothing: set "
                 "meshConfig.accessLogEncoding: JSON, or keep: mtls, which reads both formats; "
                 'counted as shipper_lines_filtered_total{reason="text_format"}'
+            )
+        if result.filtered[UNKNOWN_FORMAT] and self._seldom.due(UNKNOWN_FORMAT, math.inf):
+            log.warning(
+                "JSON lines have none of the access log's keys, so no failure in them can be found: if they are an "
+                "access log whose keys have other names, say these in scrape_configs[].fields; "
+                'counted as shipper_lines_filtered_total{reason="unknown_format"}'
             )
         if result.dropped[TOO_LONG] and self._seldom.due(TOO_LONG, HOUR):
             log.error("a line is longer than limits_config.max_line_size and was dropped: raise it if such lines are "

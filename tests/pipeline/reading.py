@@ -97,6 +97,7 @@ def cut(lines: Sequence[bytes], at: Iterable[int]) -> list[bytes]:
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 PREFIX = re.compile(rb"([^ ]+) (stdout|stderr) ([FP])(?::[^ ]*)? (.*)", re.DOTALL)
 UNWANTED = "unwanted or unreadable"
+OTHERWISE = ("no_match", "malformed", "text_unclear", "unknown_format")  # the last is told by a block's first lines
 TEXT_LOG = re.compile(rb'\[[0-9]{4}-[0-9]{2}-[0-9]{2}T[^\] ]*\] "')
 
 
@@ -193,5 +194,5 @@ class Reading:
 def without_cause(found: Sum) -> Sum:
     """What cannot be read is only noticed where a literal stands in it, so these reasons are one to the reference."""
     reasons = found.reasons.copy()
-    reasons[UNWANTED] = sum(reasons.pop(reason, 0) for reason in ("no_match", "malformed", "text_unclear"))
+    reasons[UNWANTED] = sum(reasons.pop(reason, 0) for reason in OTHERWISE)
     return Sum(found.stored, found.lines, +reasons)

@@ -7,11 +7,14 @@ from collections import Counter
 import pytest
 
 from lab.label_text import parse
+from shipper.fields import TELLING_KEYS
 from shipper.model import Block, Columns, Target
+from shipper.pipeline.audit import Audit, FailureKind
 from shipper.pipeline.failure import UPSTREAM, Failure
-from shipper.pipeline.keep import MTLS, UT
+from shipper.pipeline.keep import MTLS, UT, KeepRule
 from shipper.pipeline.labels import OVERFLOW, Admission
-from shipper.pipeline.pipeline import Pipeline
+from shipper.pipeline.pipeline import Pipeline, TargetPipeline
+from shipper.pipeline.record import mapped_loads
 from shipper.pipeline.result import TOO_LONG, Result
 from tests.pipeline.logs import TLS, Writer
 from tests.pipeline.reading import FILE, MAX_LINE, NAMES, NANOS, NOW, TARGET, block, cri, fed, pipeline, text
@@ -68,7 +71,9 @@ def test_the_flag_is_found_however_it_is_spelled(content: bytes) -> None:
 )
 def test_what_only_looks_like_the_flag_is_filtered(content: bytes) -> None:
     found = pipeline().feed(block(text(cri(content))), NOW)
-    assert (found.streams, found.filtered) == ({}, Counter(no_match=1))
+    is_known = not TELLING_KEYS.isdisjoint(json.loads(content))
+    reason = "no_match" if is_known else "unknown_format"
+    assert (found.streams, found.filtered) == ({}, Counter({reason: 1}))
 
 
 @pytest.mark.parametrize(
@@ -221,3 +226,64 @@ def test_targets_keep_their_partial_lines_apart() -> None:
     one.feed(block(text(cri(b'{"response_flags":', b"P"))), NOW)
     assert other.feed(block(text(cri(b'"UT"}'))), NOW).filtered == Counter(not_json=1)
     assert one.feed(block(text(cri(b'"UT"}'))), NOW).kept == 1
+
+
+# -- formats whose keys have other names
+
+MAPPING = {
+    "response_flags": "flags",
+    "source_san": "tls.peer.san",
+    "downstream_transport_failure_reason": "tls.reason",
+    "start_time": "time",
+}
+
+
+def mapped(rule: KeepRule = MTLS) -> TargetPipeline:
+    names = ("response_flags", "failure_reason", "side", "source_san")
+    return Pipeline(rule, Admission(names, 10, 10), (), MAX_LINE, loads=mapped_loads(MAPPING)).open(TARGET)
+
+
+@pytest.mark.parametrize("rule", [UT, MTLS], ids=lambda rule: rule.name)
+def test_keys_of_another_format_are_found_by_their_names(rule: KeepRule) -> None:
+    lines = [
+        cri(b'{"flags":"UT","tls":{"peer":{"san":"spiffe://a"}}}'),
+        cri(b'{"flags":"\\u0055T","tls.peer.san":"spiffe://dots"}'),  # a key that holds the dots itself
+        cri(
+            b'{"flags":"-","tls":{"reason":"TLS_error:|1:SSL_routines:OPENSSL_internal:NO_SHARED_CIPHER:TLS_error_end"}}'
+        ),
+        cri(b'{"flags":"-","tls":null}'),
+    ]
+    one_by_one, together = mapped(rule), mapped(rule)
+    found = fed(together, [text(*lines * 64)])
+    assert found == fed(one_by_one, [text(line) for line in lines * 64])
+    said = {
+        (of.get("response_flags"), of.get("failure_reason"), of.get("source_san"))
+        for of in (dict(labels) for labels in found.stored)
+    }
+    wanted = {("UT", "upstream_timeout", "spiffe://a"), ("UT", "upstream_timeout", "spiffe://dots")}
+    assert said == (wanted | {(None, "cipher_mismatch", None)} if rule is MTLS else wanted)
+    assert found.reasons == Counter(no_match=64 if rule is MTLS else 128)
+
+
+def test_json_without_any_known_key_is_no_silent_no_match() -> None:
+    lines = [cri(b'{"status":503,"msg":"x"}')] * 3
+    pipe = pipeline()
+    assert pipe.feed(block(text(*lines)), NOW).filtered == Counter(unknown_format=3)
+    assert pipe.feed(block(text(cri(b'{"response_flags":"-"}'), *lines)), NOW).filtered == Counter(no_match=4)
+    assert pipe.feed(block(text(*lines)), NOW).filtered == Counter(no_match=3)  # one key was seen: that is the format
+
+
+def test_what_istios_agent_says_of_itself_is_no_unknown_access_log() -> None:
+    agent = cri(b'{"level":"info","time":"2026-11-23T10:30:00Z","scope":"xdsproxy","msg":"connected"}')
+    assert pipeline().feed(block(text(agent)), NOW).filtered == Counter(no_match=1)
+
+
+def test_failures_in_text_are_counted_though_they_are_not_shipped() -> None:
+    line = (
+        b'[2026-11-23T10:30:00.123Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" '
+        b"- - 10.0.0.1:80 10.0.0.2:4000 - -"
+    )
+    pipe = Pipeline(UT, Admission((), 10, 10), (), MAX_LINE, Audit()).open(TARGET)
+    found = pipe.feed(block(text(cri(line))), NOW)
+    assert found.filtered == Counter(text_format=1)
+    assert found.failures == Counter({FailureKind("plaintext", "downstream", False): 1})

@@ -15,7 +15,7 @@ from shipper.pipeline.keep import MTLS, UT, KeepRule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from tests.pipeline.logs import ANY_LOG, CHANCE, FRAMINGS, RECORDS, WANTED, Written, put_to_paper, written
-from tests.pipeline.reading import NOW, TARGET, Reading, block, cri, cut, fed, pipeline, text, without_cause
+from tests.pipeline.reading import NOW, TARGET, Reading, Sum, block, cri, cut, fed, pipeline, text, without_cause
 
 
 @pytest.mark.parametrize("rule", [UT, MTLS], ids=lambda rule: rule.name)
@@ -62,10 +62,19 @@ def test_the_search_and_the_look_at_every_line_agree_to_the_reason(
     assert (opened.lines, bool(beside_a_partial_line.joiner)) == (0, True)
     looked_at = fed(beside_a_partial_line, [text(*lines)])
     assert looked_at.stored == searched.stored
-    assert (looked_at.lines, looked_at.reasons) == (searched.lines + 1, searched.reasons + Counter(not_json=1))
+    assert looked_at.lines == searched.lines + 1
+    assert filtered(looked_at) == filtered(searched) + Counter(not_json=1)
 
     with_a_mark = fed(pipeline(rule), [text(*lines, b"x stdout P")])  # no part: it has no content
-    assert with_a_mark == looked_at
+    assert (with_a_mark.stored, with_a_mark.lines) == (looked_at.stored, looked_at.lines)
+    assert filtered(with_a_mark) == filtered(looked_at)
+
+
+def filtered(found: Sum) -> Counter[str]:
+    """The reasons; the first lines of a block decide whether JSON is of an unknown format, so that counts as one."""
+    reasons = Counter(found.reasons)
+    unmatched = reasons.pop("unknown_format", 0) + reasons.pop("no_match", 0)
+    return reasons + Counter(no_match=unmatched)
 
 
 def test_every_cut_of_a_file_into_blocks_gives_the_same() -> None:
