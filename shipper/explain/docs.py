@@ -16,7 +16,10 @@ kubectl logs deploy/web -c istio-proxy | grep UF | shipper explain
 shipper explain --output json --file 0.log
 ```
 
-It reads Envoy's JSON, Istio's default text format, and either with a container runtime's prefix, and needs no network.
+It reads Envoy's JSON, Istio's default text format of all versions, and ztunnel's access log; with a container runtime's
+prefix, with what `stern` or `k9s` put around a line, and within the records of docker, Cloud Logging or Elasticsearch.
+A JSON format whose keys have other names is read with `--fields response_flags=flags` (Istio's name and theirs, as
+`scrape_configs[].fields`). It needs no network.
 Exit code: 0, or 1 when a line could not be read, 2 for a wrong command line.
 
 The **peer** is who is at the other end: with side `downstream` the client that connected to the proxy, with side
@@ -31,6 +34,23 @@ peer's address leads to its pod:
 |---|---|
 """
 _FLAGS: Final = """
+## What NR means
+
+`NR` says that an HTTP request found no route, or that no filter chain took a connection. Only the second is a failed
+handshake, and the line tells in this order:
+
+| On the line | Answer |
+|---|---|
+| a response code other than 0, or other details than `filter_chain_not_found` | an HTTP request: no failure |
+| neither code nor details, and no TLS version (the plain format of eleven fields has its key) | cannot be told: not kept |
+| `downstream_transport_failure_reason` begins with `TLS_error|`: what the TLS inspector could not read | `tls_version_mismatch` where it names the version, else `plaintext` |
+| an SNI, or a cipher | `no_filter_chain`: TLS that is not served here |
+| the field is there, and null | `no_filter_chain` (TLS without an SNI); after 100 ms of silence `plaintext` (the listener filter timed out) |
+| the field is not in the format | `plaintext` of a sidecar, `no_filter_chain` of a gateway; both are the usual case |
+
+The note of the inspector is written by Envoy 1.36 and later (Istio 1.28). A gateway is known by its name:
+`istio-ingressgateway` and its kin, and `<gateway>-istio` of a Gateway resource.
+
 ## Response flags
 
 What else `response_flags` may say. None of them alone means a failed handshake: a refused client leaves `-`, plaintext

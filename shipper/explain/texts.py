@@ -39,6 +39,7 @@ TEXTS: Final[dict[str, Text]] = {
             "the CA does not accept the pod's service account token",
             "the connection came in the first seconds of the pod's life",
             "on a gateway: credentialName names a secret that does not exist",
+            "it is the CA bundle that was not delivered: Envoy says the same of both",
         ),
         (
             _OWN_SECRET,
@@ -155,6 +156,7 @@ TEXTS: Final[dict[str, Text]] = {
         "They agree on the TLS version and got no further.",
         (
             "cipherSuites or ecdhCurves were narrowed on one side",
+            "alert HANDSHAKE_FAILURE on the ClientHello: the server knows no host of this SNI, or misses an SNI",
             "an old or embedded client with ciphers that are no longer allowed",
             "the certificate's kind of key (RSA or ECDSA) does not fit the ciphers",
         ),
