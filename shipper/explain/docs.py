@@ -39,14 +39,14 @@ _FLAGS: Final = """
 `NR` says that an HTTP request found no route, or that no filter chain took a connection. Only the second is a failed
 handshake, and the line tells in this order:
 
-| On the line | Answer |
-|---|---|
-| a response code other than 0, or other details than `filter_chain_not_found` | an HTTP request: no failure |
-| neither code nor details, and no TLS version (the plain format of eleven fields has its key) | cannot be told: not kept |
-| `downstream_transport_failure_reason` begins with `TLS_error|`: what the TLS inspector could not read | `tls_version_mismatch` where it names the version, else `plaintext` |
-| an SNI, or a cipher | `no_filter_chain`: TLS that is not served here |
-| the field is there, and null | `no_filter_chain` (TLS without an SNI); after 100 ms of silence `plaintext` (the listener filter timed out) |
-| the field is not in the format | `plaintext` of a sidecar, `no_filter_chain` of a gateway; both are the usual case |
+1. A response code other than 0, or details other than `filter_chain_not_found`: an HTTP request, no failure.
+2. Neither code nor details, and no key for the TLS version: it cannot be told, and is not kept.
+3. A `downstream_transport_failure_reason` that begins with `TLS_error|` is what the TLS inspector could not read:
+   `tls_version_mismatch` where it names the version, else `plaintext`.
+4. An SNI, or a cipher: `no_filter_chain`, TLS that is not served here.
+5. That reason is null: `no_filter_chain`, TLS without an SNI; after 100 ms of silence `plaintext`, for the listener
+   filter timed out.
+6. The format has no such reason: `plaintext` of a sidecar, `no_filter_chain` of a gateway; both are the usual case.
 
 The note of the inspector is written by Envoy 1.36 and later (Istio 1.28). A gateway is known by its name:
 `istio-ingressgateway` and its kin, and `<gateway>-istio` of a Gateway resource.

@@ -38,8 +38,7 @@ TEXTS: Final[dict[str, Text]] = {
             "istiod, or the CA behind it, cannot be reached or does not sign",
             "the CA does not accept the pod's service account token",
             "the connection came in the first seconds of the pod's life",
-            "on a gateway: credentialName names a secret that does not exist",
-            "it is the CA bundle that was not delivered: Envoy says the same of both",
+            "on a gateway: credentialName names a secret that does not exist, or that holds no CA bundle",
         ),
         (
             _OWN_SECRET,
