@@ -10,7 +10,7 @@ from typing import Final
 
 from shipper.fields import FIELD_OF, KEYS
 from shipper.promtail import values
-from shipper.promtail.draft import CLIENT, Draft
+from shipper.promtail.draft import CLIENT, JOB, Draft
 from shipper.promtail.job import Job, fix, forget, promote
 from shipper.promtail.match import Selector, parse_selector
 from shipper.promtail.node import Node

@@ -28,6 +28,7 @@ from shipper.config import (
     ServerConfig,
     TlsConfig,
 )
+from shipper.config.file import parse
 from shipper.fields import FIELDS
 
 URL = "http://loki:3100/loki/api/v1/push"
@@ -257,3 +258,17 @@ def test_a_replaced_value_is_checked_too() -> None:
 def test_nothing_can_be_changed_after() -> None:
     with pytest.raises(AttributeError):
         Config().server.http_listen_port = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        ("{response_flag: flags}", "unknown key of the access log, did you mean response_flags"),
+        ("{response_flags: ''}", "expected a key, or keys with dots between"),
+        ("{response_flags: a..b}", "expected a key, or keys with dots between"),
+    ],
+)
+def test_a_field_mapping_leads_from_a_known_key_to_somewhere(fields: str, problem: str) -> None:
+    with pytest.raises(ConfigError, match=problem) as error:
+        parse(f"scrape_configs: [{{fields: {fields}}}]".encode(), "a.yaml", {})
+    assert "a.yaml:1: scrape_configs[0].fields.response_flag" in str(error.value)

@@ -118,3 +118,11 @@ def test_nothing_is_passed_over_in_silence(stage: str, kind: Kind) -> None:
 def test_without_a_cri_stage_promtail_reads_no_json() -> None:
     assert staged(JSON).lines("no cri stage", Kind.WARNING) == [4]
     assert staged("cri: {}", JSON).lines("no cri stage") == []
+
+
+def test_another_formats_keys_are_named_by_its_json_stage() -> None:
+    stage = 'json: {expressions: {response_flags: flags, source_san: tls.peer.san, other: "a[0]"}}'
+    found = staged(stage, "labels: {response_flags: , source_san: }")
+    scrape = found.config.scrape_configs[0]
+    assert scrape.fields == {"response_flags": "flags", "downstream_peer_uri_san": "tls.peer.san"}
+    assert scrape.labels == ("response_flags", "source_san")
