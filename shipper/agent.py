@@ -19,8 +19,10 @@ from typing import Any
 from shipper import __version__
 from shipper.config import Config
 from shipper.entries import Entries
+from shipper.errors import fault
 from shipper.fields import LINE_FIELDS
 from shipper.lifecycle import End, run_parts
+from shipper.log import counted_entries
 from shipper.metrics import Metrics
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import KEEP_RULES
@@ -166,8 +168,8 @@ class Agent:
         patience = self._options.patience if ends else None
         end = await run_parts(reading, sender, saving, stopping=self._stopping, patience=patience)
         if end is End.GAVE_UP and sender:
-            log.error("gave up: Loki has settled nothing for %.0f s, %d entries are pending (%s); the next run sends "
-                      "them", sender.stuck_for, sender.pending, sender.failing or "held")  # fmt: skip
+            log.error("gave up: Loki has settled nothing for %.0f s; pending: %s (%s); the next run sends them",
+                      sender.stuck_for, counted_entries(sender.pending), sender.failing or "held")  # fmt: skip
             return UNDELIVERED
         return UNDELIVERED if end is End.DELIVERED and self._client and self.metrics.ledger()["dropped"] else FINE
 
@@ -266,7 +268,7 @@ def run(config: Config, options: Options) -> int:
         return asyncio.run(main())
     except* OSError as group:
         for error in _leaves(group):
-            log.error("%s", error)  # an error of the machine, not a bug: no traceback
+            log.error("%s", fault(error).text)  # an error of the machine, not a bug: no traceback
     except* Exception:
         log.exception("a part of the agent has failed; this is a bug, please report it")
     return FAILED

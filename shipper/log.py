@@ -43,6 +43,11 @@ def set_up(level: str, form: str) -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
+def counted_entries(number: int) -> str:
+    """Their number, as a sentence has it."""
+    return "1 entry" if number == 1 else f"{number} entries"
+
+
 class Seldom:
     """Decides which repeated message is logged: the first at once, then at most one each period.
 

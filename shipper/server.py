@@ -4,6 +4,7 @@
 else an outage would restart every agent. `/healthz`: the event loop lives.
 """
 
+import errno
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from shipper.config import ServerConfig
+from shipper.errors import said
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +54,23 @@ async def serving(
     await runner.setup()
     try:
         site = web.TCPSite(runner, config.http_listen_address, config.http_listen_port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            raise _cannot_listen(config, error) from error
         port = int(runner.addresses[0][1])
         log.info("serving /metrics, /ready, /healthz and /targets on %s port %d", config.http_listen_address, port)
         yield port
     finally:
         await runner.cleanup()
+
+
+def _cannot_listen(config: ServerConfig, error: OSError) -> OSError:
+    """The error, with the setting that can change it."""
+    advice = {
+        errno.EADDRINUSE: ": another agent, or set server.http_listen_port",
+        errno.EACCES: ": set server.http_listen_port to one above 1023",
+    }.get(error.errno or 0, ": set server.http_listen_address")
+    # Since Python 3.13 this node's lack of an address is an error without a number.
+    what = said(error if error.errno else OSError(errno.EADDRNOTAVAIL, ""))
+    return OSError(f"cannot listen on {config.http_listen_address} port {config.http_listen_port}: {what}{advice}")

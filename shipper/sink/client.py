@@ -4,6 +4,7 @@ Knows HTTP, TLS and credentials; nothing of entries, streams, order or repetitio
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -21,6 +22,9 @@ from shipper.metrics import Metrics
 from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import PushError, Unavailable, judge, seconds_to_wait
 from shipper.sink.credentials import authorization, tls_context
+from shipper.sink.no_answer import no_answer
+
+log = logging.getLogger(__name__)
 
 
 class Client:
@@ -40,6 +44,7 @@ class Client:
         self._authorization = authorization(config)
         self._tls = tls_context(config.tls_config) if self._url.scheme == "https" else None
         self._server_name = config.tls_config.server_name or None
+        self._proxy = _proxy(self._url)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -48,7 +53,7 @@ class Client:
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
-            proxy=_proxy(self._url),
+            proxy=self._proxy,
         )
         return self
 
@@ -70,7 +75,8 @@ class Client:
         except TimeoutError:
             error = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
         except Exception as raised:  # a network, and what answers, can fail in any way
-            error = Unavailable("connection", f"{type(raised).__name__}: {raised}")
+            log.debug("no answer to a push", exc_info=raised)
+            error = no_answer(raised, self._url, self._proxy)
         self._took(status).observe(time.monotonic() - begun)
         if error is None:
             self._metrics.push_bytes.inc(len(body))

@@ -5,14 +5,21 @@ Knows nothing of requests. A look at a file that has not changed costs a `stat`.
 
 import base64
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from shipper.config import ClientConfig, TlsConfig
+from shipper.errors import fault
+from shipper.tls import client_context
 
 T = TypeVar("T")
 Stamp = tuple[int, int, int]  # of a file: modified, inode, size
+
+
+class CredentialError(ValueError):
+    """A file that cannot be used: which one, and why."""
 
 
 class Credential(Generic[T]):
@@ -29,15 +36,15 @@ class Credential(Generic[T]):
         self._value: T | None = None
 
     def value(self) -> T:
-        """The value of now. Raises what `load` raises, or OSError, when there never was a good one."""
+        """The value of now. Raises CredentialError when there never was a good one."""
         try:
             stamps = [_stamp(path) for path in self._paths]
             if self._value is None or stamps != self._stamps:
                 self._value = self._load()
                 self._stamps = stamps
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
             if self._value is None:
-                raise
+                raise CredentialError(fault(error).text) from error
         return self._value
 
 
@@ -60,9 +67,11 @@ def tls_context(config: TlsConfig) -> Credential[ssl.SSLContext]:
     """Authorities, client certificate and key, as configured."""
 
     def load() -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=config.ca_file or None)
+        with _naming(f"tls_config.ca_file {config.ca_file}"):
+            context = client_context(config.ca_file or None)
         if config.cert_file:
-            context.load_cert_chain(config.cert_file, config.key_file or None)
+            with _naming(f"tls_config.cert_file {config.cert_file} and key_file {config.key_file}"):
+                context.load_cert_chain(config.cert_file, config.key_file or None)
         if config.insecure_skip_verify:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
@@ -71,8 +80,20 @@ def tls_context(config: TlsConfig) -> Credential[ssl.SSLContext]:
     return Credential([path for path in (config.ca_file, config.cert_file, config.key_file) if path], load)
 
 
+@contextmanager
+def _naming(files: str) -> Iterator[None]:
+    """OpenSSL does not say which file it means."""
+    try:
+        yield
+    except OSError as error:
+        raise CredentialError(f"{files}: {fault(error).text}") from error
+
+
 def _secret(path: str) -> str:
-    secret = Path(path).read_text(encoding="utf-8").strip()
+    try:
+        secret = Path(path).read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError as error:
+        raise CredentialError(f"{path} is not UTF-8") from error
     if not secret:  # being replaced, as often as not
         raise ValueError(f"{path} is empty")
     return secret

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import Callable
@@ -98,6 +99,17 @@ async def test_a_pipe_can_be_looked_at_without_a_loki(node: Node) -> None:
     assert code == 0
     assert out.startswith('{job="kubernetes-pods-istio-proxy", response_flags="UT"} ')
     assert out.rstrip().endswith(timed_out(1).decode())
+
+
+async def test_a_port_that_is_taken_is_said_with_its_setting(node: Node) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = ["--server.http-listen-address", "127.0.0.1", "--server.http-listen-port", other.getsockname()[1]]
+        arguments = ["run", "--log-dir", node.root, "--client.url", node.loki.url, "--positions.file", node.positions]
+        code, _, err = await shipper(*arguments, *address)
+    assert code == 1
+    assert f"cannot listen on 127.0.0.1 port {address[-1]}: address already in use: another agent, or set " in err
+    assert "Errno" not in err
+    assert "Traceback" not in err
 
 
 async def test_sigterm_ends_it_while_loki_hangs_and_the_next_run_delivers(node: Node, pod: Pod) -> None:

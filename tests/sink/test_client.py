@@ -232,7 +232,7 @@ async def test_tls_with_a_ca_and_a_server_name(push: Pushing, tls: Tls) -> None:
     named = TlsConfig(ca_file=ca_file, server_name="loki.example")
     assert await push(url=tls.url, tls_config=named) is None
     wrong = await failing(push(url=tls.url, tls_config=TlsConfig(ca_file=ca_file)))
-    assert (wrong.cause, "certificate" in wrong.text.lower()) == ("connection", True)
+    assert wrong.cause == "connection"
     assert (await failing(push(url=tls.url))).cause == "connection"
     assert await push(url=tls.url, tls_config=TlsConfig(insecure_skip_verify=True)) is None
 
@@ -257,4 +257,4 @@ async def test_a_client_certificate_that_is_renewed_is_used(settings: Settings, 
 async def test_a_certificate_that_is_not_there(push: Pushing, tls: Tls) -> None:
     error = await push(url=tls.url, tls_config=TlsConfig(ca_file="/nowhere/ca.pem"))
     assert isinstance(error, Unavailable)
-    assert "No such file" in error.text
+    assert error.text == "/nowhere/ca.pem: no such file or directory"

@@ -10,7 +10,6 @@ Facts: kubernetes.io/docs/tasks/run-application/access-api-from-pod, and referen
 import asyncio
 import os
 import random
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -20,9 +19,11 @@ import aiohttp
 import msgspec
 
 from shipper import __version__
+from shipper.errors import fault
 from shipper.source.kubernetes.errors import BodyTooLarge, NotConfigured, refusal
 from shipper.source.kubernetes.metadata import PodList, decode_list
 from shipper.source.kubernetes.timing import ApiTiming
+from shipper.tls import client_context
 
 SERVICE_ACCOUNT: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 READ_BUFFER: Final = 2 << 20  # bytes that aiohttp takes from a connection before anyone asks for them
@@ -62,10 +63,10 @@ async def by_service_account(directory: Path | None = None) -> AsyncIterator[Get
     directory = directory or SERVICE_ACCOUNT
     try:
         base = address(os.environ)
-        context = ssl.create_default_context(cafile=directory / "ca.crt")
+        context = client_context(directory / "ca.crt")
         _token(directory)  # without one nothing need be asked
     except OSError as error:
-        raise NotConfigured(f"{type(error).__name__}: {error}") from error
+        raise NotConfigured(f"{directory}: {fault(error).text}") from error
     session = aiohttp.ClientSession(
         base,
         connector=aiohttp.TCPConnector(ssl=context),
@@ -89,7 +90,7 @@ def _token(directory: Path) -> str:
     try:
         token = (directory / "token").read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotConfigured(f"{type(error).__name__}: {error}") from error
+        raise NotConfigured(f"{directory / 'token'}: {fault(error).text}") from error
     if not token:
         raise NotConfigured(f"{directory / 'token'} is empty")
     return token
@@ -110,10 +111,11 @@ async def by_kubeconfig() -> AsyncIterator[Get]:
         from kubernetes_asyncio import client, config
 
         configuration = client.Configuration()
+        configuration.disable_strict_ssl_verification = True  # see shipper.tls
         await config.load_kube_config(os.environ.get("KUBECONFIG") or None, client_configuration=configuration)
         api = client.ApiClient(configuration)  # reads certificates
     except Exception as error:  # files of any shape, and whatever program they name for a token
-        raise NotConfigured(f"{type(error).__name__}: {error}") from error
+        raise NotConfigured(f"kubeconfig: {fault(error).text}") from error
     api.user_agent = USER_AGENT
 
     async def get(

@@ -13,6 +13,7 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from shipper.errors import fault
 from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
 
@@ -99,7 +100,7 @@ class ApiErrors:
     def failed(self, error: Exception) -> None:
         """There was no response, or one that cannot be used."""
         reason = next((reason for kinds, reason in _REASONS.items() if isinstance(error, kinds)), "other")
-        self._note(reason, f"{reason}: {type(error).__name__}: {error}"[:300])
+        self._note(reason, f"{reason}: {fault(error).text}"[:300])
 
     def recovered(self) -> None:
         """A list or a watch has succeeded."""

@@ -55,7 +55,7 @@ class Positions:
             return {}
         except OSError as error:
             log.error("positions: cannot read %s: %s; starting without them, so lines may be sent again",
-                      self._path, error)  # fmt: skip
+                      self._path, error.strerror or error)  # fmt: skip
             return {}
         try:
             saved = msgspec.json.decode(text, type=_Saved)
@@ -101,7 +101,7 @@ class Positions:
         self._metrics.positions_saves.labels(outcome="failed").inc()
         if not self._is_failing:
             log.error("positions: cannot write %s: %s; shipping continues, but a restart now would send lines again; "
-                      "retrying", self._path, error)  # fmt: skip
+                      "retrying", self._path, error.strerror or error)  # fmt: skip
             self._is_failing = True
 
     def _set_aside(self, problem: str) -> None:

@@ -15,8 +15,9 @@ import trustme
 from lab.kubernetes import ApiServer
 from lab.service_account import ServiceAccount, environment
 from shipper import __version__
-from shipper.source.kubernetes.client import Connect, address, by_service_account, connected
+from shipper.source.kubernetes.client import Connect, address, by_kubeconfig, by_service_account, connected
 from shipper.source.kubernetes.errors import NotConfigured
+from tests.plain_ca import PlainCa, check_as_python_3_13_does
 from tests.source.kubernetes.watching import CHECKOUT, FAST, LEDGER, Watching
 
 # In a pod
@@ -151,6 +152,26 @@ async def test_a_server_of_another_authority_is_not_trusted_until_the_file_says_
         await watching.until(lambda: watching.app(CHECKOUT))
 
 
+async def test_an_authority_without_key_usage_is_trusted_on_every_python(
+    tmp_path: Path, kubeconfig: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old GKE and EKS clusters have one."""
+    check_as_python_3_13_does(monkeypatch)
+    ca = PlainCa(tmp_path)
+    ca.ca_file.rename(tmp_path / "ca.crt")
+    (tmp_path / "token").write_text("mine")
+    async with ApiServer(context=ca.server("apiserver"), tokens={"mine"}) as server:
+        server.put(CHECKOUT)
+        kubeconfig.write_bytes(_kubeconfig(f"https://127.0.0.1:{server.address[1]}", tmp_path / "ca.crt"))
+        for name, value in environment(server.address).items():
+            monkeypatch.setenv(name, value)
+        for connect in (partial(by_service_account, tmp_path), by_kubeconfig):
+            watching = Watching(connect)
+            async with watching.running():
+                await watching.until(lambda: watching.app(CHECKOUT) or watching.errors("tls"))  # noqa: B023
+            assert watching.errors("tls") == 0
+
+
 async def test_a_pod_does_without_the_client_library() -> None:
     """It is 980 modules and 38 MiB, and only kubeconfigs need it."""
     program = (
@@ -177,16 +198,21 @@ def kubeconfig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "config"
 
 
-async def test_outside_a_pod_the_kubeconfig_is_used(api: ApiServer, kubeconfig: Path) -> None:
+def _kubeconfig(server: str, authority: Path | None = None) -> bytes:
+    cluster = {"server": server} | ({"certificate-authority": str(authority)} if authority else {})
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "here",
-        "clusters": [{"name": "c", "cluster": {"server": api.url}}],
+        "clusters": [{"name": "c", "cluster": cluster}],
         "users": [{"name": "u", "user": {"token": "mine"}}],
         "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}],
     }
-    kubeconfig.write_bytes(orjson.dumps(config))
+    return orjson.dumps(config)
+
+
+async def test_outside_a_pod_the_kubeconfig_is_used(api: ApiServer, kubeconfig: Path) -> None:
+    kubeconfig.write_bytes(_kubeconfig(api.url))
     api.tokens = {"mine"}
     api.put(CHECKOUT)
     watching = Watching(connected)
