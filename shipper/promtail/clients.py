@@ -111,7 +111,9 @@ CLIENT_KEYS: Final[Table] = {
     "proxy_from_environment": same,
     "no_proxy": unless_off(changed("the environment variable NO_PROXY names the hosts that need no proxy")),
     "proxy_connect_header": unless_off(lost("the proxy gets no headers but those of a user name in HTTPS_PROXY")),
-    "follow_redirects": changed("a redirect is not followed: it is logged, and the lines wait"),
+    "follow_redirects": changed(
+        "307 and 308 on the same server are followed; another redirect is not: it is logged, and the lines wait"
+    ),
     "enable_http2": same,
 }
 

@@ -18,7 +18,9 @@ from yarl import URL
 
 from shipper import __version__
 from shipper.config import ClientConfig
+from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
+from shipper.sink.answers.redirect import explained, followed
 from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import PushError, Unavailable, judge, seconds_to_wait
 from shipper.sink.credentials import authorization, tls_context
@@ -45,6 +47,7 @@ class Client:
         self._tls = tls_context(config.tls_config) if self._url.scheme == "https" else None
         self._server_name = config.tls_config.server_name or None
         self._proxy = _proxy(self._url)
+        self._reports = Seldom()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -71,7 +74,7 @@ class Client:
         begun, status = time.monotonic(), 0
         try:
             async with asyncio.timeout(self._timeout):
-                status, error = await self._exchange(body)
+                status, error = await self._exchange(self._url, body)
         except TimeoutError:
             error = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
         except Exception as raised:  # a network, and what answers, can fail in any way
@@ -82,23 +85,34 @@ class Client:
             self._metrics.push_bytes.inc(len(body))
         return error
 
-    async def _exchange(self, body: bytes) -> tuple[int, PushError | None]:
+    async def _exchange(self, url: URL, body: bytes) -> tuple[int, PushError | None]:
+        response = await self._post(url, body)
+        status = response.status
+        if status == HTTPStatus.NO_CONTENT:  # Loki's usual answer; the connection is given back already
+            return status, None
+        async with response:
+            text = await _text(response)
+        headers = response.headers
+        location = headers.get("Location", "")
+        if url is self._url and (moved := followed(url, status, location)):
+            if self._reports.due("redirect", HOUR):
+                log.warning("%s redirects each push to %s, which is followed: set the URL to it",
+                            url, moved.with_query(None))  # fmt: skip
+            return await self._exchange(moved, body)
+        after = seconds_to_wait(headers.get("Retry-After", ""), self._wall())
+        redirect = explained(url, location) if 300 <= status < 400 else ""
+        return status, judge(status, text, after, content_type=headers.get("Content-Type", ""), redirect=redirect)
+
+    async def _post(self, url: URL, body: bytes) -> aiohttp.ClientResponse:
         assert self._session is not None, "the client is not open"
-        response = await self._session.post(
-            self._url,
+        return await self._session.post(
+            url,
             data=body,
             headers={"Authorization": self._authorization.value()} if self._authorization else None,
             ssl=self._tls.value() if self._tls else True,
             server_hostname=self._server_name,
             allow_redirects=False,
         )
-        status = response.status
-        if status == HTTPStatus.NO_CONTENT:  # Loki's usual answer; the connection is given back already
-            return status, None
-        async with response:
-            text = await _text(response)
-            after = seconds_to_wait(response.headers.get("Retry-After", ""), self._wall())
-            return status, judge(status, text, after)
 
     def _took(self, status: int) -> Histogram:
         if (seconds := self._seconds.get(status)) is None:

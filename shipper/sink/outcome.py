@@ -7,7 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 
-from shipper.log import Seldom
+from shipper.log import Seldom, counted_entries
 from shipper.metrics import Metrics
 from shipper.sink.answers.refusal import NoVerdict, read
 from shipper.sink.answers.status import (
@@ -177,9 +177,9 @@ class Outcome:
         self._count_retry(error.cause)
         self.last_unknown = now, str(error)
         if self._reports.due(error.cause):
-            log.warning("a push was refused with an error that is not Loki's; %d entries of %.200s are held and sent "
-                        "again; check the URL, and any proxy in front of Loki: %s",
-                        len(batch), batch.labels, error)  # fmt: skip
+            log.warning("a push was refused with an error that is not Loki's; %s of %.200s, held and sent again; check "
+                        "the URL, and any proxy in front of Loki: %s",
+                        counted_entries(len(batch)), batch.labels, error)  # fmt: skip
 
     def _count_retry(self, cause: str) -> None:
         self._metrics.retries.labels(cause=cause).inc()

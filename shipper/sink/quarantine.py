@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import orjson
 
-from shipper.log import Seldom
+from shipper.log import Seldom, counted_entries
 from shipper.metrics import Metrics
 from shipper.model import Entry
 
@@ -32,8 +32,8 @@ class RefusedEntry(NamedTuple):
     answer: str  # Loki's words
 
 
-Quarantine = Callable[[Sequence[RefusedEntry]], None]
-"""Keeps refused entries for people to look at. Raises nothing."""
+Quarantine = Callable[[Sequence[RefusedEntry]], str]
+"""Keeps refused entries for people to look at, and says where. Raises nothing."""
 
 
 class QuarantineFile:
@@ -52,18 +52,19 @@ class QuarantineFile:
         self._wall, self._os_write = wall, write
         self._reports = Seldom()
 
-    def write(self, refused: Sequence[RefusedEntry]) -> None:
-        """Append these, all or none. Never raises for what a disk can do."""
+    def write(self, refused: Sequence[RefusedEntry]) -> str:
+        """Append these, all or none; what has become of them. Never raises for what a disk can do."""
         lines = [_line(one, self._wall()) for one in refused]
         try:
             self._append(b"".join(lines))
         except OSError as error:
             self._metrics.quarantine_errors.inc(len(lines))
             if times := self._reports.due("write", times=len(lines)):
-                log.error("cannot write %d refused entries to the quarantine file, they are lost; check the disk: %s",
-                          times, error)  # fmt: skip
-            return
+                log.error("cannot write refused entries to the quarantine file, %s lost; check the disk: %s",
+                          counted_entries(times), error.strerror or error)  # fmt: skip
+            return "lost, for the quarantine file cannot be written"
         self._metrics.quarantined.inc(len(lines))
+        return f"kept in {self._path}"
 
     def _append(self, data: bytes) -> None:
         # Lines name peers and addresses: not for everyone on the node.

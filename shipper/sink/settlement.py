@@ -8,8 +8,10 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from shipper.log import Seldom
+from shipper.log import Seldom, counted_entries
 from shipper.metrics import Metrics
+from shipper.sink.answers.limits import limit
+from shipper.sink.answers.page import readable
 from shipper.sink.batch import Batch
 from shipper.sink.quarantine import Quarantine, RefusedEntry
 
@@ -43,15 +45,17 @@ class Settlement:
 
     def refused(self, batch: Batch, refused: Mapping[int, str], answer: str) -> None:
         """Loki will never take the entries at these places, for these reasons, and has the others."""
+        kept = "dropped, see on_reject"
         if self._quarantine is not None:
             entries = list(batch.unpacked())
-            self._quarantine(
+            kept = self._quarantine(
                 [RefusedEntry(batch.labels, entries[at], why, answer) for at, why in sorted(refused.items())]
             )
         for reason, times in Counter(refused.values()).items():
             self._metrics.entries_dropped.labels(reason=reason).inc(times)
             if total := self._reports.due(reason, times=times):
-                log.error("Loki refused %d entries, they are not sent again (%s): %.300s", total, reason, answer)
+                log.error("Loki refused %s for good (%s: %s); %s: %.300s", counted_entries(total), reason,
+                          limit(reason), kept, readable(answer))  # fmt: skip
         self._settle(batch, len(refused))
         for part, dropped in batch.shares(refused):
             part.ticket.owner.settled(part, dropped)

@@ -48,6 +48,22 @@ async def test_each_request_holds_one_stream(node: Node, pod: MakeLog) -> None:
     assert len(node.loki.stored()) == 30
 
 
+async def test_a_login_page_in_lokis_place_moves_no_position(
+    node: Node, pod: MakeLog, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = pod()
+    for ident in range(123):
+        log.write(timed_out(ident))
+    node.loki.fault = faults.status(200, "<html><title>Sign in</title><input type=password></html>")
+    code, agent = await node.once(patience=0.3)
+    assert code == UNDELIVERED
+    assert (agent.metrics.ledger()["sent"], agent.metrics.ledger()["pending"]) == (0, 123)
+    assert 'http_200: this is no answer of Loki\'s, which is 204: a login page ("Sign in")' in caplog.text
+    node.loki.fault = None
+    assert (await node.once())[0] == FINE
+    assert len(node.loki.stored()) == 123
+
+
 async def test_what_was_shipped_is_not_sent_again_after_a_restart(node: Node, pod: MakeLog) -> None:
     log = pod()
     log.write(timed_out(1))

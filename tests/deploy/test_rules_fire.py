@@ -112,6 +112,15 @@ CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
         30,
         {"instance": "a:9080", "cause": "http_401"},
     ),
+    "a login page instead of Loki": (
+        {
+            f'shipper_push_retries_total{{{NODE},cause="http_200"}}': "0+6x60",
+            f"shipper_entries_pending{{{NODE}}}": "9x60",
+        },
+        "ShipperRefused",
+        30,
+        {"instance": "a:9080", "cause": "http_200"},
+    ),
     "a password that was set right": (
         {
             f'shipper_push_retries_total{{{NODE},cause="http_401"}}': "0+6x30 180x60",

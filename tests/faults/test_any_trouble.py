@@ -34,6 +34,10 @@ FAULTS = {
     "streams": faults.status(429, "Maximum active stream limit exceeded when trying to create stream {}"),
     "401": faults.status(401, "no org id"),
     "404": faults.status(404, "default backend"),
+    "a login page": faults.status(200, "<html><title>Sign in</title></html>"),
+    "202": faults.status(202),
+    "a redirect": faults.status(307, "", {"Location": "https://sso.example/login"}),
+    "503 for a year": faults.status(503, "", {"Retry-After": "31536000"}),
     "260": faults.status(260, "ingestion blocked"),
     "unknown 400": faults.status(400, "<html>Bad Request</html>"),
     "413": faults.too_large_above(5000),  # more than any one line, compressed

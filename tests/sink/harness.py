@@ -42,8 +42,9 @@ class Harness:
         self.dropped += dropped
         assert self.value("shipper_entries_sent_total") + self.all_dropped + self.pending == self.put_total
 
-    def write(self, refused: Sequence[RefusedEntry]) -> None:
+    def write(self, refused: Sequence[RefusedEntry]) -> str:
         self.quarantined += [(one.entry.line.decode(), one.reason) for one in refused]
+        return "kept in memory"
 
     async def before_push(self, _parts: Sequence[Entries]) -> None:
         self.saves += 1

@@ -20,6 +20,7 @@ from shipper.model import Columns
 from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import PushError, TenantLimited, Unavailable
 from shipper.sink.client import Client
+from tests.plain_ca import PlainCa, check_as_python_3_13_does
 from tests.sink.harness import Settings
 from tests.sink.loki import Loki
 from tests.tickets import ticket
@@ -108,10 +109,65 @@ async def test_one_connection_serves_push_after_push(push: Pushing, answer: byte
     assert connections == 1
 
 
-async def test_redirects_are_not_followed(push: Pushing, loki: Loki) -> None:
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("location", ["?again=1", "/loki/api/v1/push?again=1", "{url}?again=1"])
+async def test_a_redirect_on_the_same_server_is_followed_with_the_same_bytes(
+    push: Pushing, loki: Loki, status: int, location: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    loki.script.append(loki.answer(status, "moved", Location=location.format(url=loki.url)))
+    assert await push(tenant_id="ours") is None
+    first, second = loki.received
+    assert first.body == second.body
+    assert second.headers["X-Scope-OrgID"] == "ours"
+    assert f"redirects each push to {loki.url}, which is followed: set the URL to it" in caplog.text
+
+
+async def test_a_redirect_is_followed_once(push: Pushing, loki: Loki) -> None:
     loki.reply = loki.answer(307, "", Location=loki.url)
-    assert (await failing(push())).cause == "http_307"
-    assert len(loki.received) == 1
+    error = await failing(push())
+    assert (error.cause, len(loki.received)) == ("http_307", 2)
+    assert error.text == f"redirected to {loki.url}, which is not followed: set the URL to it if that is Loki's"
+
+
+@pytest.mark.parametrize(
+    ("status", "location", "shown"),
+    [
+        (307, "https://127.0.0.1/loki/api/v1/push", "https://127.0.0.1/loki/api/v1/push"),
+        (308, "http://other.example/loki/api/v1/push", "http://other.example/loki/api/v1/push"),
+        (307, "http://127.0.0.1:1/loki/api/v1/push", "http://127.0.0.1:1/loki/api/v1/push"),
+        (302, "https://us:secret@sso.example/login?token=secret#secret", "https://sso.example/login"),
+        (301, "{url}", "{url}"),
+        (303, "{url}", "{url}"),
+    ],
+)
+async def test_other_redirects_are_said_and_not_followed(
+    push: Pushing, loki: Loki, status: int, location: str, shown: str
+) -> None:
+    loki.reply = loki.answer(status, "", Location=location.format(url=loki.url))
+    error = await failing(push())
+    assert (error.cause, len(loki.received)) == (f"http_{status}", 1)
+    assert error.text.startswith(f"redirected to {shown.format(url=loki.url)}, which is not followed")
+
+
+@pytest.mark.parametrize("location", [None, "", "mailto:us@example", "http://[", "http://x:99999/"])
+async def test_a_redirect_to_nowhere(push: Pushing, loki: Loki, location: str | None) -> None:
+    headers = {} if location is None else {"Location": location}
+    loki.reply = loki.answer(307, "", **headers)
+    assert str(await push()) == "http_307: a redirect that names no target"
+
+
+async def test_a_login_page_is_not_loki(push: Pushing, loki: Loki, metrics: Metrics) -> None:
+    page = "<!DOCTYPE html>\n<html><head><title>Acme SSO</title></head><body><input type=password></body></html>"
+    loki.reply = lambda received: web.Response(text=page, content_type="text/html")
+    error = await failing(push())
+    assert isinstance(error, Unavailable)
+    assert error.text.startswith('this is no answer of Loki\'s, which is 204: a login page ("Acme SSO")')
+    assert metrics.registry.get_sample_value("shipper_push_bytes_total") == 0
+
+
+async def test_a_200_without_a_body_is_what_some_gateways_answer(push: Pushing, loki: Loki) -> None:
+    loki.reply = loki.answer(200)
+    assert await push() is None
 
 
 async def test_nobody_listens(push: Pushing) -> None:
@@ -235,6 +291,25 @@ async def test_tls_with_a_ca_and_a_server_name(push: Pushing, tls: Tls) -> None:
     assert wrong.cause == "connection"
     assert (await failing(push(url=tls.url))).cause == "connection"
     assert await push(url=tls.url, tls_config=TlsConfig(insecure_skip_verify=True)) is None
+
+
+async def test_an_authority_without_key_usage_is_trusted_on_every_python(
+    push: Pushing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_as_python_3_13_does(monkeypatch)
+    ca = PlainCa(tmp_path)
+
+    async def handle(request: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await request.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 204 X\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=ca.server("loki.example"))
+    async with server:
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/loki/api/v1/push"
+        assert await push(url=url, tls_config=TlsConfig(ca_file=str(ca.ca_file))) is None
+        other = await failing(push(url=url, tls_config=TlsConfig(ca_file=str(ca.ca_file), server_name="else.example")))
+        assert "certificate is not valid for else.example (set tls_config.server_name" in other.text
 
 
 async def test_a_client_certificate_that_is_renewed_is_used(settings: Settings, metrics: Metrics, tls: Tls) -> None:

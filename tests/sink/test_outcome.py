@@ -1,5 +1,6 @@
 """What becomes of entries, whatever Loki answers."""
 
+import asyncio
 import logging
 import time
 
@@ -71,9 +72,39 @@ async def test_a_failure_is_logged_once_and_so_is_its_end(
             await harness.sender.drained()
     warning, info = caplog.records
     assert warning.levelno == logging.WARNING
-    assert "http_401: the credentials are missing or wrong (no org id)" in warning.message
+    assert "http_401: Loki needs a tenant: set tenant_id (no org id)" in warning.message
     assert info.levelno == logging.INFO
     assert "again" in info.message
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 206, 302])
+async def test_what_is_not_lokis_answer_settles_nothing_and_is_said(
+    start: Start, loki: Loki, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    pending: list[float] = []
+
+    def page(_: Received) -> web.StreamResponse:
+        pending.append(harness.pending)
+        return web.Response(status=status, text="<html><title>Sign in</title></html>")
+
+    loki.script += [page] * 3
+    async with start() as harness:
+        harness.put("a", "b", "c")
+        await harness.sender.drained()
+    assert pending == [3, 3, 3]
+    assert (harness.lines, loki.stored) == (["a", "b", "c"], ["a", "b", "c"])
+    assert harness.value("shipper_push_retries_total", cause=f"http_{status}") == 3
+    assert f"http_{status}: " in caplog.text
+    assert "Sign in" in caplog.text
+
+
+@pytest.mark.parametrize("retry_after", ["31536000", "-5", "later", "Fri, 31 Dec 2100 00:00:00 GMT"])
+async def test_a_retry_after_of_no_sense_leaves_our_own_back_off(start: Start, loki: Loki, retry_after: str) -> None:
+    loki.script += [loki.answer(503, "", Retry_After=retry_after)] * 3
+    async with start() as harness, asyncio.timeout(5):
+        harness.put("a")
+        await harness.sender.drained()
+    assert loki.stored == ["a"]
 
 
 async def test_a_request_above_the_tenants_burst_is_halved_in_order(start: Start, loki: Loki) -> None:

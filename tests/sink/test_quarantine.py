@@ -29,7 +29,7 @@ def counted(metrics: Metrics, name: str) -> float | None:
 
 def test_each_entry_is_a_line_a_person_can_read(tmp_path: Path, metrics: Metrics) -> None:
     quarantine = QuarantineFile(tmp_path / "q", metrics, wall=lambda: 1_700_000_000.5)
-    quarantine.write([refused(), refused(b"two")])
+    assert quarantine.write([refused(), refused(b"two")]) == f"kept in {tmp_path}/q"
     quarantine.write([refused(b"three", entry=Entry(5, b"three", (("a", "b"),)))])
     first, second, third = read(tmp_path / "q")
     assert first == {
@@ -69,8 +69,10 @@ def test_a_folder_that_is_gone_is_said_once_and_counted(
 ) -> None:
     quarantine = QuarantineFile(tmp_path / "gone" / "q", metrics)
     quarantine.write([refused(), refused()])
-    quarantine.write([refused()])
-    assert len(caplog.records) == 1
+    assert quarantine.write([refused()]) == "lost, for the quarantine file cannot be written"
+    assert [record.message for record in caplog.records] == [
+        "cannot write refused entries to the quarantine file, 2 entries lost; check the disk: No such file or directory"
+    ]
     assert counted(metrics, "quarantine_errors") == 3
     assert counted(metrics, "entries_quarantined") == 0
 

@@ -25,8 +25,9 @@ class Owner:
 class InMemory(list[RefusedEntry]):
     """A quarantine that keeps entries in memory."""
 
-    def write(self, refused: Sequence[RefusedEntry]) -> None:
+    def write(self, refused: Sequence[RefusedEntry]) -> str:
         self.extend(refused)
+        return "kept in /somewhere/quarantine.jsonl"
 
 
 class Scene:
@@ -77,16 +78,21 @@ def test_refused_entries_are_counted_by_reason_and_go_to_the_quarantine(
         (b"c", "too_far_behind"),
         (b"e", "line_too_long"),
     ]
-    assert [(record.levelno, "the answer" in record.message) for record in caplog.records] == [
-        (logging.ERROR, True)
-    ] * 2
+    assert {record.levelno for record in caplog.records} == {logging.ERROR}
+    assert [record.message for record in caplog.records] == [
+        "Loki refused 2 entries for good (line_too_long: Loki's limits_config.max_line_size); "
+        "kept in /somewhere/quarantine.jsonl: the answer",
+        "Loki refused 1 entry for good (too_far_behind: Loki's ingester.max_chunk_age, of which half may lie between "
+        "entries of a stream); kept in /somewhere/quarantine.jsonl: the answer",
+    ]
 
 
-def test_without_a_quarantine_they_are_counted_all_the_same(metrics: Metrics) -> None:
+def test_without_a_quarantine_they_are_counted_all_the_same(metrics: Metrics, caplog: pytest.LogCaptureFixture) -> None:
     scene, owner = Scene(metrics), Owner()
     scene.settlement = Settlement(metrics, None, lambda: scene.now)
     scene.settlement.refused(scene.batch((owner, "a")), {0: "line_too_long"}, "")
     assert owner.told == [(b"a", 1)]
+    assert "; dropped, see on_reject: " in caplog.text
     assert scene.value("entries_dropped_total", reason="line_too_long") == 1
 
 
