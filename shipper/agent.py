@@ -7,12 +7,13 @@ import asyncio
 import contextlib
 import gc
 import logging
+import math
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from shipper.sink.sender import Sender, nothing_to_save
 from shipper.source.accounting import Accounting
 from shipper.source.budget import Budget
 from shipper.source.descriptors import Descriptors
+from shipper.source.discovery.pod_names import app_of
 from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import OnSettled
 from shipper.source.kubernetes.client import Connect, connected
@@ -69,7 +71,9 @@ class Options:
 
     once: bool = False
     dry_run: bool = False
+    dry_run_resumes: bool = False  # it begins where the positions are; else at the beginning of the logs
     stdin: bool = False
+    stdin_fields: Mapping[str, str] = field(default_factory=dict)  # namespace, pod, app of what is piped in
     patience: float = 25.0  # seconds without an answer after which --once gives up
 
 
@@ -126,14 +130,20 @@ class Agent:
         """Run to the end; the exit code. A part that fails ends it: its error is in an ExceptionGroup."""
         log.info("shipper %s: keep %s, %s", __version__, self._scrape.keep, self._destination())
         code = await (self._run_stdin() if self._options.stdin else self._run_logs())
-        log.info("ledger: %s", " ".join(f"{name}={amount}" for name, amount in self.metrics.ledger().items()))
+        self._accounting.notices.unshipped()
+        log.info("ledger: %s", " ".join(f"{name}={amount}" for name, amount in self._ledger().items()))
         return code
+
+    def _ledger(self) -> dict[str, int]:
+        """Lines and entries so far; a dry run sends nothing, so it says what was printed."""
+        ledger = self.metrics.ledger()
+        return {"printed" if name == "sent" and self._options.dry_run else name: ledger[name] for name in ledger}
 
     # -- the two ways to read
 
     async def _run_logs(self) -> int:
         positions = Positions(Path(self._config.positions.filename), self.metrics, read_only=self._options.dry_run)
-        saved = positions.load()
+        saved = {} if self._starts_over else positions.load()
         snapshot = Snapshot(self._admission, saved)
         timing = self._timing
         saver = Saver(
@@ -151,7 +161,10 @@ class Agent:
         return code
 
     async def _run_stdin(self) -> int:
-        target = self._naming.target(Found("stdin", "", None, {}), SavedTarget(), {})
+        fields = dict(self._options.stdin_fields)
+        if "pod" in fields:
+            fields.setdefault("app", app_of(fields["pod"]))
+        target = self._naming.target(Found("stdin", "", None, fields), SavedTarget(), {})
         async with self._sinking(nothing_to_save) as (sink, sender):
             source = StdinReader(sys.stdin.fileno(), target, self._pipeline, sink, self._budget, self._accounting)
             return await self._run_parts(source.run(), sender, ends=True)
@@ -171,7 +184,17 @@ class Agent:
             log.error("gave up: Loki has settled nothing for %.0f s; pending: %s (%s); the next run sends them",
                       sender.stuck_for, counted_entries(sender.pending), sender.failing or "held")  # fmt: skip
             return UNDELIVERED
-        return UNDELIVERED if end is End.DELIVERED and self._client and self.metrics.ledger()["dropped"] else FINE
+        if end is not End.DELIVERED:
+            return FINE
+        if self.metrics.failed_reads():
+            log.error('not all could be read, see "cannot read" and "cannot list" above: what is there was not shipped')
+            return UNDELIVERED
+        return UNDELIVERED if self._client and self.metrics.ledger()["dropped"] else FINE
+
+    @property
+    def _starts_over(self) -> bool:
+        """Whether all that is there is read, whatever the positions and the look-back say."""
+        return self._options.dry_run and not self._options.dry_run_resumes
 
     # -- parts
 
@@ -183,7 +206,7 @@ class Agent:
                 Targets(Path(scrape.pod_logs.root), scrape.pod_logs),
                 self._pipeline,
                 self._naming,
-                StartPolicy(self._config.positions.look_back),
+                StartPolicy(math.inf if self._starts_over else self._config.positions.look_back),
                 self._accounting,
                 snapshot,
                 saved,

@@ -12,6 +12,7 @@ from shipper.config import Config, ConfigError
 from shipper.config.file import FLAGS, load, missing_files
 from shipper.config.units import seconds
 
+STDIN_FIELDS = ("namespace", "pod", "app")  # what a pipe does not tell of its lines
 USAGE = 2  # exit code of a wrong command line or configuration
 
 
@@ -41,8 +42,15 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--once", action="store_true", help="ship what is there and exit (0: all accepted, 3: not)")
     run.add_argument("--once.patience", metavar="TIME", dest="patience", default="25s",
                      help="how long --once waits while Loki accepts nothing (default: 25s)")  # fmt: skip
-    run.add_argument("--dry-run", action="store_true", help="print what would be sent; send and save nothing")
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what would be sent, from the beginning of the logs or, "
+        "with --positions.file, from those on; send and save nothing",
+    )
     run.add_argument("--stdin", action="store_true", help="read lines from standard input, ship them and exit")
+    for name in STDIN_FIELDS:
+        run.add_argument(f"--{name}", metavar="NAME", help=f"with --stdin: the {name} that the lines are of")
     run.set_defaults(main=_run)
 
     check = commands.add_parser("check", help="check a configuration file", allow_abbrev=False)
@@ -84,13 +92,33 @@ def _run(options: argparse.Namespace) -> int:
         patience = seconds(options.patience)
     except ValueError as error:
         raise ConfigError(f"--once.patience: {error}") from error
+    stdin_fields = _stdin_fields(options)
 
     from shipper import agent, log  # late: a usage error needs none of it
 
     log.set_up(config.server.log_level, config.server.log_format)
     return agent.run(
-        config, agent.Options(once=options.once, dry_run=options.dry_run, stdin=options.stdin, patience=patience)
+        config,
+        agent.Options(
+            once=options.once,
+            dry_run=options.dry_run,
+            dry_run_resumes=flags["--positions.file"] is not None,
+            stdin=options.stdin,
+            stdin_fields=stdin_fields,
+            patience=patience,
+        ),
     )
+
+
+def _stdin_fields(options: argparse.Namespace) -> dict[str, str]:
+    """The fields that the command line gives to the lines of a pipe. Raises ConfigError."""
+    given = {name: value for name in STDIN_FIELDS if (value := getattr(options, name)) is not None}
+    for name, value in given.items():
+        if not options.stdin:
+            raise ConfigError(f"--{name} needs --stdin: of files the path tells it")
+        if not value or not value.isprintable():
+            raise ConfigError(f"--{name}: expected a name, got {value!r}")
+    return given
 
 
 def _check(options: argparse.Namespace) -> int:

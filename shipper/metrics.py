@@ -38,7 +38,9 @@ class Metrics:
         self.bytes_lost = counter(
             "shipper_bytes_lost", "Unread bytes of lost files, as far as known; there may have been more"
         )
-        self.read_errors = counter("shipper_read_errors", "Files that could not be read, by error", ["error"])
+        self.read_errors = counter(
+            "shipper_read_errors", "Attempts to read a file or to list a directory that failed, by error", ["error"]
+        )
         self.positions_saves = counter(
             "shipper_positions_saves", "Saves of the positions file, by outcome", ["outcome"]
         )
@@ -90,6 +92,10 @@ class Metrics:
             "pending": self.entries_pending,
         }
         return {name: _total(metric) for name, metric in parts.items()}
+
+    def failed_reads(self) -> int:
+        """How often a log, or a directory of logs, could not be read."""
+        return _total(self.read_errors)
 
 
 def _total(metric: MetricWrapperBase) -> int:

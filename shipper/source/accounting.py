@@ -89,6 +89,13 @@ class Accounting:
         for error, times in losses.read_errors.items():
             metrics.read_errors.labels(error=error).inc(times)
 
+    def enter_unreadable(self, directory: str, error: OSError) -> None:
+        """A directory that cannot be listed: its logs are not read."""
+        losses = Losses()
+        losses.cannot_read(error)
+        self.enter_losses(losses)
+        self.notices.unreadable_directory(directory, error)
+
     def enter_gone(self, target: str, unread: int) -> None:
         """A target that an earlier process knew is gone, with so many bytes that were not shipped."""
         if unread:

@@ -15,7 +15,9 @@ class Notices:
 
     def __init__(self, seldom: Seldom | None = None) -> None:
         self._seldom = seldom or Seldom()
-        self._unshipped: Counter[str] = Counter()  # failed handshakes, by reason, since that was said
+        self._unshipped: Counter[str] = Counter()  # failed handshakes, by reason, since the start
+        self._unshipped_said = 0  # of them, when they were last said
+        self._seldom.due("unshipped", HOUR)  # an hour from now, if the first pass takes longer
 
     def extracted(self, result: Result) -> None:
         """Warn about what a block held, where that is necessary."""
@@ -47,14 +49,29 @@ class Notices:
         for kind, times in result.failures.items():
             if not kind.shipped:
                 self._unshipped[kind.reason] += times
-        if self._unshipped and self._seldom.due("unshipped", HOUR):
+        self.unshipped_hourly()
+
+    def unshipped_hourly(self) -> None:
+        """Say how many failed handshakes were not shipped, if that was last said an hour ago."""
+        if self._unshipped.total() > self._unshipped_said and self._seldom.due("unshipped", HOUR):
+            self.unshipped()
+
+    def unshipped(self) -> None:
+        """Say how many failed handshakes were not shipped since the start, unless that was said already."""
+        total = self._unshipped.total()
+        if total > self._unshipped_said:
+            self._unshipped_said = total
             log.warning(
-                "%d failed mTLS handshakes were seen and not shipped (%s): keep: ut ships lines with the flag UT, "
-                "which no failed handshake has; set keep: mtls to ship them (logged at most once an hour)",
-                self._unshipped.total(),
+                "since the start %d failed mTLS handshakes were seen and not shipped (%s): keep: ut ships lines with "
+                "the flag UT, which no failed handshake has; set keep: mtls to ship them (logged at most once an hour, "
+                "and at the end)",
+                total,
                 ", ".join(f"{reason} {times}" for reason, times in self._unshipped.most_common()),
             )
-            self._unshipped.clear()
+
+    def no_logs(self, why: str) -> None:
+        """The first scan has found no log."""
+        log.warning("0 logs: %s; normal as long as no such pod runs here", why)
 
     def gone(self, target: str, unread: int) -> None:
         """A pod was deleted while no agent ran."""

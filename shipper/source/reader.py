@@ -101,10 +101,12 @@ class Reader:
 
     async def _run(self, once: bool) -> None:
         next_scan = next_tick = -inf
+        is_first_pass = True
         while True:
             now = self._clock()
             if now >= next_scan:
                 self._target_set.scan(required=once)
+                self._accounting.notices.unshipped_hourly()
                 next_scan = now + self._timing.rescan
             if now >= next_tick:
                 self._tick()
@@ -112,6 +114,9 @@ class Reader:
             self._pacing.clear()
             self._is_busy, self._has_kept = self._target_set.note_changes(), False
             await self._turns(once)
+            if is_first_pass and not self.paused:
+                is_first_pass = False
+                self._accounting.notices.unshipped()
             if once and not self.paused and not self._time_brings_more:
                 self._sink.backlog(False)
                 return
@@ -184,7 +189,7 @@ class Reader:
             if not follower.files.refresh(now):
                 self.list_later(follower)
         except OSError as error:
-            self._accounting.notices.unreadable_directory(follower.files.directory, error)
+            self._accounting.enter_unreadable(follower.files.directory, error)
             self.waiting.add(follower)
 
     def list_later(self, follower: Follower) -> None:

@@ -77,6 +77,11 @@ class TargetSet:
                 raise
             self._accounting.notices.unreadable_root(self._targets.root, error)
             return
+        for directory, problem in self._targets.unreadable.items():
+            self._accounting.enter_unreadable(directory, problem)
+        self._targets.unreadable.clear()
+        if not self.is_scanned and not self.followers:
+            self._accounting.notices.no_logs(self._targets.why_none())
         for follower in list(self.followers.values()):
             self._list_again(follower)
         for key, target in self._saved.items():

@@ -58,18 +58,34 @@ def test_apps_without_end_become_one() -> None:
     assert value(metrics, "mtls_handshake_failures_total", **labels, shipped="true") == 5
 
 
-def test_unshipped_failures_are_said_once_an_hour_with_what_to_set(said: Said) -> None:
+def test_unshipped_failures_are_said_as_a_whole_with_what_to_set(said: Said) -> None:
     now = 1000.0
     accounting = Accounting(Metrics(), Notices(Seldom(lambda: now)))
-    accounting.enter(target(), seen(2, shipped=False), 0)
-    accounting.enter(target(), seen(5, shipped=False, reason="plaintext"), 0)
-    assert len(said()) == 1
+    accounting.enter(target(), seen(5, shipped=False), 0)
+    accounting.enter(target(), seen(115, shipped=False, reason="plaintext"), 0)
+    assert not said()  # a first block is not the whole
+    accounting.notices.unshipped()
+    accounting.notices.unshipped()
+    (first,) = said()
+    assert "120 failed mTLS handshakes were seen and not shipped (plaintext 115, cert_expired 5)" in first
+    assert "set keep: mtls" in first
     now += HOUR
     accounting.enter(target(), seen(1, shipped=False), 0)
-    first, second = said()
-    assert "2 failed mTLS handshakes" in first
-    assert "set keep: mtls" in first
-    assert "6 failed mTLS handshakes were seen and not shipped (plaintext 5, cert_expired 1)" in second
+    accounting.enter(target(), seen(1, shipped=False), 0)
+    _, second = said()
+    assert "121 failed mTLS handshakes" in second
+    accounting.notices.unshipped()
+    assert "122 failed mTLS handshakes" in said()[-1]
+
+
+def test_unshipped_failures_are_said_each_hour_without_new_ones(said: Said) -> None:
+    now = 1000.0
+    accounting = Accounting(Metrics(), Notices(Seldom(lambda: now)))
+    accounting.enter(target(), seen(5, shipped=False), 0)
+    now += HOUR
+    accounting.notices.unshipped_hourly()
+    accounting.notices.unshipped_hourly()
+    assert len(said()) == 1
 
 
 def test_shipped_failures_need_no_word(said: Said) -> None:

@@ -1,8 +1,8 @@
 """The app of a pod: its name without what Kubernetes has generated.
 
 The name alone does not always tell. `shard-3-x2x7k` is read as index 3 of the indexed Job `shard`, and can be a pod of
-the DaemonSet or Job `shard-3`; `web-1` is read as a pod of the StatefulSet `web`, and someone may have named it so. With
-`kubernetes: true` the API is asked instead.
+the DaemonSet or Job `shard-3`; `web-1` is read as a pod of the StatefulSet `web`, and someone may have named it so.
+With `kubernetes: true` the API is asked instead.
 
 Facts: pod names are `<generateName><suffix>`, cut to 58 and 5 characters; suffixes and template hashes are made of 27
 letters and digits, without vowels (k8s.io/apimachinery/pkg/util/rand, apiserver/pkg/storage/names).

@@ -1,8 +1,8 @@
 """The log directory to targets: which container logs there are, and what their path tells of them.
 
 The kubelet's layout is `<namespace>_<pod>_<uid>/<container>/<restart>.log`. A part of it is recognised too, and so are
-its flat links and an unpacked `istioctl bug-report`; see `layouts`. In any other directory each `<name>.log` is a target
-of its own. Reads names of directories and files, no content.
+its flat links and an unpacked `istioctl bug-report`; see `layouts`. In any other directory each `<name>.log` is a
+target of its own. Reads names of directories and files, no content.
 """
 
 import os
