@@ -3,13 +3,21 @@
 containerd splits lines above 16 KiB into `P` .. `P` `F`. Parts of stdout and stderr come interleaved, and one line may
 span two files. While a partial line is not complete, its file must not be committed beyond its first part: after a
 restart it is read again from there.
+
+The last words of a container that ends without a newline are a part that no other follows. When nothing has come for
+long, the parts that are there count as a line. Should the rest come after all, the whole line counts too; what begins
+like a line of its own is no rest.
+
+Facts: containerd internal/cri/io/logger.go. A part shorter than its limit is written only at the end of the stream.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from shipper.pipeline.cri import CriLine
+
+FULL_PART: Final = 16384  # bytes of a part that the rest must follow: containerd's max_container_log_line_size
 
 
 class LogicalLine(NamedTuple):
@@ -28,6 +36,7 @@ class PartialLine:
     start: int  # offset of the first part in that file
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
+    last_size: int = 0  # of its last part
 
 
 class Joiner:
@@ -36,6 +45,7 @@ class Joiner:
     def __init__(self, max_size: int) -> None:
         self._max_size = max_size
         self._partial: dict[bytes, PartialLine] = {}
+        self.cut: dict[bytes, PartialLine] = {}  # were counted as they were, and their rest may come
 
     def __bool__(self) -> bool:
         """Whether a line is not complete."""
@@ -45,10 +55,15 @@ class Joiner:
         """The line that this part completes, if it does."""
         partial = self._partial.get(line.stream)
         if partial is None:
-            if not line.partial:
+            cut = self.cut.pop(line.stream, None) if self.cut else None
+            is_rest = cut is not None and line.content.lstrip(b" \t")[:1] not in (b"{", b"[")  # else a line begins
+            if not line.partial and not is_rest:
                 return LogicalLine(line.time, line.content)
             partial = self._partial[line.stream] = PartialLine(line.time, file, start)
+            if cut is not None and is_rest:
+                partial.time, partial.parts, partial.size = cut.time, cut.parts, cut.size
         partial.size += len(line.content)
+        partial.last_size = len(line.content)
         if partial.size <= self._max_size:
             partial.parts.append(line.content)
         else:
@@ -60,8 +75,20 @@ class Joiner:
 
     def flush(self) -> Iterator[LogicalLine]:
         """The log has ended: the partial lines as they are, in the order they began."""
-        partial, self._partial = list(self._partial.values()), {}
+        partial, self._partial, self.cut = list(self._partial.values()), {}, {}
         return map(self._joined, partial)
+
+    def cut_off(self) -> Iterator[LogicalLine]:
+        """The same where the rest may still come."""
+        cut = self._partial
+        lines = self.flush()
+        self.cut = cut
+        return lines
+
+    @property
+    def lacks_rest(self) -> bool:
+        """Whether the rest of a partial line must come, unless the runtime was killed."""
+        return any(line.last_size >= FULL_PART for line in self._partial.values())
 
     def commit_limit(self, file: object) -> int | None:
         """The offset in this file beyond which nothing may be committed yet; None: no partial line is in the way."""

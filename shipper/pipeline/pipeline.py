@@ -75,17 +75,17 @@ class TargetPipeline:
         if not data:
             return found
         hits = self._scanner.scan(data)
-        if hits.has_partial or self.joiner:
+        if hits.has_partial or self.joiner or self.joiner.cut:
             for line in self._join(block, found):
                 found.note(self._take(line.time, line.content, found, now))
         else:
             self._take_candidates(data, lines_at(data, hits.ends), found, now)
         return found
 
-    def flush(self, now: int) -> Result:
-        """The log has ended: partial lines count as they are."""
+    def flush(self, now: int, *, rest_may_come: bool = False) -> Result:
+        """The log has ended, or seems to: partial lines count as they are."""
         found = Result()
-        for line in self.joiner.flush():
+        for line in self.joiner.cut_off() if rest_may_come else self.joiner.flush():
             found.lines += 1
             found.note(self._take(line.time, line.content, found, now))
         return found

@@ -11,6 +11,7 @@ from shipper.model import Target
 from shipper.pipeline.labels import OVERFLOW
 from shipper.pipeline.result import Result
 from shipper.source.notices import Notices
+from shipper.source.positions.file import SavedTarget
 from shipper.source.tail.losses import Losses
 
 MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a node may see more
@@ -96,11 +97,11 @@ class Accounting:
         self.enter_losses(losses)
         self.notices.unreadable_directory(directory, error)
 
-    def enter_gone(self, target: str, unread: int) -> None:
-        """A target that an earlier process knew is gone, with so many bytes that were not shipped."""
-        if unread:
-            self.enter_losses(Losses(files=1, bytes=unread))
-            self.notices.gone(target, unread)
+    def enter_gone(self, target: str, saved: SavedTarget) -> None:
+        """A target that an earlier process knew is gone; lost, unless all of it was shipped and it had ended."""
+        if saved.unread or (saved.files and not saved.ended):
+            self.enter_losses(Losses(files=1, bytes=saved.unread))
+            self.notices.gone(target, saved)
 
     def _enter_failures(self, target: Target, result: Result) -> None:
         fields = target.fields

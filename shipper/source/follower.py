@@ -18,6 +18,7 @@ from shipper.source.positions.tickets import Tickets
 from shipper.source.tail.files import Files
 from shipper.source.tail.tailer import Tailer
 from shipper.source.timing import Timing
+from shipper.times import SECOND
 
 OnSettled = Callable[["Follower", int, bool], None]
 """Told of a follower's entries that are settled: how many bytes of memory are free, whether a position has moved."""
@@ -54,6 +55,7 @@ class Follower:
         self.tickets = Tickets(self)
         self.ledger = Ledger()
         self.pending_memory = 0  # bytes of entries that are not settled
+        self.is_quiet = False  # nothing was written for so long that its container is taken for ended
         self.behind_since: float | None = None  # monotonic; None: all that there is, is settled
         self._pipeline = pipeline
         self._last: Tailer | None = None  # the file that was read last
@@ -64,7 +66,7 @@ class Follower:
 
     def drain(self) -> None:
         """Nothing will be written any more: do not wait for files to become quiet."""
-        self._timing = replace(self._timing, quiet=0.0, partial_quiet=0.0)
+        self._timing = replace(self._timing, quiet=0.0, partial_quiet=0.0, cut_quiet=0.0)
 
     # -- reading
 
@@ -84,8 +86,12 @@ class Follower:
                 return READ
             if self._is_over(tailer) and (step := await self._finish(tailer, buffer, now, wall)):
                 return step
+        if not self._pipeline.joiner:
+            return self._rest()
         is_gone = not any(tailer.is_listed for tailer in self.files.tailers)
-        return self._flush(wall) if self._pipeline.joiner and is_gone and self._has_ended(now) else self._rest()
+        if is_gone and self._has_ended(now):
+            return self._flush(wall)
+        return self._cut_off(wall) if self._seems_ended(now) else self._rest()
 
     async def _finish(self, tailer: Tailer, buffer: memoryview, now: float, wall: int) -> Step | None:
         """Give up a file that is over, once it is quiet; None: go on with the next one."""
@@ -103,13 +109,22 @@ class Follower:
         return LIST if self.files.must_list else REST
 
     def _extract(self, tailer: Tailer, block: Block, wall: int) -> Step:
+        if self._last is not None and tailer.name.stem != self._last.name.stem:
+            self._pipeline.joiner.cut.clear()  # another container's log holds no rest of these lines
         self._last = tailer
+        if self.is_quiet and tailer.has_grown_since_listed:
+            self.is_quiet = False
         return self._account(tailer, len(block.data), self._pipeline.feed(block, wall))
 
     def _flush(self, wall: int) -> Step:
         """A container has ended within a line: its partial line counts as it is."""
         assert self._last
         return self._account(self._last, 0, self._pipeline.flush(wall))
+
+    def _cut_off(self, wall: int) -> Step:
+        """A container seems to have ended within a line: what is there of it counts, and the rest may come."""
+        assert self._last
+        return self._account(self._last, 0, self._pipeline.flush(wall, rest_may_come=True))
 
     def _account(self, tailer: Tailer, size: int, result: Result) -> Step:
         """Open the tickets for what was extracted."""
@@ -154,6 +169,18 @@ class Follower:
         """Whether no more of a partial line will come from the file that was read last."""
         return self._last is None or now - self._last.grown_at >= self._timing.partial_quiet
 
+    def _seems_ended(self, now: float) -> bool:
+        """Whether a partial line at the end of the newest log has waited so long that no rest is expected."""
+        is_in_line = self._pipeline.joiner.lacks_rest
+        wait = self._timing.cut_quiet_in_line if is_in_line else self._timing.cut_quiet
+        return self._last is None or now - self._last.grown_at >= wait
+
+    def note_quiet(self, wall: int) -> bool:
+        """See whether nothing was written for long, by the last listing; whether a restart needs to know more now."""
+        was_quiet = self.is_quiet
+        self.is_quiet = wall - self.files.modified >= self._timing.ended_quiet * SECOND
+        return self.is_quiet != was_quiet
+
     @property
     def is_waiting(self) -> bool:
         """Whether time alone will bring something to do."""
@@ -183,4 +210,4 @@ class Follower:
 
     def saved(self, streams: list[dict[str, str]]) -> SavedTarget:
         """What a restart needs."""
-        return SavedTarget(self.target.fields, streams, self.files.to_save())
+        return SavedTarget(self.target.fields, streams, self.files.to_save(), self.is_quiet)

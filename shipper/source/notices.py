@@ -6,6 +6,7 @@ from collections import Counter
 
 from shipper.log import HOUR, MINUTE, Seldom
 from shipper.pipeline.result import TEXT_FORMAT, TOO_LONG, UNKNOWN_FORMAT, Result
+from shipper.source.positions.file import SavedTarget
 
 log = logging.getLogger(__name__)
 
@@ -73,10 +74,12 @@ class Notices:
         """The first scan has found no log."""
         log.warning("0 logs: %s; normal as long as no such pod runs here", why)
 
-    def gone(self, target: str, unread: int) -> None:
+    def gone(self, target: str, saved: SavedTarget) -> None:
         """A pod was deleted while no agent ran."""
-        log.error("%s was deleted while no agent ran; lost at most %d bytes, less if requests that were in flight when "
-                  "the agent ended have reached Loki; expected after long downtime", target, unread)  # fmt: skip
+        known = f"at {'most' if saved.ended else 'least'} {saved.unread} bytes"
+        log.error("%s was deleted while no agent ran%s; lost %s, less if requests that were in flight when the agent "
+                  "ended have reached Loki; expected after long downtime",
+                  target, "" if saved.ended else ", and its end was not seen", known)  # fmt: skip
 
     def unreadable_root(self, root: str, error: OSError) -> None:
         """Nothing can be read at all."""

@@ -188,6 +188,8 @@ class Reader:
         try:
             if not follower.files.refresh(now):
                 self.list_later(follower)
+            if follower.note_quiet(self._wall()):
+                self._saver.passed_over()
         except OSError as error:
             self._accounting.enter_unreadable(follower.files.directory, error)
             self.waiting.add(follower)

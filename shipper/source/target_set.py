@@ -88,8 +88,9 @@ class TargetSet:
             if key not in self.followers:
                 self._pipeline.admission.release(key)
                 self._snapshot.forget(key)
-                self._accounting.enter_gone(key, sum(file.unread for file in target.files))
-        self._saved.clear()  # what is left are targets that are gone
+                if not self._targets.still_has(key):
+                    self._accounting.enter_gone(key, target)
+        self._saved.clear()  # what is left are targets that are gone, or are no longer configured
         self.is_scanned = True
 
     @property
@@ -156,7 +157,7 @@ class TargetSet:
         named = self._name_target(found, saved)
         target = named or Target(found.key, found.fields, {})
         pipeline = self._pipeline.open(target)
-        files = Files(found.directory, found.stem, saved.files, self._start_policy)
+        files = Files(found.directory, found.stem, saved.files, self._start_policy, ended=saved.ended)
         follower = Follower(target, files, pipeline, self._on_settled, self._timing)
         if named is None:
             self.unnamed[follower] = found

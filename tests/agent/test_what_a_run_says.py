@@ -13,6 +13,7 @@ from lab.containerd import LogWriter
 from lab.lines import healthy, timed_out
 from lab.loki import LokiReceiver
 from shipper.agent import FINE, UNDELIVERED
+from shipper.source.timing import Timing
 from tests.agent.conftest import MakeLog, Node
 from tests.agent.test_cli import shipper
 
@@ -181,3 +182,20 @@ async def test_the_app_of_a_pipe_can_be_given(node: Node) -> None:
     await shipper(*arguments, stdin=timed_out(1) + b"\n")
     (entry,) = node.loki.stored()
     assert (entry.labels["pod"], entry.labels["app"]) == ("web-0", "shop")
+
+
+# -- a container that ends without a newline
+
+
+async def test_the_last_words_of_a_container_arrive_though_its_pod_stays(node: Node, pod: MakeLog) -> None:
+    node.timing = Timing(cut_quiet=0.0, tick=0.01)
+    log = pod()
+    for number in range(4):
+        log.write(timed_out(number))
+    log.write(timed_out(4), tag="P")
+    async with node.running() as agent:
+        assert len(await node.loki.entries(5)) == 5
+    assert agent.metrics.ledger() == {"read": 5, "filtered": 0, "sent": 5, "dropped": 0, "pending": 0}
+    code, _ = await node.once()
+    assert code == FINE
+    assert [entry.copies for entry in node.loki.stored()] == [1] * 5

@@ -1,5 +1,6 @@
 """Files deleted before they were read are counted and logged; nothing else is."""
 
+import os
 import re
 from collections.abc import Iterator
 
@@ -94,4 +95,88 @@ def test_rotation_and_compression_while_no_agent_runs_are_no_loss(world: World, 
     log.write(timed_out(3))
     world.start()
     assert world.until(lambda: len(world.stored) == 3)
+    assert lost(world) == (0, 0)
+
+
+# -- targets that are gone without their end having been seen
+
+
+def shipped(world: World, log: LogWriter, *lines: bytes) -> None:
+    """An agent has shipped all of the log and is stopped."""
+    for line in lines:
+        log.write(line)
+    world.start()
+    assert world.until(lambda: world.stored >= set(lines))
+    world.stop()
+
+
+def ended(world: World, log: LogWriter) -> None:
+    """Nothing was written for long, and an agent has seen that."""
+    shipped(world, log, timed_out(1))
+    os.utime(log.path, (0, 0))
+    world.start()
+    assert world.until(lambda: b'"ended":true' in (world.root.parent / "positions.json").read_bytes())
+
+
+@pytest.mark.parametrize("way", ["stop", "crash"])
+def test_a_pod_that_was_written_to_and_is_gone_is_a_lost_file(
+    world: World, log: LogWriter, caplog: pytest.LogCaptureFixture, way: str
+) -> None:
+    log.write(timed_out(1))
+    world.start()
+    positions = world.root.parent / "positions.json"
+    offset = re.compile(rb'"offset":[1-9]')
+    assert world.until(lambda: positions.exists() and bool(offset.search(positions.read_bytes())))
+    world.stop() if way == "stop" else world.crash()
+    log.write(timed_out(2))  # nobody sees it
+    log.delete()
+    world.start()
+    assert world.until(lambda: lost(world) == (1, 0))
+    assert "was deleted while no agent ran, and its end was not seen; lost at least 0 bytes" in caplog.text
+
+
+@pytest.mark.parametrize("way", ["stop", "crash"])
+def test_a_pod_that_had_ended_and_was_read_is_no_loss(world: World, log: LogWriter, way: str) -> None:
+    ended(world, log)
+    world.stop() if way == "stop" else world.crash()
+    log.delete()
+    with LogWriter(world.root) as other:
+        other.write(timed_out(2))
+        world.start()
+        assert world.until(lambda: timed_out(2) in world.stored)
+    assert lost(world) == (0, 0)
+
+
+def test_a_pod_that_had_ended_and_was_written_to_again_is_a_lost_file(world: World, log: LogWriter) -> None:
+    ended(world, log)
+    log.write(timed_out(2))
+    assert world.until(lambda: timed_out(2) in world.stored)
+    world.stop()
+    log.delete()
+    world.start()
+    assert world.until(lambda: lost(world) == (1, 0))
+
+
+def test_a_container_whose_log_is_gone_and_whose_end_was_not_seen_is_a_lost_file(world: World, log: LogWriter) -> None:
+    shipped(world, log, timed_out(1))
+    first = log.path
+    log.restart()
+    log.restart()  # the kubelet keeps one dead container
+    first.unlink()
+    log.write(timed_out(2))
+    world.start()
+    assert world.until(lambda: timed_out(2) in world.stored)
+    assert lost(world) == (1, 0)
+
+
+def test_a_container_that_had_a_successor_is_no_loss(world: World, log: LogWriter) -> None:
+    first = log.path
+    log.write(timed_out(1))
+    log.restart()
+    shipped(world, log, timed_out(2))
+    first.unlink()
+    log.restart()
+    log.write(timed_out(3))
+    world.start()
+    assert world.until(lambda: timed_out(3) in world.stored)
     assert lost(world) == (0, 0)

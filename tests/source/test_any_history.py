@@ -52,6 +52,7 @@ class History:
         self.never_again: set[bytes] = set()  # settled and saved before this process began
         self.unfinished = b""  # the rest of a torn line, or of one in pieces
         self.rotations = self.begun_in = 0  # how many there have been, now and when that line was begun
+        self.in_parts = False  # that line is in parts, whose rest comes in time
         self.straddles = False  # the log that is written begins with the rest of an older file's line
 
     def close(self) -> None:
@@ -67,7 +68,7 @@ class History:
     def finish_line(self) -> None:
         if self.unfinished:
             self.log.write_raw(self.unfinished)
-            self.unfinished = b""
+            self.unfinished, self.in_parts = b"", False
             self.straddles |= self.rotations != self.begun_in
 
     def write(self, lines: int, size: int) -> None:
@@ -92,6 +93,7 @@ class History:
         line = self._next(40)
         self.log.write_raw(cri_line(self.log.now(), line[:20], tag="P"))
         self.unfinished, self.begun_in = cri_line(self.log.now(), line[20:]), self.rotations
+        self.in_parts = True
 
     def _is_torn(self) -> bool:
         return not self.log.path.read_bytes().endswith(b"\n") and self.unfinished != b""
@@ -132,7 +134,7 @@ class History:
     # -- what the agent and Loki do
 
     async def read(self, wait: float, room: int) -> None:
-        lines = await self.following.read(wait, limit=room)
+        lines = await self.following.read(min(wait, 3.0) if self.in_parts else wait, limit=room)
         assert not self.never_again & set(lines)
         self.received += lines
 

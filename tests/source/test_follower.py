@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab.containerd import LogWriter, cri_line
+from shipper.pipeline.partial import FULL_PART
 from shipper.source.tail.handles import Handle, PlainFile, open_log
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.names import LogName
@@ -18,7 +19,8 @@ from shipper.source.timing import Timing
 from tests.source.reading import Following, Kept
 
 QUIET, PARTIAL_QUIET = Timing().quiet, Timing().partial_quiet
-LONG_AGO = 60.0  # seconds: longer than anything waits
+CUT_QUIET, CUT_QUIET_IN_LINE = Timing().cut_quiet, Timing().cut_quiet_in_line
+LONG_AGO = 60.0  # seconds: longer than a file must be quiet that has a successor
 BIG = 3 << 18  # more than is unpacked of a .gz at a time
 
 
@@ -454,6 +456,106 @@ async def test_a_last_partial_line_is_a_line_when_the_log_is_gone(
     await following.read()
     log.delete()
     assert await following.read(LONG_AGO) == [kept(1)]
+
+
+def all_read(log: LogWriter) -> dict[str, int]:
+    return {path.name: path.stat().st_size for path in log.directory.iterdir()}
+
+
+async def test_the_last_words_of_a_container_are_a_line_when_it_has_been_quiet(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
+    log.write(kept(1))
+    log.write(kept(2), tag="P")  # it ended without a newline
+    assert await following.read() == [kept(1)]
+    assert await following.read(CUT_QUIET - 1) == []
+    assert following.follower.is_waiting
+    assert await following.read(1) == [kept(2)]
+    following.settle()
+    assert following.committed == all_read(log)
+    assert not following.follower.is_waiting
+    assert await following.restart().read(CUT_QUIET) == []
+
+
+async def test_growth_makes_the_last_words_wait_anew(following: Following, log: LogWriter, kept: Kept) -> None:
+    log.write(kept(1), tag="P")
+    assert await following.read() == []
+    log.write(kept(2), stream="stderr")
+    assert await following.read(CUT_QUIET - 1) == [kept(2)]
+    assert await following.read(1) == []
+    assert await following.read(CUT_QUIET) == [kept(1)]
+
+
+async def test_last_words_that_a_dead_agent_has_seen_are_no_less_a_line(
+    following: Following, log: LogWriter, kept: Kept
+) -> None:
+    log.write(kept(1), tag="P")
+    assert await following.read() == []
+    restarted = following.restart()
+    assert await restarted.read() == []
+    assert await restarted.read(CUT_QUIET) == [kept(1)]
+
+
+async def test_a_full_part_waits_longer_for_its_rest(following: Following, log: LogWriter, kept: Kept) -> None:
+    line = kept(1, 2 * FULL_PART)
+    log.write(line[:FULL_PART], tag="P")
+    assert await following.read() == []
+    assert await following.read(CUT_QUIET_IN_LINE - 1) == []
+    assert following.follower.ledger.read == 0
+    log.write(line[FULL_PART:])
+    assert await following.read() == [line]
+
+
+async def test_a_run_that_shall_end_waits_for_no_last_words(following: Following, log: LogWriter, kept: Kept) -> None:
+    log.write(kept(1), tag="P")
+    following.follower.drain()
+    assert await following.read() == [kept(1)]
+
+
+@pytest.mark.parametrize("parts", [2, 3])
+@pytest.mark.parametrize("size", [100, 2 * FULL_PART])
+async def test_the_rest_that_comes_after_all_makes_the_line_whole(
+    following: Following, log: LogWriter, kept: Kept, parts: int, size: int
+) -> None:
+    line, half = kept(1, size), size // 2
+    at = log.now()
+    log.write(line[:half], tag="P", nanos=at)
+    await following.read()
+    assert await following.read(CUT_QUIET_IN_LINE) == []
+    ledger = following.follower.ledger
+    assert (ledger.read, ledger.filtered) == (1, {"malformed": 1})
+    for part in range(1, parts):
+        end = half + part * half // (parts - 1) if part < parts - 1 else len(line)
+        log.write(line[half + (part - 1) * half // (parts - 1) : end], tag="P" if part < parts - 1 else "F")
+    log.write(kept(2))
+    assert await following.read() == [line, kept(2)]
+    assert following.parts[0].unpacked().times[0] == at
+    following.settle()
+    assert (ledger.read, ledger.filtered.total(), ledger.sent, ledger.pending) == (3, 1, 2, 0)
+    assert following.committed == all_read(log)
+
+
+async def test_what_begins_like_a_line_is_no_rest(following: Following, log: LogWriter, kept: Kept) -> None:
+    log.write(kept(1)[:20], tag="P")
+    await following.read()
+    await following.read(CUT_QUIET)
+    log.write(kept(2))
+    log.write(kept(3))
+    assert await following.read() == [kept(2), kept(3)]
+    ledger = following.follower.ledger
+    assert (ledger.read, ledger.filtered.total(), ledger.pending) == (3, 1, 2)
+
+
+async def test_the_log_of_the_next_container_holds_no_rest(following: Following, log: LogWriter, kept: Kept) -> None:
+    log.write(kept(1)[:20], tag="P")
+    await following.read()
+    await following.read(CUT_QUIET)
+    log.restart()
+    log.write(kept(1)[20:])
+    log.write(kept(2))
+    assert await following.read(LONG_AGO) == [kept(2)]
+    ledger = following.follower.ledger
+    assert (ledger.read, ledger.filtered.total(), ledger.pending) == (3, 2, 1)
 
 
 # -- what cannot be read

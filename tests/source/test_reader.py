@@ -14,6 +14,7 @@ from shipper.source.budget import SHARES_OF_FREE
 from shipper.source.discovery.inotify import Change, Watcher
 from shipper.source.positions.file import SavedTarget
 from shipper.source.tail import handles
+from shipper.source.tail.saved import SavedFile
 from shipper.source.timing import Timing
 from tests.source.reading import IMPATIENT, NO_RESCAN, Kept, MakeReading, Reading, without_inotify
 
@@ -338,6 +339,21 @@ async def test_what_is_known_of_a_target_stays_and_what_is_gone_is_forgotten(
         assert set(again.saved) == {key}
     assert {"termination_details": "a"} in again.saved[key].streams
     assert len(again.admission) == 2  # the saved one, and that without details
+
+
+@pytest.mark.parametrize(("is_there", "lost"), [(True, 0), (False, 1)])
+async def test_what_is_not_configured_any_more_is_not_gone(
+    reading: MakeReading, tmp_path: Path, log: LogWriter, kept: Kept, is_there: bool, lost: int
+) -> None:
+    name = "shop_web-0_4e3f/app"  # a container that is not read
+    if is_there:
+        (tmp_path / name).mkdir(parents=True)
+    log.write(kept(1))
+    again = reading(saved={name: SavedTarget(files=[SavedFile("0.log", 1, 2, 1, "", 7, 7)])})
+    async with again.running():
+        await again.until_read(kept(1))
+    assert again.value("shipper_files_lost_total") == lost
+    assert name not in again.saved
 
 
 async def test_a_new_stream_is_state_to_be_saved(reading: MakeReading, log: LogWriter, kept: Kept) -> None:

@@ -120,6 +120,10 @@ class Targets:
             pass
         return False
 
+    def still_has(self, key: str) -> bool:
+        """Whether the log that had this key is there, though it is not wanted any more."""
+        return os.path.lexists(f"{self.root}/{key}") or os.path.lexists(f"{self.root}/{key}.log")
+
     def why_none(self) -> str:
         """Why no log was found, for people: what was looked for, where, and what is there instead."""
         return why_none(self.root, self._config)

@@ -23,11 +23,20 @@ VERSION = 1
 
 
 class SavedTarget(msgspec.Struct, frozen=True):
-    """One target: what it is known by, the streams that were admitted for it, and its files, the oldest first."""
+    """One target: what it is known by, the streams that were admitted for it, and its files, the oldest first.
+
+    `ended`: nothing was written for so long that its container is taken for ended.
+    """
 
     fields: dict[str, str] = {}
     streams: list[dict[str, str]] = []
     files: list[SavedFile] = []
+    ended: bool = False
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were there and not shipped."""
+        return sum(file.unread for file in self.files)
 
     def encoded(self) -> msgspec.Raw:
         """As it stands in the file: so that a save has to encode only what has changed."""

@@ -35,9 +35,13 @@ class Files:
         saved: Sequence[SavedFile],
         start_policy: StartPolicy,
         open_log: OpenLog = open_log,
+        *,
+        ended: bool = False,
     ) -> None:
+        """`ended`: the container of the newest of the `saved` files had ended, as far as anyone could see."""
         self.directory, self.stem = directory, stem
         self.tailers: list[Tailer] = [Tailer.restored(file) for file in saved]
+        self._unended = self.tailers[-1] if self.tailers and not ended else None  # may have grown unseen
         self.must_list = True  # the directory must be listed before more is read
         self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
         self._losses = Losses()
@@ -152,7 +156,8 @@ class Files:
         """A closed file that no name leads to any more, and no other file holds its content."""
         is_followed = any(listed.name.stem == tailer.name.stem for listed in listing)
         unread = max(0, tailer.known_size - tailer.read_offset)
-        if unread or (tailer.may_have_grown_unseen and is_followed):
+        is_unended = is_followed or tailer is self._unended
+        if unread or (tailer.may_have_grown_unseen and is_unended):
             self._losses.files += 1
             self._losses.bytes += unread
             amount = f"at least {unread} bytes" if unread else "an unknown number of bytes"
@@ -226,6 +231,11 @@ class Files:
     def has_work(self) -> bool:
         """Whether there may be something to read now."""
         return self.must_list or any(tailer.state.may_have_more for tailer in self.tailers)
+
+    @property
+    def modified(self) -> int:
+        """When one of the files was last written to, by the last listing: nanoseconds since 1970."""
+        return max((tailer.modified for tailer in self.tailers), default=0)
 
     @property
     def must_open(self) -> bool:

@@ -89,6 +89,16 @@ class Tailer:
         return max(self.size, seen.size if seen and not seen.name.gzipped else 0)
 
     @property
+    def modified(self) -> int:
+        """When it was last written to, by the last listing: nanoseconds since 1970."""
+        return self._seen.modified if self._seen else 0
+
+    @property
+    def has_grown_since_listed(self) -> bool:
+        """Whether it is larger than the last listing has shown."""
+        return self._seen is None or (self.size > self._seen.size and not self.name.gzipped)
+
+    @property
     def may_have_grown_unseen(self) -> bool:
         """Whether an earlier process left it while it was written to, and this one has never seen it."""
         return self._seen is None and not self.name.rotated and self.fingerprint.size > 0
