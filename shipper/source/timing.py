@@ -23,7 +23,7 @@ class Timing:
     quiet: float = 5.0  # without growth, after which a file that has a successor, or no name, is finished
     partial_quiet: float = 2.0  # the same for the last line of a container that has ended, when it is partial
 
-    cut_quiet: float = 120.0  # the same for a container that seems to have ended: its last part is a short one
+    cut_quiet: float = 60.0  # the same for a container that seems to have ended: its last part is a short one
     cut_quiet_in_line: float = 600.0  # the same for one that seems to run: its last part is a full one
     ended_quiet: float = 120.0  # without growth, after which a restart takes a log that is gone for one that had ended
 

@@ -134,7 +134,7 @@ class History:
     # -- what the agent and Loki do
 
     async def read(self, wait: float, room: int) -> None:
-        lines = await self.following.read(min(wait, 3.0) if self.in_parts else wait, limit=room)
+        lines = await self.following.read(min(wait, 1.0) if self.in_parts else wait, limit=room)
         assert not self.never_again & set(lines)
         self.received += lines
 
