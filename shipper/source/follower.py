@@ -142,7 +142,8 @@ class Follower:
     def _next(self) -> Next:
         if self.files.must_list:
             return Next.LIST
-        return Next.READ if self.files.has_work else Next.REST
+        # A partial line may count as it is: the step after this one decides.
+        return Next.READ if self.files.has_work or self._pipeline.joiner else Next.REST
 
     def _commit_limit(self, tailer: Tailer) -> int:
         """The offset from which a restart would have to read again."""

@@ -72,7 +72,7 @@ class Notices:
 
     def no_logs(self, why: str) -> None:
         """The first scan has found no log."""
-        log.warning("0 logs: %s; normal as long as no such pod runs here", why)
+        log.warning("0 logs: %s (normal where no such pod runs)", why)
 
     def gone(self, target: str, saved: SavedTarget) -> None:
         """A pod was deleted while no agent ran."""

@@ -13,6 +13,7 @@ from lab.containerd import LogWriter
 from lab.lines import healthy, timed_out
 from lab.loki import LokiReceiver
 from shipper.agent import FINE, UNDELIVERED
+from shipper.pipeline.partial import FULL_PART
 from shipper.source.timing import Timing
 from tests.agent.conftest import MakeLog, Node
 from tests.agent.test_cli import shipper
@@ -185,6 +186,19 @@ async def test_the_app_of_a_pipe_can_be_given(node: Node) -> None:
 
 
 # -- a container that ends without a newline
+
+
+async def test_once_ships_last_words_too_and_no_full_part(node: Node, pod: MakeLog) -> None:
+    line = timed_out(2, padding="x" * 2 * FULL_PART)
+    ended, runs = pod("ended-0"), pod("runs-0")
+    ended.write(timed_out(1), tag="P")
+    runs.write(line[:FULL_PART], tag="P")
+    await node.once()
+    assert [entry.line for entry in node.loki.stored()] == [timed_out(1)]
+    runs.write(line[FULL_PART:])
+    await node.once()
+    assert {entry.line for entry in node.loki.stored()} == {timed_out(1), line}
+    assert [entry.copies for entry in node.loki.stored()] == [1, 1]
 
 
 async def test_the_last_words_of_a_container_arrive_though_its_pod_stays(node: Node, pod: MakeLog) -> None:
