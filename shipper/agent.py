@@ -24,6 +24,7 @@ from shipper.errors import fault
 from shipper.fields import LINE_FIELDS
 from shipper.lifecycle import End, run_parts
 from shipper.log import counted_entries
+from shipper.loop import Loop
 from shipper.metrics import Metrics
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import KEEP_RULES
@@ -277,7 +278,7 @@ class Agent:
         return "dry run: nothing is sent" if self._options.dry_run else "no client: entries are counted only"
 
 
-def run(config: Config, options: Options) -> int:
+def run(config: Config, options: Options, make_loop: Callable[[], asyncio.AbstractEventLoop] = Loop) -> int:
     """Run the agent in an event loop of its own; the exit code. SIGTERM and SIGINT end it, a second one at once."""
 
     async def main() -> int:
@@ -288,7 +289,8 @@ def run(config: Config, options: Options) -> int:
         return await agent.run()
 
     try:
-        return asyncio.run(main())
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            return runner.run(main())
     except* OSError as group:
         for error in _leaves(group):
             log.error("%s", fault(error).text)  # an error of the machine, not a bug: no traceback

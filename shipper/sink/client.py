@@ -10,7 +10,6 @@ from collections.abc import Callable
 from http import HTTPStatus
 from types import TracebackType
 from typing import Self
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from prometheus_client import Histogram
@@ -25,6 +24,7 @@ from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import PushError, Unavailable, judge, seconds_to_wait
 from shipper.sink.credentials import authorization, tls_context
 from shipper.sink.no_answer import no_answer
+from shipper.sink.proxy import proxy_for
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Client:
         self._authorization = authorization(config)
         self._tls = tls_context(config.tls_config) if self._url.scheme == "https" else None
         self._server_name = config.tls_config.server_name or None
-        self._proxy = _proxy(self._url)
+        self._proxy = proxy_for(self._url)
         self._reports = Seldom()
         self._session: aiohttp.ClientSession | None = None
 
@@ -141,11 +141,3 @@ def _headers(config: ClientConfig) -> dict[str, str]:
     if config.basic_auth.username or config.bearer_token_file:
         taken.add("authorization")
     return own | {name: value for name, value in config.headers.items() if name.lower() not in taken}
-
-
-def _proxy(url: URL) -> URL | None:
-    """The proxy that the environment names for this URL (HTTP_PROXY, HTTPS_PROXY, NO_PROXY)."""
-    proxy = getproxies().get(url.scheme)
-    if not proxy or url.host is None or proxy_bypass(f"{url.host}:{url.port}"):
-        return None
-    return URL(proxy if "://" in proxy else f"http://{proxy}")
