@@ -17,12 +17,14 @@ from yarl import URL
 
 from shipper import __version__
 from shipper.config import ClientConfig
+from shipper.errors import fault
 from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
 from shipper.sink.answers.redirect import explained, followed
 from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import PushError, Unavailable, judge, seconds_to_wait
 from shipper.sink.credentials import authorization, tls_context
+from shipper.sink.leniency import LenientConnector
 from shipper.sink.no_answer import no_answer
 from shipper.sink.proxy import proxy_for
 
@@ -52,7 +54,7 @@ class Client:
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),  # the sender knows how many
+            connector=LenientConnector(limit=0),  # the sender knows how many
             timeout=aiohttp.ClientTimeout(total=None),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
@@ -91,7 +93,11 @@ class Client:
         if status == HTTPStatus.NO_CONTENT:  # Loki's usual answer; the connection is given back already
             return status, None
         async with response:
-            text = await _text(response)
+            try:
+                text = await _text(response)
+            except aiohttp.ClientError as error:
+                said = f"status {status}, and what follows cannot be read: {fault(error).text}"
+                return status, Unavailable("connection", said)
         headers = response.headers
         location = headers.get("Location", "")
         if url is self._url and (moved := followed(url, status, location)):

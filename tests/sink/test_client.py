@@ -4,7 +4,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -220,6 +220,83 @@ async def test_bytes_that_are_no_answer(push: Pushing, answer: bytes) -> None:
     async with server:
         port = server.sockets[0].getsockname()[1]
         assert isinstance(await push(url=f"http://127.0.0.1:{port}/loki/api/v1/push"), Unavailable)
+
+
+ODD = {
+    "204 with a body": b"HTTP/1.1 204 No Content\r\nContent-Length: 5\r\n\r\nhello",
+    "204 with a body, unannounced": b"HTTP/1.1 204 No Content\r\n\r\nhello",
+    "204, chunked": b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    "204, chunked and empty": b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "204 without a reason": b"HTTP/1.1 204\r\n\r\n",
+    "204 with bare newlines": b"HTTP/1.1 204 No Content\nServer: x\n\n",
+    "204 after 100": b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 X\r\n\r\n",
+    "204 of HTTP/1.0": b"HTTP/1.0 204 X\r\n\r\n",
+    "204 of another version": b"HTTP/2.0 204 X\r\n\r\n",
+    "204, and its head is cut off": b"HTTP/1.1 204 No Content\r\nServer: ngi",
+    "a cookie of 60 kB": b"HTTP/1.1 204 X\r\nSet-Cookie: " + b"x" * 60_000 + b"\r\n\r\n",
+    "a thousand fields": b"HTTP/1.1 204 X\r\n" + b"".join(b"X-%d: y\r\n" % n for n in range(1000)) + b"\r\n",
+    "a head of 2 MB": b"HTTP/1.1 204 X\r\n" + b"X-Pad: " + b"x" * 2_000_000 + b"\r\n\r\n",
+    "bytes that no field may have": b"HTTP/1.1 204 X\r\nX-\xff\x00 y: \x01\x02\r\nno field\r\n: x\r\n\r\n",
+    "a folded field": b"HTTP/1.1 204 X\r\nX-Long: a\r\n b\r\n\tc\r\n\r\n",
+    "two equal lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    "equal lengths in one field": b"HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\n\r\nok",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nok",
+    "a length that is none": b"HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\nok",
+    "chunked, and a length": b"HTTP/1.1 200 X\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks that are none": b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+    "a body that is cut off": b"HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\nok",
+    "a body that is no gzip": b"HTTP/1.1 200 X\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok",
+}
+
+
+@asynccontextmanager
+async def answering(answer: bytes, *, at_once: int = 1 << 30) -> AsyncIterator[str]:
+    """A server that answers each request with these bytes, so many in one packet, and then closes; its URL."""
+
+    async def handle(request: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        length = re.search(rb"(?i)content-length: (\d+)", await request.readuntil(b"\r\n\r\n"))
+        await request.readexactly(int(length[1]) if length else 0)
+        for at in range(0, len(answer), at_once):
+            writer.write(answer[at : at + at_once])
+            await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/loki/api/v1/push"
+
+
+@pytest.mark.parametrize("name", ODD)
+async def test_odd_answers_to_what_is_stored_are_read(push: Pushing, name: str) -> None:
+    async with answering(ODD[name]) as url:
+        assert await push(times=3, url=url) is None
+
+
+@pytest.mark.parametrize("name", [name for name in ODD if len(ODD[name]) < 1000])
+async def test_odd_answers_are_read_byte_by_byte(push: Pushing, name: str) -> None:
+    async with answering(ODD[name], at_once=1) as url:
+        assert await push(url=url) is None
+
+
+async def test_a_stored_push_whose_answer_is_damaged_is_said(push: Pushing, caplog: pytest.LogCaptureFixture) -> None:
+    async with answering(ODD["chunks that are none"]) as url:
+        await push(times=2, url=url)
+    assert caplog.text.count("the answer had the status 200, and its rest cannot be read") == 1
+
+
+async def test_a_refusal_whose_text_is_damaged_is_said_with_its_status(push: Pushing) -> None:
+    async with answering(b"HTTP/1.1 503 X\r\nContent-Length: 100\r\n\r\nno") as url:
+        error = await failing(push(url=url))
+    assert isinstance(error, Unavailable)
+    assert "the answer had the status 503" in error.text
+
+
+async def test_a_refusal_among_many_fields_is_understood(push: Pushing) -> None:
+    fields = b"Set-Cookie: " + b"x" * 20_000 + b"\r\nRetry-After: 7\r\n" + b"Content-Length: 4\r\n" * 2
+    async with answering(b"HTTP/1.1 429 X\r\n" + fields + b"\r\nslow") as url:
+        error = await failing(push(url=url))
+    assert isinstance(error, TenantLimited)
+    assert (error.retry_after, "slow" in error.text) == (7, True)
 
 
 async def test_of_an_endless_answer_the_beginning_is_read(push: Pushing, loki: Loki) -> None:
