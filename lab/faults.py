@@ -88,6 +88,19 @@ def reset_after() -> Fault:
     return fault
 
 
+def stored_and_answered(answer: bytes) -> Fault:
+    """All is stored, and these bytes are the answer; then the connection ends."""
+
+    async def fault(arrival: Arrival) -> web.Response:
+        response = arrival.accept()
+        if (transport := arrival.request.transport) is not None and isinstance(transport, asyncio.WriteTransport):
+            transport.write(answer)
+            transport.close()
+        return response
+
+    return fault
+
+
 def stall(code: int = 500) -> Fault:
     """A status and the first bytes of a body, whose rest never comes; nothing is stored."""
 
