@@ -27,7 +27,7 @@ def test_what_is_stored_and_oddly_answered_is_sent_once(answer: bytes) -> None:
             world.start()
             for number in range(3):
                 log.write(timed_out(number))
-                assert world.until(lambda: world.ledger()["sent"] == number + 1, 10)
+                assert world.until(lambda sent=number + 1: world.ledger()["sent"] == sent, 10)
         assert len(world.loki.pushes) == 3
         assert world.ledger()["pending"] == 0
     finally:
