@@ -1,11 +1,17 @@
 """What stands before Loki answers in odd ways to what Loki has stored: nothing is sent again."""
 
+from functools import partial
+
 import pytest
 
 from lab import faults
 from lab.containerd import LogWriter
 from lab.lines import timed_out
 from tests.faults.whole_agent import World
+
+
+def has_sent(world: World, entries: int) -> bool:
+    return world.ledger()["sent"] == entries
 
 
 @pytest.mark.parametrize(
@@ -27,7 +33,7 @@ def test_what_is_stored_and_oddly_answered_is_sent_once(answer: bytes) -> None:
             world.start()
             for number in range(3):
                 log.write(timed_out(number))
-                assert world.until(lambda sent=number + 1: world.ledger()["sent"] == sent, 10)
+                assert world.until(partial(has_sent, world, number + 1), 10)
         assert len(world.loki.pushes) == 3
         assert world.ledger()["pending"] == 0
     finally:
