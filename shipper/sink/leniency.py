@@ -44,11 +44,9 @@ def simplified(data: bytes) -> Head | None:
         is_clear = not is_chunked and lengths <= {b"0"}
         fields.pop(b"transfer-encoding", None)
     else:
-        is_clear = len(lengths) + is_chunked <= 1
-        if lengths and not is_chunked:
-            length = min((length for length in lengths if length.isdigit()), key=int, default=b"0")
-            fields[b"content-length"] = [length]
-            has_body = length != b"0"
+        is_clear = len(lengths) + is_chunked <= 1 and all(length.isdigit() for length in lengths)
+        if is_clear and lengths:
+            fields[b"content-length"] = [*lengths]  # else the body ends with the connection
     lines = [b"HTTP/%b %d X" % (b"1.0" if begin["version"] == b"1.0" else b"1.1", status)]
     lines += [b"%b: %b" % (name, b", ".join(values)) for name, values in fields.items()]
     return Head(b"\r\n".join([*lines, b"", b""]), status, has_body, is_clear)

@@ -21,8 +21,7 @@ def has_sent(world: World, entries: int) -> bool:
         pytest.param(b"HTTP/1.1 204 X\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", id="a chunked 204"),
         pytest.param(b"HTTP/1.1 204 X\r\nSet-Cookie: " + b"x" * 20_000 + b"\r\n\r\n", id="a large cookie"),
         pytest.param(b"HTTP/1.1 204 X\r\n" + b"X-Some: y\r\n" * 500 + b"\r\n", id="many fields"),
-        pytest.param(b"HTTP/1.1 200 X\r\n" + b"Content-Length: 2\r\n" * 2 + b"\r\nok", id="a length twice"),
-        pytest.param(b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", id="damaged chunks"),
+        pytest.param(b"HTTP/1.1 200 X\r\n" + b"Content-Length: 0\r\n" * 2 + b"\r\n", id="a length twice"),
     ],
 )
 def test_what_is_stored_and_oddly_answered_is_sent_once(answer: bytes) -> None:
