@@ -140,8 +140,6 @@ class Reader:
     def _tick(self) -> None:
         self._target_set.scan_unwatched()
         for follower in self.waiting:
-            if follower.files.is_linked:
-                follower.files.expire_listing()
             self._make_ready(follower)
         self.waiting.clear()
 
@@ -174,7 +172,7 @@ class Reader:
             return
         if follower.files.must_list:
             self._list(follower, now)
-            self._target_set.touch(follower)
+            self._target_set.listed(follower)
         if follower in self._target_set.unnamed and not self._target_set.name(follower):  # its files are held meanwhile
             self._wait(follower)
             return
@@ -236,13 +234,15 @@ class Reader:
         del self.ready[follower]
         follower.note_caught_up()
         files = follower.files
-        is_gone = not files.tailers and (files.stem is not None or not is_directory(files.directory))
+        is_gone = (
+            not files.tailers and not files.links and (files.stem is not None or not is_directory(files.directory))
+        )
         if is_gone and follower.is_done:
             self.waiting.discard(follower)
             self._target_set.drop(follower)
             self._saver.passed_over()
             return
-        if is_gone or follower.is_waiting or files.is_linked:
+        if is_gone or follower.is_waiting:
             self.waiting.add(follower)
         self.descriptors.idle(follower)
 

@@ -73,8 +73,9 @@ def make(tmp_path: Path) -> Iterator[Make]:
         watcher: Callable[[int], Watcher] = Watcher,
         *,
         known: bool = True,
+        root: Path = tmp_path,
     ) -> Scene:
-        made.append(Scene(tmp_path, saved or {}, watcher, known=known))
+        made.append(Scene(root, saved or {}, watcher, known=known))
         return made[-1]
 
     yield make
@@ -179,3 +180,116 @@ def test_a_root_that_cannot_be_listed_is_an_error_only_where_it_is_required(make
     assert not scene.logs.is_scanned
     with pytest.raises(FileNotFoundError):
         scene.logs.scan(required=True)
+
+
+def test_a_directory_made_again_under_the_same_name_is_to_be_listed(quiet: Scene, log: LogWriter) -> None:
+    """As of a static pod, whose uid stays: what was written before the new watch must be seen, too."""
+    log.delete()
+    log.directory.mkdir(parents=True)
+    (log.directory / "0.log").write_bytes(b"{}\n")
+    quiet.logs.note_changes()
+    assert key_of(log) in quiet.news()
+    assert quiet.only.files.must_list
+    quiet.only.files.refresh(0.0)
+    quiet.logs.note_changes()
+    quiet.news()
+    with (log.directory / "0.log").open("ab") as file:  # and its writes are heard
+        file.write(b"{}\n")
+    assert quiet.logs.note_changes()
+    assert quiet.news() == {key_of(log)}
+
+
+class Linked:
+    """A plain directory with a link in it, which was listed; nothing has happened since."""
+
+    def __init__(self, scene: Scene, root: Path) -> None:
+        self.scene, self.link, self.real = scene, root / "app.log", root.parent / "real" / "0.log"
+        self.real.parent.mkdir(exist_ok=True)
+        self.real.write_bytes(b"{}\n")
+        self.link.symlink_to(self.real)
+        scene.logs.scan()
+        self.look()
+
+    def look(self) -> None:
+        self.scene.only.files.refresh(0.0)
+        self.scene.logs.listed(self.scene.only)
+        self.scene.logs.note_changes()
+        self.scene.news()
+
+
+@pytest.fixture
+def linked(tmp_path: Path, make: Make) -> Linked:
+    root = tmp_path / "root"
+    root.mkdir()
+    return Linked(make(root=root), root)
+
+
+def test_a_write_behind_a_link_is_noted_and_nothing_is_listed(linked: Linked) -> None:
+    assert not linked.scene.logs.has_unwatched
+    with linked.real.open("ab") as file:
+        file.write(b"{}\n")
+    assert linked.scene.logs.note_changes()
+    assert linked.scene.news() == {"app"}
+    assert not linked.scene.only.files.must_list
+
+
+def test_a_rotation_behind_a_link_is_noted_however_long_the_new_file_takes(linked: Linked) -> None:
+    linked.real.rename(linked.real.with_name("0.log.1"))
+    linked.scene.logs.note_changes()
+    assert linked.scene.news() == {"app"}
+    linked.look()
+    assert linked.scene.only.files.links == {"app.log": None}
+    linked.real.write_bytes(b"{}\n")
+    linked.scene.logs.note_changes()
+    assert linked.scene.news() == {"app"}
+    assert linked.scene.only.files.must_list
+
+
+def test_links_without_watches_are_looked_at_when_that_is_asked(tmp_path: Path, make: Make) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    linked = Linked(make(root=root, watcher=without_inotify), root)
+    assert linked.scene.logs.has_unwatched
+    linked.scene.logs.scan_unwatched()
+    assert linked.scene.news() == {"app"}
+
+
+def test_a_root_that_is_turned_elsewhere_is_scanned_at_once(tmp_path: Path, make: Make) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.log").touch()
+    root = tmp_path / "root"
+    root.symlink_to("a")
+    scene = make(root=root)
+    scene.logs.scan()
+    scene.news()
+    (tmp_path / "new").symlink_to("b")
+    (tmp_path / "new").rename(root)
+    scene.logs.note_changes()
+    assert "b" in scene.news()
+    (tmp_path / "b" / "c.log").touch()
+    scene.logs.note_changes()
+    assert "c" in scene.news()
+
+
+def test_a_root_that_comes_later_is_found_by_its_parent(tmp_path: Path, make: Make) -> None:
+    scene = make(root=tmp_path / "root")
+    scene.logs.scan()
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "a.log").touch()
+    scene.logs.note_changes()
+    assert scene.news() == {"a"}
+
+
+def test_in_a_plain_directory_only_the_log_that_was_written_to_is_noted(tmp_path: Path, make: Make) -> None:
+    for name in ("a", "b", "a.log.b"):
+        (tmp_path / f"{name}.log").touch()
+    scene = make()
+    scene.logs.scan()
+    for follower in scene.logs.followers.values():
+        follower.files.refresh(0.0)
+    scene.logs.note_changes()
+    scene.news()
+    (tmp_path / "b.log").write_bytes(b"{}\n")
+    assert scene.logs.note_changes()
+    assert scene.news() == {"b"}

@@ -4,6 +4,7 @@ A hint and no more: every decision is made on what a listing shows. Where watche
 machine, a file system without them) the caller must list the directories now and then.
 """
 
+import contextlib
 import errno
 import logging
 from collections.abc import Callable, Iterator
@@ -35,7 +36,7 @@ class Watcher:
         self, kinds: int = CHANGES | WRITES, connect: Callable[[], INotify] = lambda: INotify(nonblocking=True)
     ) -> None:
         self._mask = kinds | flags.ONLYDIR
-        self._directories: dict[int, str] = {}
+        self._directories: dict[int, list[str]] = {}  # under all names that it was given
         self._watches: dict[str, int] = {}
         self._has_warned = False
         self._inotify: INotify | None = None
@@ -49,9 +50,7 @@ class Watcher:
         return self._inotify.fileno() if self._inotify else None
 
     def add(self, directory: str) -> bool:
-        """Watch a directory; False when it must be listed now and then instead."""
-        if directory in self._watches:
-            return True
+        """Watch what this name leads to now; False when it must be listed now and then instead."""
         if not self._inotify:
             return False
         try:
@@ -60,21 +59,39 @@ class Watcher:
             if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EACCES):
                 self._warn(error)
             return False
-        self._directories[watch] = directory
-        self._watches[directory] = watch
+        known = self._watches.get(directory)
+        if watch != known:
+            if known is not None:  # another directory has taken the name: what happens in the old one does not count
+                self._forget(directory, known)
+            self._directories.setdefault(watch, []).append(directory)
+            self._watches[directory] = watch
         return True
+
+    def _forget(self, directory: str, watch: int) -> None:
+        names = self._directories.get(watch, [])
+        if directory in names:
+            names.remove(directory)
+            if not names:
+                del self._directories[watch]
+                with contextlib.suppress(OSError):  # the directory is gone, and the watch with it
+                    if self._inotify:
+                        self._inotify.rm_watch(watch)
 
     def changes(self) -> Iterator[Change | None]:
         """What has happened since; None: too much, so that everything must be listed."""
         for event in self._inotify.read(timeout=0) if self._inotify else ():
             if event.mask & flags.Q_OVERFLOW:
                 yield None
-            elif directory := self._directories.get(event.wd):
-                if event.mask & flags.IGNORED:  # the kernel has taken the watch away with the directory
-                    del self._directories[event.wd]
+                continue
+            directories = list(self._directories.get(event.wd, ()))
+            if event.mask & flags.IGNORED:  # the kernel has taken the watch away with the directory
+                self._directories.pop(event.wd, None)
+                for directory in directories:
                     if self._watches.get(directory) == event.wd:
                         del self._watches[directory]
-                yield Change(directory, event.name, event.mask & ~flags.ISDIR == flags.MODIFY)
+            wrote = event.mask & ~flags.ISDIR == flags.MODIFY
+            for directory in directories:
+                yield Change(directory, event.name, wrote)
 
     def close(self) -> None:
         """Give the descriptor back, and with it all watches."""

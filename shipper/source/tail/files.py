@@ -7,13 +7,14 @@ device, inode and fingerprint. Knows nothing of lines or tickets.
 import contextlib
 import errno
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from shipper.model import Block
 from shipper.source.tail.handles import Handle, OpenLog, open_log
+from shipper.source.tail.listing import Listing, Shown
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.losses import Losses
-from shipper.source.tail.names import ListedFile, LogName, list_logs
+from shipper.source.tail.names import ListedFile, LogName, is_packed
 from shipper.source.tail.saved import SavedFile
 from shipper.source.tail.state import State
 from shipper.source.tail.tailer import Replaced, Tailer
@@ -36,17 +37,22 @@ class Files:
         start_policy: StartPolicy,
         open_log: OpenLog = open_log,
         *,
+        listing: Listing | None = None,
         ended: bool = False,
     ) -> None:
-        """`ended`: the container of the newest of the `saved` files had ended, as far as anyone could see."""
+        """`listing`: of the directory, where others follow files in it, too. `ended`: the container of the newest of
+        the `saved` files had ended, as far as anyone could see."""
         self.directory, self.stem = directory, stem
+        self._listing = listing or Listing(directory)
         self.tailers: list[Tailer] = [Tailer.restored(file) for file in saved]
         self._unended = self.tailers[-1] if self.tailers and not ended else None  # may have grown unseen
         self.must_list = True  # the directory must be listed before more is read
-        self.is_linked = False  # a file stands elsewhere, where no watch sees it grow
+        self._listing.expire()  # it may be older than this log
+        self.links: Mapping[str, tuple[int, int] | None] = {}  # names of files that stand elsewhere; None: not there
         self._losses = Losses()
         self._start_policy, self._open_log = start_policy, open_log
         self._unreadable: frozenset[tuple[int, int]] = frozenset()  # identities that were reported
+        self._packed: frozenset[tuple[int, int] | str] = frozenset()  # identities or names, the same
 
     # -- what happens to the directory
 
@@ -61,11 +67,15 @@ class Files:
     def expire_listing(self) -> None:
         """Something may have come, gone, or been renamed."""
         self.must_list = True
+        self._listing.expire()
 
     def refresh(self, now: float) -> bool:
         """List the directory; False when it changed meanwhile: list it again, but not at once. Raises OSError."""
         self.must_list = False
-        self._reconcile([one for one in list_logs(self.directory) if self.stem in (None, one.name.stem)], now)
+        shown = self._listing.shown(self.stem, now)
+        self.links = shown.links
+        self._reconcile(shown.files, now)
+        self._note_packed(shown)
         is_stable, self.must_list = not self.must_list, False
         return is_stable
 
@@ -93,7 +103,6 @@ class Files:
                 self._forget(tailer, listing)
         if self._unreadable:
             self._unreadable &= {listed.identity for listed in listing}
-        self.is_linked = any(listed.is_link for listed in listing)
 
     def _still_there(self, listing: Sequence[ListedFile], now: float) -> dict[tuple[int, int], Tailer]:
         known = {tailer.identity: tailer for tailer in self.tailers if tailer.state is not State.REPLACED}
@@ -120,6 +129,8 @@ class Files:
 
         When it holds what a missing file did, that one's tailer is taken off the list.
         """
+        if listed.identity in self._packed:
+            return None
         try:
             handle = self._open(listed.name)
         except OSError as error:
@@ -128,7 +139,7 @@ class Files:
         if self._unreadable:
             self._unreadable -= {listed.identity}
         if handle.identity != listed.identity:  # renamed since it was listed
-            self.must_list = True
+            self.expire_listing()
             handle.close()
             return None
         tailer = self._tailer_of(listed, handle, missing, present, now)
@@ -140,6 +151,9 @@ class Files:
         self, listed: ListedFile, handle: Handle, missing: list[Tailer], present: Sequence[Tailer], now: float
     ) -> Tailer | None:
         head = handle.head()
+        if listed.name.rotated and not listed.name.gzipped and is_packed(head):
+            self._pass_over(listed.identity, listed.name.text)
+            return None
         for tailer in missing:
             if _same_content(tailer, listed, head) and (listed.name.gzipped or listed.size >= tailer.read_offset):
                 missing.remove(tailer)
@@ -176,7 +190,7 @@ class Files:
             log.info("%s/%s was truncated or overwritten: reading it from its beginning", self.directory, tailer.name)
             self._losses.truncated += tailer.is_open
             tailer.replaced()
-            self.must_list = True
+            self.expire_listing()
         except OSError as error:
             self._cannot_read(tailer, error)
         return None
@@ -202,7 +216,7 @@ class Files:
 
     def _cannot_open(self, listed: ListedFile, error: OSError) -> None:
         if error.errno == errno.ENOENT:  # gone since it was listed
-            self.must_list = True
+            self.expire_listing()
         elif listed.identity not in self._unreadable:
             self._unreadable |= {listed.identity}
             self._report(listed.name, error)
@@ -210,9 +224,23 @@ class Files:
     def _cannot_read(self, tailer: Tailer, error: OSError) -> None:
         tailer.failed()
         if not tailer.is_listed or error.errno == errno.ENOENT:
-            self.must_list = True
+            self.expire_listing()
         if error.errno != errno.ENOENT:
             self._report(tailer.name, error)
+
+    def _note_packed(self, shown: Shown) -> None:
+        for name in shown.packed:
+            self._pass_over(name, name)
+        if self._packed:
+            self._packed &= {*shown.packed, *(listed.identity for listed in shown.files)}
+
+    def _pass_over(self, key: tuple[int, int] | str, name: str) -> None:
+        """Say once that this file is not read."""
+        if key not in self._packed:
+            self._packed |= {key}
+            log.warning("%s/%s is compressed in a way that is not read, and is passed over: normal beside a log whose "
+                        "lines were shipped before; otherwise use gzip, or logrotate's delaycompress",
+                        self.directory, name)  # fmt: skip
 
     def _report(self, name: LogName, error: OSError) -> None:
         self._losses.cannot_read(error)

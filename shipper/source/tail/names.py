@@ -1,17 +1,33 @@
 """What the files beside a log are called, and which of them is older.
 
 The kubelet writes `<restart>.log`, renames it to `<restart>.log.<YYYYMMDD-HHMMSS>` and gzips the older ones; logrotate
-and similar tools number them (`app.log.1`, the higher the older).
+and similar tools number them (`app.log.1`, the higher the older) or date them (`app.log-20261129`, `app-20261129.log`).
 """
 
-import os
 import re
-import stat
 from dataclasses import dataclass
+from typing import Final
 
-_NAME = re.compile(r"(?P<stem>[^/]+?)\.log(?:\.(?!gz$)(?P<rotated>[^/]+?))?(?P<gz>\.gz)?")
-_TIME = re.compile(r"\d{8}-\d{6}")
+_NAME = re.compile(
+    r"(?P<stem>[^/]+?)"
+    r"(?:-(?P<date>\d{8}(?:\d\d)?(?:-\d+)?)\.log|\.log(?:(?:\.(?!gz$)|[-_](?=\d))(?P<rotated>[^/]+?))?)"
+    r"(?P<gz>\.gz)?"
+)
+_TIME = re.compile(r"\d{4}-?\d\d-?\d\d.*")  # a date first, or seconds since 1970; a number has fewer digits
 _UNFINISHED = ("tmp", "temp", "part", "swp")  # endings of files that another program is still writing
+_PACKED = ("7z", "Z", "br", "bz2", "lz", "lz4", "lzma", "lzo", "rar", "sz", "tar", "tgz", "xz", "zip", "zst", "zstd")
+
+# How compressed data begins: gzip, compress, xz, bzip2, zstd, lz4, zip, 7z.
+_MAGIC: Final = (
+    b"\x1f\x8b",
+    b"\x1f\x9d",
+    b"\xfd7zXZ\0",
+    b"BZh",
+    b"(\xb5/\xfd",
+    b"\x04\x22M\x18",
+    b"PK\3\4",
+    b"7z\xbc\xaf",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +45,23 @@ class LogName:
         found = _NAME.fullmatch(text)
         if not found or text.startswith(".") or not text.isprintable():
             return None
-        rotated = found["rotated"] or ""
-        return None if rotated.endswith(_UNFINISHED) else cls(text, found["stem"], rotated, bool(found["gz"]))
+        rotated = found["rotated"] or found["date"] or ""
+        is_other = rotated.endswith(_UNFINISHED) or rotated.rpartition(".")[2] in _PACKED
+        return None if is_other else cls(text, found["stem"], rotated, bool(found["gz"]))
 
     def __str__(self) -> str:
         return self.text
+
+
+def packed_stem(text: str) -> str | None:
+    """The stem of a rotated log that is compressed in a way that cannot be read here; None: it is something else."""
+    name, _, ending = text.rpartition(".")
+    return log.stem if ending in _PACKED and (log := LogName.parse(name)) else None
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether a file that begins with these bytes is compressed, whatever it is called."""
+    return head.startswith(_MAGIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +72,6 @@ class ListedFile:
     identity: tuple[int, int]  # device and inode
     size: int
     modified: int  # ns since 1970
-    is_link: bool = False
 
     @property
     def order(self) -> tuple[int, bool, str, int, int]:
@@ -52,29 +79,5 @@ class ListedFile:
         rotated = self.name.rotated
         number = int(self.name.stem) if self.name.stem.isdecimal() else 0
         when = rotated if _TIME.fullmatch(rotated) else ""
-        step = -int(rotated) if rotated.isdecimal() else 0
+        step = -int(rotated) if rotated.isdecimal() and not when else 0
         return (number, not rotated, when, step, self.modified)
-
-
-def list_logs(directory: str) -> list[ListedFile]:
-    """The log files of a directory, the oldest first; none when it is gone. Raises OSError when it cannot be read."""
-    found = []
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if (name := LogName.parse(entry.name)) and (listed := _stat(name, entry)):
-                    found.append(listed)
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-    return sorted(found, key=lambda listed: listed.order)
-
-
-def _stat(name: LogName, entry: os.DirEntry[str]) -> ListedFile | None:
-    try:
-        status = entry.stat()
-    except OSError:  # a dangling link, or gone by now
-        return None
-    if not stat.S_ISREG(status.st_mode):
-        return None
-    identity = status.st_dev, status.st_ino
-    return ListedFile(name, identity, status.st_size, status.st_mtime_ns, entry.is_symlink())

@@ -115,3 +115,29 @@ def test_without_inotify_there_is_nothing_to_wait_for(tmp_path: Path, caplog: py
     assert list(watcher.changes()) == []
     watcher.close()
     assert caplog.text.count("max_user_instances") == 1
+
+
+def test_a_name_that_leads_elsewhere_by_now_is_watched_there(watcher: Watcher, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "link").symlink_to("a")
+    link = str(tmp_path / "link")
+    assert watcher.add(link)
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to("b")
+    assert watcher.add(link)
+    (tmp_path / "a" / "old").touch()
+    (tmp_path / "b" / "new").touch()
+    assert set(watcher.changes()) == {Change(link, "new", wrote=False)}
+
+
+def test_a_directory_of_two_names_is_told_under_both(watcher: Watcher, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "link").symlink_to("a")
+    for name in ("a", "link"):
+        assert watcher.add(str(tmp_path / name))
+    (tmp_path / "a" / "0.log").mkdir()
+    assert {change.directory for change in watcher.changes() if change} == {
+        str(tmp_path / "a"),
+        str(tmp_path / "link"),
+    }

@@ -176,9 +176,59 @@ def test_a_directory_that_cannot_be_listed_is_left_until_something_happens(tmp_p
     assert not files.must_list
 
 
-def test_a_link_is_told_for_no_watch_sees_it_grow(make: Make, tmp_path: Path) -> None:
+def test_a_link_is_told_for_its_directory_does_not_show_that_it_grows(make: Make, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").write_bytes(CONTENT)
     (tmp_path / "0.log").symlink_to(tmp_path / "elsewhere")
     files = make()
+    (tmp_path / "1.log").symlink_to(tmp_path / "nowhere")
     files.refresh(0.0)
-    assert files.is_linked
+    status = (tmp_path / "elsewhere").stat()
+    assert files.links == {"0.log": (status.st_dev, status.st_ino), "1.log": None}
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("0.log.1.xz", b"\xfd7zXZ\0..."),
+        ("0.log.1.bz2", b""),
+        ("0.log-20261129.zst", b"anything"),
+        ("0.log.1", b"BZh91AY&SY..."),
+        ("0.log.1", gzip.compress(CONTENT)),
+    ],
+)
+async def test_what_is_compressed_in_another_way_is_said_once_and_passed_over(
+    make: Make, tmp_path: Path, name: str, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    for _ in range(3):
+        files.refresh(0.0)
+    assert names(files) == ["0.log"]
+    assert caplog.text.count(f"{name} is compressed in a way that is not read, and is passed over") == 1
+
+
+async def test_a_log_that_begins_like_compressed_data_is_a_log(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "0.log").write_bytes(b"BZh, said the first line\n")
+    files = make()
+    files.refresh(0.0)
+    assert names(files) == ["0.log"]
+
+
+@pytest.mark.parametrize("rotated", ["0.log-20261129", "0-20261129.log", "0.log_2026-11-29"])
+async def test_a_file_with_a_date_in_its_name_is_the_log_that_it_was(make: Make, tmp_path: Path, rotated: str) -> None:
+    (tmp_path / "0.log").write_bytes(CONTENT)
+    files = make()
+    files.refresh(0.0)
+    await read_all(files)
+    saved = files.to_save()
+    files.close()
+    (tmp_path / "0.log").rename(tmp_path / rotated)
+    with (tmp_path / rotated).open("ab") as file:
+        file.write(b"the unread rest\n")
+    (tmp_path / "0.log").write_bytes(b"another " + CONTENT)
+    again = make(saved)
+    again.refresh(0.0)
+    assert names(again) == [rotated, "0.log"]
+    assert [again.tailers[0].identity] == [(file.device, file.inode) for file in saved]
+    assert again.take_losses() is None

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from lab.containerd import SECOND, cri_line
 from shipper.source.tail.handles import BEYOND, PlainFile, open_log
+from shipper.source.tail.listing import Listing
 from shipper.source.tail.look_back import StartPolicy, first_since
-from shipper.source.tail.names import list_logs
 
 NOW = int(datetime(2026, 11, 23, tzinfo=UTC).timestamp()) * SECOND
 HOUR = 3600 * SECOND
@@ -19,7 +19,7 @@ NEAR = 1 << 16
 
 
 def begin(directory: Path, seconds: float) -> int:
-    (listed,) = list_logs(str(directory))
+    (listed,) = Listing(str(directory)).shown(None, 0.0).files
     handle = open_log(str(directory / listed.name.text), listed.name)
     try:
         return StartPolicy(seconds, lambda: NOW).start(listed, handle)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.source.tail.handles import open_log
-from shipper.source.tail.names import list_logs
+from shipper.source.tail.listing import Listing
 from shipper.source.tail.state import State
 from shipper.source.tail.tailer import Replaced, Tailer
 
@@ -22,7 +22,7 @@ class Tailing:
         self.path = directory / "0.log"
         self.path.touch()
         self.buffer = memoryview(bytearray(ROOM))
-        (listed,) = list_logs(str(directory))
+        (listed,) = Listing(str(directory)).shown(None, 0.0).files
         self.tailer = Tailer(listed)
         assert self.open(0.0)
 
@@ -31,7 +31,7 @@ class Tailing:
         return self.tailer.opened(open_log(str(self.path), self.tailer.name), now)
 
     def show(self) -> None:
-        self.tailer.listed(*list_logs(str(self.path.parent)))
+        self.tailer.listed(*Listing(str(self.path.parent)).shown(None, 0.0).files)
 
     def write(self, data: bytes) -> None:
         with self.path.open("ab") as file:
@@ -219,7 +219,7 @@ def test_a_replaced_file_is_closed_and_can_only_be_continued_in_a_copy(tailing: 
     assert (tailer.state, tailer.is_open) == (State.REPLACED, False)
     with pytest.raises(KeyError):
         tailer.grew()
-    (copy,) = list_logs(str(tailing.path.parent))
+    (copy,) = Listing(str(tailing.path.parent)).shown(None, 0.0).files
     tailer.moved(copy, open_log(str(tailing.path), copy.name), 2.0)
     assert tailer.state is State.READING
 
