@@ -16,7 +16,7 @@ from aiohttp.client_proto import ResponseHandler
 LONGEST_HEAD: Final = 1 << 20  # bytes that are held; of a longer one the rest is not looked at
 
 _STATUS = re.compile(rb"HTTP/(?P<version>\d\.\d) +(?P<status>\d{3})(?:[ \t][^\r\n]*)?\r?\n")
-_END = re.compile(rb"\r?\n\r?\n")
+_END = re.compile(rb"\n\r?\n")
 _FIELD = re.compile(rb"(?P<name>[^\s:]+)[ \t]*:(?P<value>.*)")
 _USED = {b"connection", b"content-encoding", b"content-length", b"proxy-authenticate", b"retry-after",
          b"transfer-encoding"}  # fmt: skip
@@ -32,8 +32,14 @@ class Head(NamedTuple):
     is_clear: bool  # whether it is beyond doubt where the answer ends, so that the connection can be used again
 
 
+_USUAL: Final = Head(b"HTTP/1.1 204 X\r\n\r\n", 204, has_body=False, is_clear=True)  # Loki's own; others cost 8 µs
+_DECIDING: Final = (b"\nconnection", b"\ncontent-length", b"\ntransfer-encoding")
+
+
 def simplified(data: bytes) -> Head | None:
     """The same head with only what the client uses of it; None when it begins with no status."""
+    if data.startswith(b"HTTP/1.1 204 ") and not any(map(data.lower().__contains__, _DECIDING)):
+        return _USUAL
     if not (begin := _STATUS.match(data)):
         return None
     status, fields = int(begin["status"]), _fields(data[begin.end() :])
@@ -82,7 +88,7 @@ class LenientHandler(ResponseHandler):
             self._hold(data)
 
     def _hold(self, data: bytes) -> None:
-        self._held = (self._held or b"") + data
+        self._held = self._held + data if self._held else data
         while self._held is not None and (end := _END.search(self._held)):
             self._pass_on(self._held[: end.end()], self._held[end.end() :])
         if self._held and len(self._held) > LONGEST_HEAD:

@@ -316,6 +316,18 @@ async def test_a_proxy_is_taken_from_the_environment(
     assert "Proxy-Authorization" in loki.received[0].headers
     monkeypatch.setenv("no_proxy", "loki.invalid")
     assert (await failing(push(url="http://loki.invalid/loki/api/v1/push"))).cause == "connection"
+    assert len(loki.received) == 1
+
+
+async def test_networks_that_need_no_proxy_are_reached_without_one(
+    push: Pushing, loki: Loki, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", loki.url)
+    monkeypatch.setenv("no_proxy", "192.0.2.0/24,[2001:db8::1]")
+    for host in ("192.0.2.7", "[2001:db8::1]"):  # documentation only: nobody answers there
+        assert isinstance(await push(url=f"http://{host}/loki/api/v1/push", timeout=Seconds(0.05)), Unavailable)
+    assert loki.received == []
+    assert await push(url="http://198.51.100.7/loki/api/v1/push") is None
 
 
 # -- TLS
