@@ -14,11 +14,15 @@ PLAIN = b" stdout F "  # between time and content of nearly every line
 # The same distinction for a whole block, as regular expressions: lines of JSON, and lines of Envoy's text access log in
 # Istio's default format, `[2026-11-23T10:30:00.123Z] "GET /..`. `[^ \n]` and `[ \t]` keep a match within its line.
 _PREFIX = rb"(?:[^ \n]+ (?:stdout|stderr) F(?::[^ \n]*)? )?"
-_JSON = rb"[ \t]*\{"
+_COLOR = rb"\x1b\[[0-9;:]*m"
+_COLORED = rb"(?:(?:[ \t]*" + _COLOR + rb")+[ \t]*)?"  # a terminal's colours, by a tool that has printed the line
+_JSON = _COLORED + rb"[ \t]*\{"
 _TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'
 JSON_LINE = re.compile(rb"(?m)^" + _PREFIX + _JSON)
-TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _TEXT)  # a line that begins with `{` has no prefix
-TEXT_CONTENT = re.compile(_TEXT)  # of a line without its prefix
+TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _COLORED + _TEXT)  # what begins with `{` has no prefix
+TEXT_CONTENT = re.compile(_TEXT)  # of a line without its prefix and colours
+_BARE_JSON = re.compile(_JSON)
+_COLORS_BEFORE, _COLOR_AFTER = re.compile(_COLORED), re.compile(_COLOR)
 
 
 class CriLine(NamedTuple):
@@ -32,14 +36,27 @@ class CriLine(NamedTuple):
 
 def split_line(line: bytes) -> CriLine | None:
     """The parts of a line (without its newline); None when it is neither CRI nor bare JSON."""
-    if line[:1] == b"{" or (line[:1] in b" \t" and line.lstrip(b" \t")[:1] == b"{"):
+    if line[:1] == b"{" or (line[:1] in b" \t\x1b" and _BARE_JSON.match(line)):
         return CriLine(b"", b"", False, line)
     parts = line.split(b" ", 3)
-    if len(parts) < 4 or not parts[0] or parts[1] not in STREAMS:
+    if len(parts) < 3 or not parts[0] or parts[1] not in STREAMS:
         return None
-    time, stream, tags, content = parts
+    time, stream, tags, content = (*parts, b"")[:4]  # an empty line may lack the blank before it
     if tags == b"F" or tags.startswith(b"F:"):
         return CriLine(time, stream, False, content)
     if tags == b"P" or tags.startswith(b"P:"):
         return CriLine(time, stream, True, content)
     return None
+
+
+def without_colors(content: bytes) -> bytes:
+    """A line's content without a terminal's colours around it, which a tool that prints lines may have added.
+
+    Neither JSON nor a text access log holds the sign that begins them.
+    """
+    if b"\x1b" not in content:
+        return content
+    content = _COLORS_BEFORE.sub(b"", content, count=1)
+    while _COLOR_AFTER.fullmatch(end := content.rstrip(), at := max(0, end.rfind(b"\x1b"))):
+        content = content[:at]
+    return content

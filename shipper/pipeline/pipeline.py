@@ -14,7 +14,7 @@ from shipper.model import Block, Target
 from shipper.pipeline.assemble import Assembler, Plan, is_json
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.bulk import BulkPath
-from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line
+from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line, without_colors
 from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.known_format import KnownFormat
 from shipper.pipeline.labels import Admission
@@ -138,6 +138,7 @@ class TargetPipeline:
     def _take(self, time: bytes, content: bytes | None, found: Result, now: int) -> str:
         if content is None:
             return TOO_LONG
+        content = without_colors(content)
         if not is_json(content):
             return self._take_text(time, content, found, now) if TEXT_CONTENT.match(content) else NOT_JSON
         if not self._scanner.matches(content):

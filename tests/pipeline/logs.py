@@ -68,6 +68,8 @@ MALFORMED = [
     *(b"{x stdout F ", b'{x stdout F [2026-11-23T10:30:00Z] "UT"', b'\t{x stderr F [2026-11-23T10:30:00Z] "'),
 ]
 
+COLORS = [b"\x1b[36m%s\x1b[0m", b" \x1b[1m\t\x1b[38;5;208m %s \x1b[0m\x1b[m ", b"%s\x1b[0m", b"\x1b[0m%s", b"\x1b[36%s"]
+
 
 class Writer:
     """Writes records as JSON in one of the many ways there are, and lines as a runtime may."""
@@ -142,7 +144,7 @@ def put_to_paper(log: Iterable[Written], chance: random.Random) -> list[bytes]:
     for one in log:
         writer = Writer(chance)
         content = one.content if isinstance(one.content, bytes) else writer.record(one.content)
-        content = content.replace(b"\n", b" ")
+        content = chance.choice([*[b"%s"] * 20, *COLORS]) % content.replace(b"\n", b" ")
         if one.framing in strands:
             strands[one.framing] += writer.parts(content, one.framing.encode(), one.parts, ends=one.ends)
         elif one.framing == "bare":

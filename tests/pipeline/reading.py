@@ -95,7 +95,8 @@ def cut(lines: Sequence[bytes], at: Iterable[int]) -> list[bytes]:
 # The reference
 
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-PREFIX = re.compile(rb"([^ ]+) (stdout|stderr) ([FP])(?::[^ ]*)? (.*)", re.DOTALL)
+PREFIX = re.compile(rb"([^ ]+) (stdout|stderr) ([FP])(?::[^ ]*)?(?: (.*))?", re.DOTALL)
+COLOR = rb"\x1b\[[0-9;:]*m"
 UNWANTED = "unwanted or unreadable"
 OTHERWISE = ("no_match", "malformed", "text_unclear", "unknown_format")  # the last is told by a block's first lines
 TEXT_LOG = re.compile(rb'\[[0-9]{4}-[0-9]{2}-[0-9]{2}T[^\] ]*\] "')
@@ -125,6 +126,15 @@ def parsed(content: bytes) -> dict[str, object] | None:
     return record
 
 
+def uncolored(content: bytes) -> bytes:
+    """Without colours at its ends; blanks before them go only at the beginning."""
+    while found := re.match(rb"[ \t]*" + COLOR + rb"[ \t]*", content):
+        content = content[found.end() :]
+    while found := re.fullmatch(rb"(.*)" + COLOR + rb"\s*", content, re.DOTALL):
+        content = found[1]
+    return content
+
+
 class Reading:
     """Every line, one by one."""
 
@@ -139,11 +149,11 @@ class Reading:
     def _whole(self, lines: Iterable[bytes]) -> Iterator[tuple[bytes, bytes | None]]:
         waiting: dict[bytes, tuple[bytes, list[bytes]]] = {}
         for line in lines:
-            prefix = None if line.lstrip(b" \t").startswith(b"{") else PREFIX.fullmatch(line)
+            prefix = None if re.match(rb"(?:[ \t]|" + COLOR + rb")*\{", line) else PREFIX.fullmatch(line)
             if prefix is None:
                 yield b"", line
                 continue
-            time, stream, tag, content = prefix.groups()
+            time, stream, tag, content = prefix.groups(b"")
             if tag == b"F" and stream not in waiting:
                 yield time, content
                 continue
@@ -162,6 +172,7 @@ class Reading:
     def _judge(self, time: bytes, content: bytes | None) -> str:
         if content is None:
             return TOO_LONG
+        content = uncolored(content)
         if not content.lstrip(b" \t").startswith(b"{"):
             if not TEXT_LOG.match(content):
                 return "not_json"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipper.pipeline.cri import JSON_LINE, TEXT_CONTENT, TEXT_LINE, CriLine, split_line
+from shipper.pipeline.cri import JSON_LINE, TEXT_CONTENT, TEXT_LINE, CriLine, split_line, without_colors
 
 TIME = b"2026-11-23T10:30:00.123456789Z"
 TEXT_LOG = b'[2026-11-23T10:30:00.123Z] "GET / HTTP/1.1" 504 UT'
@@ -22,7 +22,41 @@ def test_a_line_is_taken_apart_and_its_content_left_as_it_is(
     assert split_line(line) == CriLine(TIME, stream, partial, content)
 
 
-@pytest.mark.parametrize("line", [b"{", b"{}", b" \t{}", b"{ stdout F {}", b"{x stdout F {}", b"\t{x stderr P y"])
+@pytest.mark.parametrize(("tags", "partial"), [(b"F", False), (b"P", True), (b"F:x", False)])
+def test_an_empty_line_may_lack_the_blank_before_it(tags: bytes, partial: bool) -> None:
+    assert split_line(TIME + b" stdout " + tags) == CriLine(TIME, b"stdout", partial, b"")
+
+
+@pytest.mark.parametrize(
+    ("colored", "content"),
+    [
+        (b"\x1b[36m{}\x1b[0m", b"{}"),
+        (b" \x1b[1m\t\x1b[38;5;208m {} \x1b[0m\x1b[K\r", b"{} \x1b[0m\x1b[K\r"),  # of a screen, not of a colour
+        (b"\x1b[1;36m\x1b[0m[x\x1b[0m \x1b[m \r", b"[x"),
+        (b"{}\x1b[0m", b"{}"),
+        (b"{\x1b[36m}", b"{\x1b[36m}"),
+        (b"\x1b[36", b"\x1b[36"),
+        (b"\x1b[36m", b""),
+        (b"", b""),
+    ],
+)
+def test_colors_around_a_line_are_no_part_of_it(colored: bytes, content: bytes) -> None:
+    assert without_colors(colored) == content
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"{",
+        b"{}",
+        b"\x1b[36m{x stdout F y",
+        b" \x1b[36m {}",
+        b" \t{}",
+        b"{ stdout F {}",
+        b"{x stdout F {}",
+        b"\t{x stderr P y",
+    ],
+)
 def test_what_begins_with_a_brace_needs_no_prefix(line: bytes) -> None:
     assert split_line(line) == CriLine(b"", b"", False, line)
 
@@ -38,7 +72,6 @@ def test_what_begins_with_a_brace_needs_no_prefix(line: bytes) -> None:
         b"no container's line at all",
         TIME,
         TIME + b" stdout",
-        TIME + b" stdout F",
         TIME + b" stdin F {}",
         TIME + b" STDOUT F {}",
         TIME + b" stdout f {}",
