@@ -524,3 +524,36 @@ async def test_a_new_target_is_state_to_be_saved(reading: MakeReading, log: LogW
     await once.reader.run(once=True)
     assert key_of(log) in once.reader.followers
     assert once.snapshot.label_generation
+
+
+@pytest.mark.parametrize("kind", ["plain", "link", "dangling"])
+async def test_logs_to_which_nothing_happens_are_not_looked_at(
+    reading: MakeReading, tmp_path: Path, kept: Kept, kind: str
+) -> None:
+    """However many ticks pass; a link was listed at each of them."""
+    root, turns = tmp_path / "root", 0
+    root.mkdir()
+    for number in range(20):
+        if kind == "plain":
+            (root / f"{number}.log").write_bytes(kept(number) + b"\n")
+        else:
+            if kind == "link":
+                (tmp_path / f"{number}").write_bytes(kept(number) + b"\n")
+            (root / f"{number}.log").symlink_to(tmp_path / f"{number}")
+
+    def count() -> None:
+        nonlocal turns
+        turns += 1
+
+    timing = replace(NO_RESCAN, tick=0.005)
+    async with reading(root, timing=timing, on_turn=count).running() as running:
+        await running.soon(lambda: running.target_set.is_scanned)
+        if kind != "dangling":
+            await running.until_read(*(kept(number) for number in range(20)))
+        await running.until(lambda: not running.reader.ready)
+        passed, ticks = asyncio.Event(), 20
+        asyncio.get_running_loop().call_later(ticks * timing.tick, passed.set)
+        before = turns
+        await passed.wait()
+        assert turns - before <= 20  # of what had begun before
+        assert not running.reader.waiting
