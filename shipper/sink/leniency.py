@@ -13,13 +13,23 @@ from typing import Any, Final, NamedTuple, cast
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 
+LONGEST_REASON: Final = 200  # bytes
 LONGEST_HEAD: Final = 1 << 20  # bytes that are held; of a longer one the rest is not looked at
 
-_STATUS = re.compile(rb"HTTP/(?P<version>\d\.\d) +(?P<status>\d{3})(?:[ \t][^\r\n]*)?\r?\n")
+_STATUS = re.compile(rb"HTTP/(?P<version>\d\.\d) +(?P<status>\d{3})(?:[ \t]+(?P<reason>[^\r\n]*))?\r?\n")
+_UNUSUAL = re.compile(rb"[^ -~]+")  # what no reason may hold
 _END = re.compile(rb"\n\r?\n")
 _FIELD = re.compile(rb"(?P<name>[^\s:]+)[ \t]*:(?P<value>.*)")
-_USED = {b"connection", b"content-encoding", b"content-length", b"proxy-authenticate", b"retry-after",
-         b"transfer-encoding"}  # fmt: skip
+_USED = {
+    b"connection",
+    b"content-encoding",
+    b"content-length",
+    b"content-type",
+    b"location",
+    b"proxy-authenticate",
+    b"retry-after",
+    b"transfer-encoding",
+}
 _BODILESS = (204, 304)
 
 
@@ -53,7 +63,8 @@ def simplified(data: bytes) -> Head | None:
         is_clear = len(lengths) + is_chunked <= 1 and all(length.isdigit() for length in lengths)
         if is_clear and lengths:
             fields[b"content-length"] = [*lengths]  # else the body ends with the connection
-    lines = [b"HTTP/%b %d X" % (b"1.0" if begin["version"] == b"1.0" else b"1.1", status)]
+    version = b"1.0" if begin["version"] == b"1.0" else b"1.1"
+    lines = [b"HTTP/%b %d %b" % (version, status, _UNUSUAL.sub(b" ", begin["reason"] or b"")[:LONGEST_REASON])]
     lines += [b"%b: %b" % (name, b", ".join(values)) for name, values in fields.items()]
     return Head(b"\r\n".join([*lines, b"", b""]), status, has_body, is_clear)
 
@@ -91,7 +102,7 @@ class LenientHandler(ResponseHandler):
         self._held = self._held + data if self._held else data
         while self._held is not None and (end := _END.search(self._held)):
             self._pass_on(self._held[: end.end()], self._held[end.end() :])
-        if self._held and len(self._held) > LONGEST_HEAD:
+        if self._held and (len(self._held) > LONGEST_HEAD or not b"HTTP/".startswith(self._held[:5])):
             self._pass_on(self._held, b"")
             self.force_close()
 

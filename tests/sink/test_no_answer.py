@@ -82,6 +82,9 @@ async def test_there_is_no_such_host(said: Say) -> None:
     assert re.fullmatch("connection: lookup loki.invalid: (no such host|temporary failure in name resolution)", text)
 
 
+REST = "status 500, and what follows cannot be read: "
+
+
 @pytest.mark.parametrize(
     ("answer", "text"),
     [
@@ -89,9 +92,9 @@ async def test_there_is_no_such_host(said: Say) -> None:
             b"",
             "EOF: the connection was closed before an answer (if it is a TLS port, the URL must begin with https://)",
         ),
-        (b"HTTP/1.1 500 X\r\nContent-Length: 10\r\n\r\nhalf", "unexpected EOF: the answer broke off"),
+        (b"HTTP/1.1 500 X\r\nContent-Length: 10\r\n\r\nhalf", REST + "unexpected EOF: the answer broke off"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "malformed HTTP response"),
-        (b"HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "malformed HTTP response"),
+        (b"HTTP/1.1 500 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", REST + "malformed HTTP response"),
         (
             b"\x15\x03\x01\x00\x02\x02\x46",
             "the server speaks TLS (a TLS port behind http://: the URL must begin with https://)",
