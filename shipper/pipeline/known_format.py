@@ -9,6 +9,7 @@ from typing import Final
 from shipper.fields import TELLING_KEYS
 from shipper.pipeline.assemble import is_json
 from shipper.pipeline.cri import TEXT_CONTENT, split_line
+from shipper.pipeline.enclosed import enclosed
 from shipper.pipeline.record import Loads, parse_record
 
 SAMPLE_BYTES: Final = 1 << 16
@@ -42,5 +43,7 @@ class KnownFormat:
         record = parse_record(content, self._loads)
         if record is None:
             return False
+        if (line := enclosed(record)) is not None:
+            record = parse_record(line[1], self._loads) or record
         self.is_seen = not TELLING_KEYS.isdisjoint(record)
         return not self.is_seen and not record.keys() >= _PROXY_LOG

@@ -15,6 +15,7 @@ from shipper.pipeline.assemble import Assembler, Plan, is_json
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.bulk import BulkPath
 from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line, without_colors
+from shipper.pipeline.enclosed import enclosed
 from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.known_format import KnownFormat
 from shipper.pipeline.labels import Admission
@@ -143,7 +144,11 @@ class TargetPipeline:
             return self._take_text(time, content, found, now) if TEXT_CONTENT.match(content) else NOT_JSON
         if not self._scanner.matches(content):
             return UNKNOWN_FORMAT if self._format.is_foreign_line(content) else NOT_KEPT
-        return self._assembler.take(time, content, parse_record(content, self._loads), found, now)
+        record = parse_record(content, self._loads)
+        if record is not None and (line := enclosed(record)) is not None:
+            inner_time, inner = line
+            return self._take(time or inner_time, inner, found, now)
+        return self._assembler.take(time, content, record, found, now)
 
     def _take_text(self, time: bytes, content: bytes, found: Result, now: int) -> str:
         record = parse_text_line(content) if self._scanner.matches(content) else {}

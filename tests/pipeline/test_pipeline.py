@@ -287,3 +287,57 @@ def test_failures_in_text_are_counted_though_they_are_not_shipped() -> None:
     found = pipe.feed(block(text(cri(line))), NOW)
     assert found.filtered == Counter(text_format=1)
     assert found.failures == Counter({FailureKind("plaintext", "downstream", False): 1})
+
+
+# A line in a collector's record
+
+WANTED_LINE = '{"response_flags":"UT","path":"/\\u00e9 \\"a\\""}'
+ENCLOSED = [
+    {"log": f"{WANTED_LINE}\n", "stream": "stdout", "time": "2026-11-23T10:30:00.123456789Z"},
+    {"date": 1795429800.1, "log": WANTED_LINE, "time": "2026-11-23T10:30:00.123456789Z", "kubernetes": {"pod": "x"}},
+    {"@timestamp": "x", "message": f"2026-11-23T10:30:00.123456789Z stdout F {WANTED_LINE}"},
+    {"log": f"\x1b[36m{WANTED_LINE}\x1b[0m\n", "time": "2026-11-23T10:30:00.123456789Z"},
+    {"log": json.dumps({"msg": WANTED_LINE}), "time": "2026-11-23T10:30:00.123456789Z"},
+]
+
+
+@pytest.mark.parametrize("record", ENCLOSED)
+@pytest.mark.parametrize("times", [1, 200])
+@pytest.mark.parametrize("rule", [UT, MTLS], ids=lambda rule: rule.name)
+def test_a_line_in_a_collectors_record_is_read(record: dict[str, object], times: int, rule: KeepRule) -> None:
+    lines = [json.dumps(record).encode()] * times
+    found = pipeline(rule).feed(block(text(*lines)), NOW)
+    (columns,) = found.streams.values()
+    assert columns == Columns([NANOS] * times, [WANTED_LINE.encode()] * times)
+    beside_a_partial_line = pipeline(rule)
+    beside_a_partial_line.feed(block(text(cri(b"x", b"P", b"stderr"))), NOW)
+    assert beside_a_partial_line.feed(block(text(*lines)), NOW).kept == times
+
+
+def test_the_runtimes_time_comes_before_that_of_a_record() -> None:
+    line = json.dumps({"log": WANTED_LINE, "time": "2020-01-01T00:00:00Z"}).encode()
+    (columns,) = pipeline().feed(block(text(cri(line))), NOW).streams.values()
+    assert columns == Columns([NANOS], [WANTED_LINE.encode()])
+
+
+def test_healthy_lines_in_records_are_known_and_other_records_are_not() -> None:
+    healthy = json.dumps({"log": '{"response_flags":"-"}\n', "stream": "stdout"}).encode()
+    other = json.dumps({"log": "Envoy proxy is ready\n", "stream": "stdout"}).encode()
+    decoy = json.dumps({"log": 'said "UT"', "stream": "stdout"}).encode()
+    assert pipeline().feed(block(text(healthy, other)), NOW).filtered == Counter(no_match=2)
+    assert pipeline().feed(block(text(other, decoy)), NOW).filtered == Counter(unknown_format=2)
+
+
+def test_a_record_of_our_own_keys_is_not_looked_into() -> None:
+    line = b'{"response_flags":"-","log":"{\\"response_flags\\":\\"UT\\"}"}'
+    assert pipeline().feed(block(text(line)), NOW).filtered == Counter(no_match=1)
+
+
+def test_a_text_line_in_a_record_is_read_with_mtls() -> None:
+    text_line = (
+        '[2026-11-23T10:30:00.123Z] "- - -" 0 NR filter_chain_not_found - "-" 0 0 0 - "-" "-" "-" "-" "-" '
+        "- - 10.0.0.1:80 10.0.0.2:4000 - -"
+    )
+    line = json.dumps({"log": f"{text_line}\n", "time": "2026-11-23T10:30:00.123456789Z"}).encode()
+    (columns,) = pipeline(MTLS).feed(block(text(line)), NOW).streams.values()
+    assert columns == Columns([NANOS], [text_line.encode()])

@@ -1,0 +1,36 @@
+"""An access log's line that a collector has put into a record of its own: docker's json-file, Fluent Bit's records.
+
+Pure. The patterns of a keep rule are found in such a line as in any other, for escaping leaves them as they are.
+"""
+
+from typing import Final
+
+from shipper.fields import TELLING_KEYS
+from shipper.pipeline.assemble import is_json
+from shipper.pipeline.cri import TEXT_CONTENT, split_line, without_colors
+from shipper.pipeline.record import Record
+from shipper.times import parse_time
+
+_KEYS: Final = ("log", "message", "msg")
+
+
+def enclosed(record: Record) -> tuple[bytes, bytes] | None:
+    """Time and content of the line in this record; None when it holds none. The time is empty where none is told."""
+    for key in _KEYS:
+        value = record.get(key)
+        if type(value) is not str:
+            continue
+        line = value.rstrip("\r\n").encode(errors="replace")
+        parts = split_line(line)
+        time, content = (parts.time, parts.content) if parts else (b"", line)
+        bare = without_colors(content)
+        if (is_json(bare) or TEXT_CONTENT.match(bare)) and TELLING_KEYS.isdisjoint(record):
+            return time or _time(record), bare
+    return None
+
+
+def _time(record: Record) -> bytes:
+    """Docker's time of the line."""
+    value = record.get("time")
+    time = value.encode(errors="replace") if type(value) is str else b""
+    return time if time and parse_time(time) is not None else b""
