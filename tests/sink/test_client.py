@@ -422,3 +422,32 @@ async def test_a_certificate_that_is_not_there(push: Pushing, tls: Tls) -> None:
     error = await push(url=tls.url, tls_config=TlsConfig(ca_file="/nowhere/ca.pem"))
     assert isinstance(error, Unavailable)
     assert error.text == "/nowhere/ca.pem: no such file or directory"
+
+
+async def test_tls_through_a_proxy_that_answers_oddly(push: Pushing, tls: Tls, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = int(tls.url.split(":")[2].split("/")[0])
+    asked: list[bytes] = []
+
+    async def pipe(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(1 << 16):
+            sink.write(data)
+        sink.close()
+
+    async def handle(client: asyncio.StreamReader, back: asyncio.StreamWriter) -> None:
+        asked.append(await client.readuntil(b"\r\n\r\n"))
+        server, out = await asyncio.open_connection("127.0.0.1", port)
+        back.write(b"HTTP/1.0 200 Connection established\r\nVia: " + b"x" * 10_000 + b"\r\n\r\n")
+        with suppress(ConnectionError):
+            await asyncio.gather(pipe(client, out), pipe(server, back))
+
+    proxy = await asyncio.start_server(handle, "127.0.0.1", 0)
+    async with proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.sockets[0].getsockname()[1]}")
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        ca_file = tls.file("ca.pem", tls.ca.cert_pem)
+        config = TlsConfig(ca_file=ca_file)
+        assert await push(times=2, url="https://loki.example:443/loki/api/v1/push", tls_config=config) is None
+    assert len(asked) == 1
+    assert asked[0].startswith(b"CONNECT loki.example:443 ")
+    assert len(tls.clients) == 2
