@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shipper import __version__
 from shipper.config import Config
@@ -43,9 +43,7 @@ from shipper.source.descriptors import Descriptors
 from shipper.source.discovery.pod_names import app_of
 from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import OnSettled
-from shipper.source.kubernetes.client import Connect, connected
 from shipper.source.kubernetes.metadata import fields_from
-from shipper.source.kubernetes.pod_watch import following_pods
 from shipper.source.kubernetes.pods import Pods
 from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
 from shipper.source.naming import Naming
@@ -58,6 +56,9 @@ from shipper.source.stdin import StdinReader
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.target_set import OnChange, TargetSet
 from shipper.source.timing import Timing
+
+if TYPE_CHECKING:
+    from shipper.source.kubernetes.client import Connect
 
 log = logging.getLogger(__name__)
 
@@ -89,10 +90,13 @@ class Agent:
         timing: Timing | None = None,
         *,
         linger: float = LINGER,
-        connect: Connect = connected,
+        connect: "Connect | None" = None,
         api_timing: ApiTiming = API_TIMING,
     ) -> None:
-        """`linger`: see `Sender`. `connect` and `api_timing`: how and when the Kubernetes API is asked."""
+        """`linger`: see `Sender`. `connect` and `api_timing`: how and when the Kubernetes API is asked.
+
+        `connect` is `client.connected` if it is None.
+        """
         self._config, self._options = config, options
         self._linger, self._connect, self._api_timing = linger, connect, api_timing
         self._scrape, limits = config.scrape_configs[0], config.limits_config
@@ -251,8 +255,12 @@ class Agent:
     async def _start_surroundings(self, parts: AsyncExitStack, reader: Reader, sender: Sender | None) -> None:
         """Start what asks the Kubernetes API, and what serves HTTP."""
         if self._asks_for_pods:
-            ask_again, connect = reader.ask_again, self._connect
-            watch = following_pods(self._node, self.pods, self.metrics, ask_again, connect, self._api_timing)
+            from shipper.source.kubernetes import client, pod_watch  # late: 30 ms, for those who ask
+
+            connect = self._connect or client.connected
+            watch = pod_watch.following_pods(
+                self._node, self.pods, self.metrics, reader.ask_again, connect, self._api_timing
+            )
             await parts.enter_async_context(watch)
         elif self._scrape.kubernetes:
             log.error(
