@@ -147,17 +147,22 @@ class Agent:
     # -- the two ways to read
 
     async def _run_logs(self) -> int:
-        positions = Positions(Path(self._config.positions.filename), self.metrics, read_only=self._options.dry_run)
+        timing = self._timing
+        positions = Positions(
+            Path(self._config.positions.filename),
+            self.metrics,
+            read_only=self._options.dry_run,
+            patience=timing.write_patience,
+        )
         saved = {} if self._starts_over else positions.load()
         snapshot = Snapshot(self._admission, saved)
-        timing = self._timing
         saver = Saver(
             positions, snapshot, after_settling=timing.save_after_settling, after_reading=timing.save_after_reading
         )
         async with AsyncExitStack() as parts:
             sink, sender = await parts.enter_async_context(self._sinking(saver.before_push))
             reader = self._reader(sink, saver, snapshot, saved)
-            await self._start_surroundings(parts, reader, sender)
+            await self._start_surroundings(parts, reader, sender, positions)
             gc.freeze()  # what is there now stays: no collection needs to look at it again
             gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
             reading = reader.run(once=self._options.once)
@@ -252,7 +257,9 @@ class Agent:
             )
             yield sender, sender
 
-    async def _start_surroundings(self, parts: AsyncExitStack, reader: Reader, sender: Sender | None) -> None:
+    async def _start_surroundings(
+        self, parts: AsyncExitStack, reader: Reader, sender: Sender | None, positions: Positions
+    ) -> None:
         """Start what asks the Kubernetes API, and what serves HTTP."""
         if self._asks_for_pods:
             from shipper.source.kubernetes import client, pod_watch  # late: 30 ms, for those who ask
@@ -275,7 +282,8 @@ class Agent:
 
         def describe() -> dict[str, Any]:
             loki = {"url": url, "failing": sender.failing if sender else ""}
-            return {"loki": loki, "targets": status.targets()}
+            saves = {"filename": self._config.positions.filename, "failing": positions.failing}
+            return {"loki": loki, "positions": saves, "targets": status.targets()}
 
         server = serving(self._config.server, self.metrics.registry, lambda: reader.is_ready, describe)
         await parts.enter_async_context(server)

@@ -44,6 +44,9 @@ class Metrics:
         self.positions_saves = counter(
             "shipper_positions_saves", "Saves of the positions file, by outcome", ["outcome"]
         )
+        self.positions_write_age = gauge(
+            "shipper_positions_write_age_seconds", "For how long the write of the positions under way has lasted"
+        )
         self.label_overflows = counter(
             "shipper_label_overflows", "Lines with a label whose value became __overflow__, by label", ["label"]
         )

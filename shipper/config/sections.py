@@ -45,9 +45,9 @@ class ServerConfig(Section, frozen=True):
 class PositionsConfig(Section, frozen=True):
     """How far each file is shipped, kept across restarts."""
 
-    filename: Annotated[str, "path of the file, which is replaced atomically; its directory must be writable"] = (
-        "./positions.json"
-    )
+    filename: Annotated[
+        str, "path of the file, or of a link to it; replaced atomically, or written in place where it is a mount"
+    ] = "./positions.json"
     look_back: Annotated[LookBack, "how old lines may be in a file without a position; older ones are not read"] = ALL
 
     def __post_init__(self) -> None:

@@ -30,6 +30,7 @@ class Timing:
     # saver
     save_after_settling: float = 0.5
     save_after_reading: float = 10.0  # lines that were not kept are cheap to read again
+    write_patience: float = 2.0  # for a write of the positions; then all goes on without it, also the stop
 
     def checking_within(self, seconds: float) -> "Timing":
         """The same, but no write waits longer than this to be read."""

@@ -163,8 +163,20 @@ CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
         20,
         {"instance": "a:9080"},
     ),
+    "a volume that hangs": (
+        {
+            f'shipper_positions_saves_total{{{NODE},outcome="saved"}}': "9x60",
+            f"shipper_positions_write_age_seconds{{{NODE}}}": "0+60x60",
+        },
+        "ShipperPositionsNotSaved",
+        20,
+        {"instance": "a:9080"},
+    ),
     "positions saved": (
-        {f'shipper_positions_saves_total{{{NODE},outcome="saved"}}': "0+6x60"},
+        {
+            f'shipper_positions_saves_total{{{NODE},outcome="saved"}}': "0+6x60",
+            f"shipper_positions_write_age_seconds{{{NODE}}}": "0x60",
+        },
         "ShipperPositionsNotSaved",
         30,
         None,

@@ -1,4 +1,4 @@
-"""The positions file: replaced, never edited.
+"""The positions file: what stands in it, and whether it can be saved.
 
 Beside the offsets it holds what labels depend on, for a line that is sent again must be sent under the same label set.
 """
@@ -7,19 +7,24 @@ import asyncio
 import contextlib
 import logging
 import os
-import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from shipper.log import MINUTE, Seldom
 from shipper.metrics import Metrics
+from shipper.source.positions.thread import in_thread
+from shipper.source.positions.writing import lines_newest_first, write_line
 from shipper.source.tail.saved import SavedFile
 
 log = logging.getLogger(__name__)
 
 VERSION = 1
+REPEATED: Final = 10 * MINUTE  # a disk may be slow for each save
 
 
 class SavedTarget(msgspec.Struct, frozen=True):
@@ -49,12 +54,38 @@ class _Saved(msgspec.Struct, frozen=True):
 
 
 class Positions:
-    """The file that outlives the process."""
+    """The file that outlives the process. At most one write is under way; one that hangs holds up nothing but saves."""
 
-    def __init__(self, path: Path, metrics: Metrics, *, read_only: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        metrics: Metrics,
+        *,
+        read_only: bool = False,
+        patience: float = 2.0,
+        write: Callable[[Path, bytes], None] = write_line,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`patience`: seconds for which a save waits for the disk. `write` may block for ever, and raises OSError."""
         self._path, self._metrics, self._read_only = path, metrics, read_only
-        self._writing = threading.Lock()  # a save that was cancelled is still written to its end
-        self._is_failing = False
+        self._patience, self._write, self._clock = patience, write, clock
+        self._under_way: asyncio.Future[None] | None = None  # a save that was cancelled is still written to its end
+        self._begun = 0.0
+        self._error = ""
+        self._reports = Seldom(clock)
+        metrics.positions_write_age.set_function(lambda: self.write_age)
+
+    @property
+    def write_age(self) -> float:
+        """Seconds since the write under way began; 0 when there is none."""
+        return self._clock() - self._begun if self._under_way else 0.0
+
+    @property
+    def failing(self) -> str:
+        """Why positions are not saved; empty while they are."""
+        if self._hangs:
+            return f"a write has not returned for {self.write_age:.0f} s"
+        return self._error
 
     def load(self) -> dict[str, SavedTarget]:
         """What was saved, by target; a file that cannot be used is set aside, logged, and done without."""
@@ -67,7 +98,7 @@ class Positions:
                       self._path, error.strerror or error)  # fmt: skip
             return {}
         try:
-            saved = msgspec.json.decode(text, type=_Saved)
+            saved = _decoded(text)
             if saved.version == VERSION:
                 return saved.targets
             problem = f"version {saved.version}, this program writes {VERSION}"
@@ -77,46 +108,70 @@ class Positions:
         return {}
 
     async def save(self, targets: Mapping[str, msgspec.Raw]) -> bool:
-        """Replace the file; False when that failed: the next save has all of it again."""
+        """Write the file; False when that failed or takes too long: the next save has all of it again."""
         if self._read_only:
             return True
-        text = msgspec.json.encode({"version": VERSION, "targets": targets})
-        try:
-            await asyncio.to_thread(self._write, text)
-        except OSError as error:
-            self._failed(error)
+        if not await self._returned():
             return False
-        self._metrics.positions_saves.labels(outcome="saved").inc()
-        if self._is_failing:
+        write = in_thread(
+            partial(self._write, self._path, msgspec.json.encode({"version": VERSION, "targets": targets}))
+        )
+        self._under_way, self._begun = write, self._clock()
+        write.add_done_callback(self._ended)
+        if not await self._returned():
+            return False
+        if (error := write.exception()) and not isinstance(error, OSError):
+            raise error
+        return error is None
+
+    # -- the write under way
+
+    @property
+    def _hangs(self) -> bool:
+        return self._under_way is not None and self.write_age >= self._patience
+
+    async def _returned(self) -> bool:
+        """Wait until no write is under way, but not for one that hangs."""
+        if self._under_way and not self._hangs:
+            await asyncio.wait({self._under_way}, timeout=self._patience - self.write_age)
+        if not self._under_way:
+            return True
+        if self._reports.due("hangs", REPEATED):
+            log.error("positions: writing %s takes more than %g s; shipping continues, but a restart now would send "
+                      "lines again; check its disk", self._path, self._patience)  # fmt: skip
+        return False
+
+    def _ended(self, write: asyncio.Future[None]) -> None:
+        self._under_way = None
+        error = write.exception()
+        self._metrics.positions_saves.labels(outcome="failed" if error else "saved").inc()
+        told = error.strerror if isinstance(error, OSError) else None
+        was_failing, self._error = bool(self._error), str(told or error or "")
+        if not error and self._reports.over():
             log.info("positions: %s can be written again", self._path)
-            self._is_failing = False
-        return True
-
-    def _write(self, text: bytes) -> None:
-        with self._writing:
-            temporary = self._path.with_name(self._path.name + ".tmp")
-            with temporary.open("wb") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self._path)  # a crash leaves the old file or the new one, never half
-            directory = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(directory)
-            finally:
-                os.close(directory)
-
-    def _failed(self, error: OSError) -> None:
-        self._metrics.positions_saves.labels(outcome="failed").inc()
-        if not self._is_failing:
+        elif error and not was_failing and self._reports.due("fails"):
             log.error("positions: cannot write %s: %s; shipping continues, but a restart now would send lines again; "
-                      "retrying", self._path, error.strerror or error)  # fmt: skip
-            self._is_failing = True
+                      "retrying", self._path, self._error)  # fmt: skip
 
     def _set_aside(self, problem: str) -> None:
-        aside = self._path.with_name(f"{self._path.name}.unreadable-{time.strftime('%Y%m%d-%H%M%S')}")
-        log.error("positions: %s cannot be used (%s); set aside as %s and starting without it: lines are sent again, "
-                  "none is lost", self._path, problem[:200], aside.name)  # fmt: skip
+        real = Path(os.path.realpath(self._path))
+        aside = real.with_name(f"{real.name}.unreadable-{time.strftime('%Y%m%d-%H%M%S')}")
+        fate = f"set aside as {aside.name}"
         if not self._read_only:
-            with contextlib.suppress(OSError):
-                self._path.replace(aside)
+            try:
+                real.replace(aside)
+            except OSError as error:
+                fate = f"it cannot be set aside ({error.strerror}), the next save overwrites it"
+        log.error("positions: %s cannot be used (%s); %s and starting without it: lines are sent again, none is lost",
+                  self._path, problem[:200], fate)  # fmt: skip
+
+
+def _decoded(text: bytes) -> _Saved:
+    """What a file holds; of one that was written in place when the agent was killed, what its last whole line does."""
+    try:
+        return msgspec.json.decode(text, type=_Saved)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        for line in lines_newest_first(text):
+            with contextlib.suppress(msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return msgspec.json.decode(line, type=_Saved)
+        raise

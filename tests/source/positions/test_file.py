@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import msgspec
 import orjson
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 
 from shipper.metrics import Metrics
 from shipper.source.positions.file import VERSION, Positions, SavedTarget
+from shipper.source.positions.writing import write_line
 from shipper.source.tail.saved import SavedFile
 
 STATE = {
@@ -198,3 +200,71 @@ async def test_a_save_that_was_cancelled_does_not_disturb_the_last_one(
     assert await last
     await asyncio.get_running_loop().shutdown_default_executor()  # both have written what they had
     assert Positions(path, metrics).load() == OTHER
+
+
+class HangingDisk:
+    """A write begins and does not return before the test says so."""
+
+    def __init__(self) -> None:
+        self.begun = self.ended = 0
+        self.may_return = threading.Event()
+
+    def write(self, path: Path, line: bytes) -> None:
+        self.begun += 1
+        self.may_return.wait(20)
+        write_line(path, line)
+        self.ended += 1
+
+
+async def test_a_disk_that_hangs_is_said_once_and_waited_for_once(
+    path: Path, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    disk, now = HangingDisk(), [100.0]
+    positions = Positions(path, metrics, patience=0.01, write=disk.write, clock=lambda: now[0])
+    first = asyncio.create_task(positions.save(encoded(STATE)))
+    await asyncio.sleep(0)
+    assert positions.failing == ""
+    assert not await first
+    now[0] = 107.0
+    assert positions.failing == "a write has not returned for 7 s"
+    assert metrics.registry.get_sample_value("shipper_positions_write_age_seconds") == 7.0
+    for _ in range(50):
+        assert not await positions.save(encoded(OTHER))
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+    assert "takes more than 0.01 s" in caplog.text
+    assert disk.begun == 1  # nothing is written beside a write that hangs
+    disk.may_return.set()
+    async with asyncio.timeout(20):
+        while not await positions.save(encoded(OTHER)):
+            await asyncio.sleep(0.001)  # the thread that has returned tells the loop
+    assert (positions.failing, positions.write_age) == ("", 0.0)
+    assert Positions(path, metrics).load() == OTHER
+    assert [record.levelno for record in caplog.records] == [logging.ERROR, logging.INFO]
+    assert (saves(metrics, "saved"), saves(metrics, "failed")) == (disk.ended, None)
+
+
+async def test_what_has_failed_is_told_until_it_is_saved(path: Path, metrics: Metrics) -> None:
+    errors = [OSError(errno.ENOSPC, "No space left on device")]
+
+    def write(path: Path, line: bytes) -> None:
+        if errors:
+            raise errors.pop()
+        write_line(path, line)
+
+    positions = Positions(path, metrics, write=write)
+    assert not await positions.save(encoded(STATE))
+    assert "No space left" in positions.failing
+    assert await positions.save(encoded(STATE))
+    assert positions.failing == ""
+
+
+async def test_a_damaged_file_that_cannot_be_set_aside_is_overwritten(
+    path: Path, positions: Positions, metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    path.write_bytes(b"broken")
+    with mock.patch.object(type(path), "replace", side_effect=OSError(errno.EBUSY, "Device or resource busy")):
+        assert positions.load() == {}
+        assert "cannot be set aside (Device or resource busy)" in caplog.text
+        assert await positions.save(encoded(STATE))
+        assert Positions(path, metrics).load() == STATE
