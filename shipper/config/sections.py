@@ -48,7 +48,7 @@ class PositionsConfig(Section, frozen=True):
     filename: Annotated[
         str, "path of the file, or of a link to it; replaced atomically, or written in place where it is a mount"
     ] = "./positions.json"
-    look_back: Annotated[LookBack, "how old lines may be in a file without a position; older ones are not read"] = ALL
+    look_back: Annotated[LookBack, "how old lines may be at the start, in a log of which nothing is known"] = ALL
 
     def __post_init__(self) -> None:
         checks.filled("filename", self.filename)

@@ -211,4 +211,5 @@ class Follower:
 
     def saved(self, streams: list[dict[str, str]]) -> SavedTarget:
         """What a restart needs."""
-        return SavedTarget(self.target.fields, streams, self.files.to_save(), self.is_quiet)
+        files = self.files
+        return SavedTarget(self.target.fields, streams, files.to_save(), self.is_quiet, files.start_policy.since)

@@ -207,18 +207,15 @@ class TargetSet:
         if (known := self.followers.get(found.key)) is not None:  # its directory may have gone and come back
             self._list_again(known)
             return
-        saved = self._saved.pop(found.key, SavedTarget())
+        known = self._saved.pop(found.key, None)
+        start_policy = self._start_policy.of_known(known.since) if known else self._start_policy
+        saved = known or SavedTarget()
         named = self._name_target(found, saved)
         target = named or Target(found.key, found.fields, {})
         pipeline = self._pipeline.open(target)
         directory = self._by_directory.setdefault(found.directory, Directory(Listing(found.directory)))
         files = Files(
-            found.directory,
-            found.stem,
-            saved.files,
-            self._start_policy,
-            listing=directory.listing,
-            ended=saved.ended,
+            found.directory, found.stem, saved.files, start_policy, listing=directory.listing, ended=saved.ended
         )
         follower = Follower(target, files, pipeline, self._on_settled, self._timing)
         if named is None:

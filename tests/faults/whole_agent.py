@@ -31,7 +31,7 @@ PATIENCE = 30.0  # seconds, on the busiest of machines
 TIMING = Timing(quiet=0.1, partial_quiet=0.05, tick=0.02, rescan=0.2, save_after_settling=0.01, save_after_reading=0.02)
 CONFIG = """
 server: {{http_listen_port: 0, log_level: error}}
-positions: {{filename: "{directory}/positions.json"}}
+positions: {{filename: "{directory}/positions.json", look_back: {look_back}}}
 clients:
   - {{url: "{url}", timeout: 150ms, batchwait: 10ms, backoff_config: {{min_period: 1ms, max_period: 10ms}}}}
 scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}{scrape}}}]
@@ -62,7 +62,9 @@ def try_histories(machine: type[RuleBasedStateMachine], examples: int) -> None:
 class World:
     """Node, agent and Loki; the model says what must be true of them."""
 
-    def __init__(self, limits: Limits | None = None, scrape: str = "", timing: Timing = TIMING) -> None:
+    def __init__(
+        self, limits: Limits | None = None, scrape: str = "", timing: Timing = TIMING, *, look_back: str = "all"
+    ) -> None:
         self._timing = timing
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(collected())
@@ -73,7 +75,7 @@ class World:
         self.loki = LokiReceiver(limits)
         self._runner.run(self.loki.__aenter__())
         self.written = Written()
-        text = CONFIG.format(directory=self._directory, url=self.loki.url, scrape=scrape)
+        text = CONFIG.format(directory=self._directory, url=self.loki.url, scrape=scrape, look_back=look_back)
         self._config = parse(text.encode(), "model.yaml", {})
         self._api: dict[str, Any] = {}  # how and when the agent asks the Kubernetes API
         self._agent: Agent | None = None

@@ -31,12 +31,14 @@ class SavedTarget(msgspec.Struct, frozen=True):
     """One target: what it is known by, the streams that were admitted for it, and its files, the oldest first.
 
     `ended`: nothing was written for so long that its container is taken for ended.
+    `since`: ns since 1970; while it has no files, the first ones are read from there. 0: from their beginning.
     """
 
     fields: dict[str, str] = {}
     streams: list[dict[str, str]] = []
     files: list[SavedFile] = []
     ended: bool = False
+    since: int = 0
 
     @property
     def unread(self) -> int:

@@ -50,7 +50,8 @@ class Files:
         self._listing.expire()  # it may be older than this log
         self.links: Mapping[str, tuple[int, int] | None] = {}  # names of files that stand elsewhere; None: not there
         self._losses = Losses()
-        self._start_policy, self._open_log = start_policy, open_log
+        self.start_policy, self._open_log = start_policy, open_log
+        self._is_known = bool(saved)  # it has, or had, a file that could be read: what is found now is new
         self._unreadable: frozenset[tuple[int, int]] = frozenset()  # identities that were reported
         self._packed: frozenset[tuple[int, int] | str] = frozenset()  # identities or names, the same
 
@@ -95,14 +96,16 @@ class Files:
                 one.listed(listed)
                 found[listed.identity] = one
                 present.append(one)
-        self.tailers = [tailer for tailer in missing if tailer.is_open] + present
+        if self._unreadable:
+            self._unreadable &= {listed.identity for listed in listing}
+        kept = [tailer for tailer in missing if self._is_kept(tailer, listing)]
+        self.tailers = kept + present
+        self._is_known |= bool(present)
         for tailer in missing:
             if tailer.is_open:
                 tailer.unlisted()
-            else:
+            elif tailer not in kept:
                 self._forget(tailer, listing)
-        if self._unreadable:
-            self._unreadable &= {listed.identity for listed in listing}
 
     def _still_there(self, listing: Sequence[ListedFile], now: float) -> dict[tuple[int, int], Tailer]:
         known = {tailer.identity: tailer for tailer in self.tailers if tailer.state is not State.REPLACED}
@@ -162,9 +165,16 @@ class Files:
         is_copy = any(_same_content(one, listed, head) for one in [*present, *self.tailers] if one not in missing)
         if listed.name.rotated and (is_copy or not head):  # an empty one may become a copy: its first bytes will tell
             return None
-        tailer = Tailer(listed, self._start_policy.start(listed, handle))
+        tailer = Tailer(listed, 0 if self._is_known else self.start_policy.start(listed, handle))
         tailer.opened(handle, now)
         return tailer
+
+    def _is_kept(self, tailer: Tailer, listing: Sequence[ListedFile]) -> bool:
+        """Whether it can still be read, or will perhaps be, when a file that may be its compressed copy can."""
+        return tailer.is_open or any(
+            listed.identity in self._unreadable and listed.name.stem == tailer.name.stem and listed.name.rotated
+            for listed in listing
+        )
 
     def _forget(self, tailer: Tailer, listing: Sequence[ListedFile]) -> None:
         """A closed file that no name leads to any more, and no other file holds its content."""
