@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from shipper.pipeline.labels import Admission
 from shipper.source.follower import Follower
 from shipper.source.reader import Reader
+from shipper.source.tail.files import Files
 from shipper.source.tail.handles import BEYOND
 from shipper.source.tail.tailer import Tailer
 
@@ -28,7 +29,7 @@ class Status(Collector):
                 "target": follower.target.key,
                 "labels": follower.target.labels,
                 "paused": follower in self._reader.paused,
-                "lag_bytes": _lag_bytes(follower),
+                "lag_bytes": follower.files.unsettled(),
                 "lag_seconds": round(self._lag_seconds(follower), 3),
                 "ledger": {
                     "read": follower.ledger.read,
@@ -37,7 +38,7 @@ class Status(Collector):
                     "dropped": +follower.ledger.dropped,
                     "pending": follower.ledger.pending,
                 },
-                "files": [_file(tailer) for tailer in follower.files.tailers],
+                "files": [_file(follower.files, tailer) for tailer in follower.files.tailers],
             }
             for follower in self._reader.followers.values()
         ]
@@ -52,7 +53,7 @@ class Status(Collector):
         yield Gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
         yield Gauge("shipper_pending_bytes", "Memory of what is read and not settled", reader.budget.pending)
         yield Gauge("shipper_streams_admitted", "Streams in the budget", len(self._admission))
-        yield _lag("shipper_lag_bytes", "Bytes written and not settled", followers, _lag_bytes)
+        yield _lag("shipper_lag_bytes", "Bytes on the disk and not settled", followers, _lag_bytes)
         yield _lag("shipper_lag_seconds", "For how long a log has not been caught up", followers, self._lag_seconds)
 
     def _lag_seconds(self, follower: Follower) -> float:
@@ -60,20 +61,20 @@ class Status(Collector):
         return self._clock() - follower.behind_since if follower.behind_since is not None else 0.0
 
 
-def _file(tailer: Tailer) -> dict[str, Any]:
+def _file(files: Files, tailer: Tailer) -> dict[str, Any]:
+    size = files.size(tailer)
     return {
         "name": tailer.name.text,
-        "size": tailer.size,
-        "read": tailer.size if tailer.read_offset == BEYOND else tailer.read_offset,
-        "committed": tailer.size if tailer.committed == BEYOND else tailer.committed,
+        "size": size,
+        "read": size if tailer.read_offset == BEYOND else tailer.read_offset,
+        "committed": size if tailer.committed == BEYOND else tailer.committed,
         "open": tailer.is_open,
         "deleted": not tailer.is_listed,
     }
 
 
 def _lag_bytes(follower: Follower) -> int:
-    """Bytes that are written and not settled."""
-    return sum(max(0, tailer.size - tailer.committed) for tailer in follower.files.tailers)
+    return follower.files.unsettled()
 
 
 def _lag(name: str, what: str, followers: Iterable[Follower], lag: Callable[[Follower], float]) -> Metric:

@@ -39,7 +39,7 @@ def agent_metrics() -> dict[str, set[str]]:
             labels = set(metric._labelnames)
             for family in metric.describe():
                 found |= {name: labels | extra for name, extra in _series(family).items()}
-    files, target = SimpleNamespace(tailers=[]), SimpleNamespace(fields={})
+    files, target = SimpleNamespace(tailers=[], unsettled=lambda: 0), SimpleNamespace(fields={})
     follower = SimpleNamespace(files=files, behind_since=None, target=target)
     reader = SimpleNamespace(followers={"": follower}, paused=set(), budget=SimpleNamespace(pending=0))
     for family in Status(cast("Any", reader), Admission([], 0, 0)).collect():

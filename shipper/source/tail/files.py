@@ -54,6 +54,7 @@ class Files:
         self._is_known = bool(saved)  # it has, or had, a file that could be read: what is found now is new
         self._unreadable: frozenset[tuple[int, int]] = frozenset()  # identities that were reported
         self._packed: frozenset[tuple[int, int] | str] = frozenset()  # identities or names, the same
+        self._passed_over: frozenset[tuple[int, int]] = frozenset()  # copies, at the last listing
 
     # -- what happens to the directory
 
@@ -90,12 +91,16 @@ class Files:
         found = self._still_there(listing, now)
         missing = [tailer for tailer in self.tailers if tailer not in found.values()]
         present: list[Tailer] = []
+        passed_over = set()
         for listed in listing:
             one = found.get(listed.identity) or self._discover(listed, missing, present, now)
             if one is not None and one not in present:  # a file may have two names
                 one.listed(listed)
                 found[listed.identity] = one
                 present.append(one)
+            elif one is None and listed.identity not in self._unreadable:
+                passed_over.add(listed.identity)
+        self._passed_over = frozenset(passed_over)
         if self._unreadable:
             self._unreadable &= {listed.identity for listed in listing}
         kept = [tailer for tailer in missing if self._is_kept(tailer, listing)]
@@ -262,6 +267,23 @@ class Files:
             return None
         losses, self._losses = self._losses, Losses()
         return losses
+
+    # -- how much there is
+
+    def size(self, tailer: Tailer) -> int:
+        """Bytes that this file has on the disk now."""
+        return tailer.size_on_disk(f"{self.directory}/{tailer.name}")
+
+    def unsettled(self) -> int:
+        """Bytes that are on the disk now and not settled, also of files that could not be opened yet."""
+        known = sum(max(0, self.size(tailer) - tailer.committed) for tailer in self.tailers)
+        if not self.must_list and not self._unreadable:
+            return known
+        identities = {tailer.identity for tailer in self.tailers} | self._passed_over
+        with contextlib.suppress(OSError):
+            shown = Listing(self.directory).shown(self.stem, 0.0)
+            known += sum(listed.size for listed in shown.files if listed.identity not in identities)
+        return known
 
     # -- descriptors
 

@@ -17,6 +17,8 @@ from shipper.source.tail.names import LogName
 
 BEYOND: Final = 1 << 62  # an offset after the end of any file
 CHUNK_BYTES: Final = 1 << 18  # of one read from what can only be read forward
+_GZIP_SIZE: Final = 4  # bytes at its end
+_GZIP_MOST: Final = 1032  # plain bytes for each compressed one
 
 _open: set[int] = set()  # descriptors of this process's logs
 _without_nowait: set[int] = set()  # devices whose file system knows no RWF_NOWAIT (tmpfs, overlayfs)
@@ -32,6 +34,9 @@ class Handle(Protocol):
 
     def size(self, read: int = 0) -> int:
         """Its bytes. Of a stream whose end was not seen yet nobody knows: then more than the `read` ones."""
+
+    def size_on_disk(self) -> int:
+        """Its bytes as the disk tells them, however much was read."""
 
     def head(self) -> bytes:
         """The first bytes, 1,024 at most."""
@@ -69,6 +74,9 @@ class PlainFile:
 
     def size(self, read: int = 0) -> int:  # noqa: ARG002
         return os.fstat(self._fd).st_size
+
+    def size_on_disk(self) -> int:
+        return self.size()
 
     def head(self) -> bytes:
         return os.pread(self._fd, HEAD_BYTES, 0)
@@ -119,6 +127,9 @@ class GzipFile:
     def size(self, read: int = 0) -> int:
         return self._buffer.size(read)
 
+    def size_on_disk(self) -> int:
+        return _plain_size(self._raw.fileno())
+
     def head(self) -> bytes:
         return self._head
 
@@ -146,6 +157,27 @@ class GzipFile:
             raise OSError(errno.EIO, f"damaged gzip data: {error}") from error
 
 
+def _plain_size(fd: int) -> int:
+    """The bytes that a gzipped file was made of, as its last four bytes tell; no more than such a file can hold."""
+    size = os.fstat(fd).st_size
+    told = int.from_bytes(os.pread(fd, _GZIP_SIZE, max(0, size - _GZIP_SIZE)), "little")
+    return min(told, size * _GZIP_MOST)
+
+
+def size_at(path: str, name: LogName, identity: tuple[int, int]) -> int:
+    """The bytes of a log that is not open, those of its plain content. Raises OSError, also for another file."""
+    status = os.stat(path)  # noqa: PTH116  # making a Path costs more
+    if (status.st_dev, status.st_ino) != identity:
+        raise FileNotFoundError(errno.ENOENT, "another file", path)
+    if not name.gzipped:
+        return status.st_size
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _plain_size(fd)
+    finally:
+        os.close(fd)
+
+
 class Pipe:
     """A pipe that another program writes to. It is no file, so it cannot be read again."""
 
@@ -157,6 +189,9 @@ class Pipe:
 
     def size(self, read: int = 0) -> int:
         return self._buffer.size(read)
+
+    def size_on_disk(self) -> int:
+        return 0
 
     def head(self) -> bytes:
         return b""

@@ -4,12 +4,14 @@ Follows growth, notices truncation, and keeps the file open across rename and de
 of what a line means, and nothing of other files.
 """
 
+import contextlib
+
 from stringzilla import find, rfind
 
 from shipper.model import Block
 from shipper.source.tail import state
 from shipper.source.tail.fingerprint import HEAD_BYTES, Fingerprint
-from shipper.source.tail.handles import BEYOND, Handle, Pipe
+from shipper.source.tail.handles import BEYOND, Handle, Pipe, size_at
 from shipper.source.tail.names import ListedFile, LogName
 from shipper.source.tail.saved import SavedFile
 from shipper.source.tail.state import State
@@ -87,6 +89,17 @@ class Tailer:
         """Bytes it has, as far as anyone has looked."""
         seen = self._seen
         return max(self.size, seen.size if seen and not seen.name.gzipped else 0)
+
+    def size_on_disk(self, path: str) -> int:
+        """Bytes it has now, as the disk tells; as far as anyone has looked where its path leads to it no more."""
+        if self.name.gzipped and not self.may_have_more:  # it has no more, or it is damaged and tells nothing
+            return self.size
+        with contextlib.suppress(OSError):
+            if self._handle:
+                return self._handle.size_on_disk()
+            if self.is_listed and self.state is not State.REPLACED:
+                return size_at(path, self.name, self.identity)
+        return self.known_size
 
     @property
     def modified(self) -> int:
