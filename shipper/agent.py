@@ -39,6 +39,7 @@ from shipper.sink.schedule import LINGER
 from shipper.sink.sender import Sender, nothing_to_save
 from shipper.source.accounting import Accounting
 from shipper.source.budget import Budget
+from shipper.source.deleted import DeletedFiles
 from shipper.source.descriptors import Descriptors
 from shipper.source.discovery.pod_names import app_of
 from shipper.source.discovery.targets import Found, Targets
@@ -233,6 +234,7 @@ class Agent:
             self._budget,
             Descriptors(limits.open_files),
             limits.max_line_size,
+            deleted=DeletedFiles(limits.max_deleted_bytes, limits.max_deleted_percent),
             timing=self._timing,
         )
 

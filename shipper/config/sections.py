@@ -11,7 +11,7 @@ from msgspec.structs import force_setattr
 
 from shipper.config import checks
 from shipper.config.errors import ConfigError
-from shipper.config.units import KIB, MIB, Bytes, LookBack, Seconds
+from shipper.config.units import GIB, KIB, MIB, Bytes, LookBack, Seconds
 from shipper.fields import ACCESS_LOG_KEYS, FIELDS, KEYS, TARGET_FIELDS
 
 LABELS: Final = ("namespace", "app", "pod", "response_flags", "termination_details", "source_san")
@@ -212,8 +212,15 @@ class LimitsConfig(Section, frozen=True):
     open_files: Annotated[
         int, Meta(ge=1), "open log files; beyond them idle ones are closed, and opened again when needed"
     ] = 200
+    max_deleted_bytes: Annotated[
+        Bytes, "disk that deleted files may take that wait for Loki; beyond it the oldest are given up; at least 1MiB"
+    ] = Bytes(1 * GIB)
+    max_deleted_percent: Annotated[
+        int, Meta(ge=1, le=100), "the same as a share of their volume; the smaller of both counts"
+    ] = 5
 
     def __post_init__(self) -> None:
+        checks.size("max_deleted_bytes", self.max_deleted_bytes, 1 * MIB)
         checks.size("max_in_flight_bytes", self.max_in_flight_bytes, 1 * MIB)
         checks.size("max_line_size", self.max_line_size, 1 * KIB, 16 * MIB)
         if self.max_line_size > self.max_in_flight_bytes:

@@ -59,6 +59,7 @@ class Follower:
         self.behind_since: float | None = None  # monotonic; None: all that there is, is settled
         self._pipeline = pipeline
         self._last: Tailer | None = None  # the file that was read last
+        self._has_gap = False  # a file was given up: no partial line goes on after it
 
     def rename(self, target: Target, pipeline: TargetPipeline) -> None:
         """The target's fields and labels are known now; nothing was read before."""
@@ -75,6 +76,10 @@ class Follower:
 
         `now` is monotonic seconds; `wall` are nanoseconds since 1970, for lines without a time.
         """
+        if self._has_gap:
+            self._has_gap = False
+            if self._pipeline.joiner:
+                return self._flush(wall)
         for tailer in list(self.files.tailers):
             if self._begins_after_partial_line(tailer):
                 return self._flush(wall) if self._has_ended(now) else self._rest()
@@ -151,6 +156,10 @@ class Follower:
         return tailer.commit_limit if limit is None else min(limit, tailer.commit_limit)
 
     # -- the end of a file
+
+    def give_up(self, tailer: Tailer) -> None:
+        """Let a deleted file go, read or not: it takes too much of the disk."""
+        self._has_gap |= self.files.give_up(tailer)
 
     def _begins_after_partial_line(self, tailer: Tailer) -> bool:
         """Whether an older container's log has a partial line when this one has something to read."""

@@ -15,6 +15,7 @@ from shipper.entries import Entries
 from shipper.pipeline.result import Result
 from shipper.source.accounting import Accounting
 from shipper.source.budget import SMALLEST_READ, Budget
+from shipper.source.deleted import DeletedFiles
 from shipper.source.descriptors import Descriptors
 from shipper.source.discovery.targets import is_directory
 from shipper.source.follower import Follower, Next, OnSettled, Step
@@ -56,6 +57,7 @@ class Reader:
         descriptors: Descriptors,
         max_line_size: int,
         *,
+        deleted: DeletedFiles,
         timing: Timing,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
@@ -64,7 +66,7 @@ class Reader:
         self._target_set = target_set(self._make_ready, self._settled)
         self._sink, self._saver, self._accounting = sink, saver, accounting
         self._timing, self._clock, self._wall = timing, clock, wall
-        self.budget, self.descriptors = budget, descriptors
+        self.budget, self.descriptors, self._deleted = budget, descriptors, deleted
         self._pacing = Pacing(self._target_set.changes, self._target_set.writes, timing, clock)
         self.ready: dict[Follower, None] = {}  # have something to read, in the order of their turns
         self.waiting: set[Follower] = set()  # for time to pass
@@ -156,6 +158,7 @@ class Reader:
                 if self.ready and self._clock() - paused_at >= self._timing.yield_after:
                     await asyncio.sleep(0)
                     paused_at = self._clock()
+            self.ready.update(dict.fromkeys(self._deleted.give_up_oldest()))
             if self.ready:
                 self._sink.backlog(True)
                 self._is_busy |= self._target_set.note_changes()
@@ -186,6 +189,7 @@ class Reader:
         try:
             if not follower.files.refresh(now):
                 self.list_later(follower)
+            self._deleted.listed(follower)
             if follower.note_quiet(self._wall()):
                 self._saver.passed_over()
         except OSError as error:

@@ -51,6 +51,10 @@ class Status(Collector):
         yield Gauge("shipper_targets_paused", "Logs that wait for Loki's answers", len(reader.paused))
         tailers = [tailer for follower in followers for tailer in follower.files.tailers]
         yield Gauge("shipper_files_open", "Log files that are open", sum(tailer.is_open for tailer in tailers))
+        deleted = [one.bytes for tailer in tailers if (one := tailer.deleted)]
+        yield Gauge(
+            "shipper_deleted_bytes", "Disk that deleted files take, which are held until Loki has them", sum(deleted)
+        )
         yield Gauge("shipper_pending_bytes", "Memory of what is read and not settled", reader.budget.pending)
         yield Gauge("shipper_streams_admitted", "Streams in the budget", len(self._admission))
         yield _lag("shipper_lag_bytes", "Bytes on the disk and not settled", followers, _lag_bytes)

@@ -79,6 +79,18 @@ CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
         5,
         {"instance": "a:9080"},
     ),
+    "deleted files that are held": (
+        {f"shipper_deleted_bytes{{{NODE}}}": "500000000x60"},
+        "ShipperHoldsDeletedFiles",
+        10,
+        {"instance": "a:9080"},
+    ),
+    "a few deleted files that are being read": (
+        {f"shipper_deleted_bytes{{{NODE}}}": "20000000x60"},
+        "ShipperHoldsDeletedFiles",
+        30,
+        None,
+    ),
     "the first entry that is ever dropped": (
         {f'shipper_entries_dropped_total{{{NODE},reason="line_too_long"}}': "_x20 1x40"},
         "ShipperDropping",

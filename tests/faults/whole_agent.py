@@ -35,7 +35,8 @@ positions: {{filename: "{directory}/positions.json", look_back: {look_back}}}
 clients:
   - {{url: "{url}", timeout: 150ms, batchwait: 10ms, backoff_config: {{min_period: 1ms, max_period: 10ms}}}}
 scrape_configs: [{{pod_logs: {{root: "{directory}/pods"}}{scrape}}}]
-limits_config: {{max_in_flight_bytes: 1MiB, max_line_size: 100KiB, max_streams: 6, max_label_values: 3, open_files: 3}}
+limits_config:
+  {{max_in_flight_bytes: 1MiB, max_line_size: 100KiB, max_streams: 6, max_label_values: 3, open_files: 3{limits}}}
 """
 
 
@@ -63,8 +64,15 @@ class World:
     """Node, agent and Loki; the model says what must be true of them."""
 
     def __init__(
-        self, limits: Limits | None = None, scrape: str = "", timing: Timing = TIMING, *, look_back: str = "all"
+        self,
+        limits: Limits | None = None,
+        scrape: str = "",
+        timing: Timing = TIMING,
+        *,
+        look_back: str = "all",
+        limits_config: str = "",
     ) -> None:
+        """`limits` are Loki's; `scrape` and `limits_config` are added to those sections."""
         self._timing = timing
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(collected())
@@ -75,7 +83,9 @@ class World:
         self.loki = LokiReceiver(limits)
         self._runner.run(self.loki.__aenter__())
         self.written = Written()
-        text = CONFIG.format(directory=self._directory, url=self.loki.url, scrape=scrape, look_back=look_back)
+        text = CONFIG.format(
+            directory=self._directory, url=self.loki.url, scrape=scrape, look_back=look_back, limits=limits_config
+        )
         self._config = parse(text.encode(), "model.yaml", {})
         self._api: dict[str, Any] = {}  # how and when the agent asks the Kubernetes API
         self._agent: Agent | None = None
@@ -158,13 +168,15 @@ class World:
         """Lines that Loki has."""
         return {line for entries in self.loki.streams.values() for _, line in entries}
 
+    def targets(self) -> list[dict[str, Any]]:
+        """What the agent tells of its logs."""
+        return self._agent.status.targets() if self._agent and self._agent.status else []
+
     def holds(self, directory: Path) -> bool:
         """Whether the agent has read or holds open every file of this log: only then may it be deleted."""
-        if self._agent is None or self._agent.status is None:
-            return False
         known = {
             file["name"]: file["open"] or file["read"] == file["size"] > 0
-            for target in self._agent.status.targets()
+            for target in self.targets()
             for file in target["files"]
             if target["target"] == f"{directory.parent.name}/{directory.name}"
         }

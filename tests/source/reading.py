@@ -24,6 +24,7 @@ from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.source.accounting import Accounting
 from shipper.source.budget import Budget
+from shipper.source.deleted import DeletedFiles
 from shipper.source.descriptors import Descriptors, soft_limit
 from shipper.source.discovery.inotify import Watcher
 from shipper.source.discovery.targets import Found, Targets
@@ -180,6 +181,7 @@ class Reading:
         start_policy: StartPolicy | None = None,
         watcher: Callable[[int], Watcher] = Watcher,
         max_in_flight_bytes: int = 16 * MIB,
+        max_deleted_bytes: int = 1024 * MIB,
         open_files: int = 1000,
         process_limit: Callable[[], int] = soft_limit,
         on_turn: Callable[[], None] = lambda: None,
@@ -223,6 +225,7 @@ class Reading:
             Budget(max_in_flight_bytes),
             Descriptors(open_files, process_limit),
             MIB,
+            deleted=DeletedFiles(max_deleted_bytes, 100),
             timing=timing,
             on_turn=self._turned,
         )

@@ -224,6 +224,24 @@ class Files:
         if not tailer.is_listed:
             self.tailers.remove(tailer)
 
+    def give_up(self, tailer: Tailer) -> bool:
+        """Close a deleted file for the disk's sake: its compressed copy is read instead, or else its rest is lost.
+
+        Returns whether something was lost.
+        """
+        unread = max(0, self.size(tailer) - tailer.read_offset)
+        tailer.close()
+        if tailer.is_listed:
+            return False
+        self.tailers.remove(tailer)
+        if unread:
+            self._losses.files += 1
+            self._losses.bytes += unread
+            log.error("%s/%s was deleted and is given up; lost %d bytes: deleted files that wait for Loki take more of "
+                      "the disk than limits_config.max_deleted_bytes or max_deleted_percent",
+                      self.directory, tailer.name, unread)  # fmt: skip
+        return unread > 0
+
     def _open(self, name: LogName) -> Handle:
         return self._open_log(f"{self.directory}/{name}", name)
 

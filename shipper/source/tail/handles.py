@@ -10,7 +10,7 @@ import gzip
 import os
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from shipper.source.tail.fingerprint import HEAD_BYTES
 from shipper.source.tail.names import LogName
@@ -27,6 +27,15 @@ Preadv = Callable[[int, Sequence[memoryview], int, int], int]
 """`os.preadv`: descriptor, buffers, offset, flags."""
 
 
+class Deleted(NamedTuple):
+    """What a deleted file that is held open takes from its volume."""
+
+    bytes: int
+    modified: int  # ns since 1970
+    volume: int  # device
+    volume_bytes: int
+
+
 class Handle(Protocol):
     """An open log."""
 
@@ -40,6 +49,9 @@ class Handle(Protocol):
 
     def head(self) -> bytes:
         """The first bytes, 1,024 at most."""
+
+    def deleted(self) -> Deleted | None:
+        """What it takes from the disk by being open alone; None while a name leads to it."""
 
     async def read_into(self, view: memoryview, offset: int) -> int:
         """Fill the view from this offset; the number of bytes, 0 at the end. Raises OSError."""
@@ -62,6 +74,14 @@ def open_count() -> int:
     return len(_open)
 
 
+def _deleted(fd: int) -> Deleted | None:
+    status = os.fstat(fd)
+    if status.st_nlink:
+        return None
+    volume = os.fstatvfs(fd)
+    return Deleted(status.st_blocks * 512, status.st_mtime_ns, status.st_dev, volume.f_blocks * volume.f_frsize)
+
+
 class PlainFile:
     """A file as it is."""
 
@@ -80,6 +100,9 @@ class PlainFile:
 
     def head(self) -> bytes:
         return os.pread(self._fd, HEAD_BYTES, 0)
+
+    def deleted(self) -> Deleted | None:
+        return _deleted(self._fd)
 
     def peek(self, offset: int, size: int) -> bytes:
         """Up to `size` bytes from this offset, from the disk if need be."""
@@ -132,6 +155,9 @@ class GzipFile:
 
     def head(self) -> bytes:
         return self._head
+
+    def deleted(self) -> Deleted | None:
+        return _deleted(self._raw.fileno())
 
     async def read_into(self, view: memoryview, offset: int) -> int:
         return await asyncio.to_thread(self._read, view, offset)
@@ -195,6 +221,9 @@ class Pipe:
 
     def head(self) -> bytes:
         return b""
+
+    def deleted(self) -> Deleted | None:
+        return None
 
     async def read_into(self, view: memoryview, offset: int) -> int:
         await self._readable()

@@ -11,7 +11,7 @@ from stringzilla import find, rfind
 from shipper.model import Block
 from shipper.source.tail import state
 from shipper.source.tail.fingerprint import HEAD_BYTES, Fingerprint
-from shipper.source.tail.handles import BEYOND, Handle, Pipe, size_at
+from shipper.source.tail.handles import BEYOND, Deleted, Handle, Pipe, size_at
 from shipper.source.tail.names import ListedFile, LogName
 from shipper.source.tail.saved import SavedFile
 from shipper.source.tail.state import State
@@ -110,6 +110,16 @@ class Tailer:
     def has_grown_since_listed(self) -> bool:
         """Whether it is larger than the last listing has shown."""
         return self._seen is None or (self.size > self._seen.size and not self.name.gzipped)
+
+    @property
+    def may_be_deleted(self) -> bool:
+        """Whether its descriptor may be all that keeps it on the disk; of a compressed one it leads to the original."""
+        return self.is_open and (not self.is_listed or self.name.gzipped)
+
+    @property
+    def deleted(self) -> Deleted | None:
+        """What it takes from the disk by being held open, if that is all that keeps it there."""
+        return self._handle.deleted() if self._handle else None
 
     @property
     def may_have_grown_unseen(self) -> bool:
