@@ -3,11 +3,19 @@
 The node cannot free it, so in a long outage it would run full. Beyond the bound the oldest are given up.
 """
 
-from collections import defaultdict
+from collections import Counter
+from typing import Final, NamedTuple
 
 from shipper.source.follower import Follower
 from shipper.source.tail.handles import Deleted
 from shipper.source.tail.tailer import Tailer
+
+_FEW: Final = 64  # files; so many are always remembered, though they may be closed by now
+
+
+class _Held(NamedTuple):
+    deleted: Deleted
+    follower: Follower
 
 
 class DeletedFiles:
@@ -15,41 +23,46 @@ class DeletedFiles:
 
     def __init__(self, most: int, percent: int) -> None:
         self._most, self._percent = most, percent
-        self._holding: dict[Follower, None] = {}  # may hold some
-        self._has_news = False
+        self._held: dict[Tailer, _Held] = {}  # when they were last looked at; some may be closed by now
+        self._bytes: Counter[int] = Counter()  # of those, by volume
+        self._enough = _FEW  # files, beyond which those that are closed are forgotten
+        self._is_too_much = False
 
     def listed(self, follower: Follower) -> None:
         """What has become of its files is known anew."""
-        if any(tailer.may_be_deleted for tailer in follower.files.tailers):
-            self._holding[follower] = None
-            self._has_news = True
+        for tailer in follower.files.tailers:
+            if tailer.may_be_deleted and (deleted := tailer.deleted):
+                before = self._held.get(tailer)
+                self._bytes[deleted.volume] += deleted.bytes - (before.deleted.bytes if before else 0)
+                self._held[tailer] = _Held(deleted, follower)
+                self._is_too_much |= self._excess(deleted) > 0
+        if len(self._held) > self._enough:
+            self._look_again()
 
-    def give_up_oldest(self) -> set[Follower]:
+    def give_up_oldest(self) -> dict[Follower, None]:
         """Give up what is too much; of which logs that was."""
-        if not self._has_news:
-            return set()
-        self._has_news = False
-        poorer: set[Follower] = set()
-        for files in self._by_volume().values():
-            excess = sum(deleted.bytes for deleted, _, _ in files) - self._limit(files[0][0])
+        poorer: dict[Follower, None] = {}
+        if self._is_too_much:
+            self._look_again()
             # Those first of which a compressed copy still has a name: it is read instead.
-            for deleted, tailer, follower in sorted(files, key=lambda file: (not file[1].is_listed, file[0].modified)):
-                if excess <= 0:
-                    break
-                excess -= deleted.bytes
-                follower.give_up(tailer)
-                poorer.add(follower)
+            oldest = sorted(self._held.items(), key=lambda one: (not one[0].is_listed, one[1].deleted.modified))
+            for tailer, (deleted, follower) in oldest:
+                if self._excess(deleted) > 0:
+                    follower.give_up(tailer)
+                    poorer[follower] = None
+                    del self._held[tailer]
+                    self._bytes[deleted.volume] -= deleted.bytes
+            self._is_too_much = False
         return poorer
 
-    def _limit(self, deleted: Deleted) -> int:
-        return min(self._most, deleted.volume_bytes * self._percent // 100)
+    def _excess(self, of: Deleted) -> int:
+        """The bytes that are too many on the volume of this file."""
+        return self._bytes[of.volume] - min(self._most, of.volume_bytes * self._percent // 100)
 
-    def _by_volume(self) -> dict[int, list[tuple[Deleted, Tailer, Follower]]]:
-        found: dict[int, list[tuple[Deleted, Tailer, Follower]]] = defaultdict(list)
-        for follower in list(self._holding):
-            held = [(deleted, tailer, follower) for tailer in follower.files.tailers if (deleted := tailer.deleted)]
-            if not held:
-                del self._holding[follower]
-            for one in held:
-                found[one[0].volume].append(one)
-        return found
+    def _look_again(self) -> None:
+        held = [(tailer, one.follower, tailer.deleted) for tailer, one in self._held.items()]
+        self._held = {tailer: _Held(deleted, follower) for tailer, follower, deleted in held if deleted}
+        self._bytes = Counter()
+        for deleted, _ in self._held.values():
+            self._bytes[deleted.volume] += deleted.bytes
+        self._enough = 2 * len(self._held) + _FEW

@@ -158,7 +158,7 @@ class Reader:
                 if self.ready and self._clock() - paused_at >= self._timing.yield_after:
                     await asyncio.sleep(0)
                     paused_at = self._clock()
-            self.ready.update(dict.fromkeys(self._deleted.give_up_oldest()))
+            self.ready.update(self._deleted.give_up_oldest())
             if self.ready:
                 self._sink.backlog(True)
                 self._is_busy |= self._target_set.note_changes()

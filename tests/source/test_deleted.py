@@ -1,6 +1,7 @@
 """Deleted files take no more of the disk than they may: the oldest are given up, and counted."""
 
 import os
+import weakref
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -80,15 +81,43 @@ def test_a_small_volume_holds_its_share_only_and_each_volume_by_itself() -> None
     assert [file.modified for file in log.given_up] == [1]
 
 
-def test_without_news_nobody_is_asked() -> None:
-    log = Log([File(200, 1)])
+def test_files_that_are_closed_by_now_do_not_count() -> None:
+    log = Log([File(60, 1)])
     deleted = DeletedFiles(100, 100)
     deleted.listed(cast("Any", log))
-    assert deleted.give_up_oldest()
-    log.tailers.append(File(200, 2))
+    log.tailers[0].size = 0
+    log.tailers.append(File(60, 2))
+    deleted.listed(cast("Any", log))
     assert not deleted.give_up_oldest()
+    log.tailers.append(File(60, 3))
     deleted.listed(cast("Any", log))
     assert deleted.give_up_oldest()
+    assert [file.modified for file in log.given_up] == [2]
+
+
+def test_files_that_are_closed_by_now_are_forgotten() -> None:
+    log = Log([])
+    deleted = DeletedFiles(DISK, 100)
+    files = []
+    for number in range(1000):
+        file = File(1, number)
+        files.append(weakref.ref(file))
+        log.tailers = [file]
+        deleted.listed(cast("Any", log))
+        file.size = 0
+    assert sum(file() is not None for file in files) < 200
+
+
+def test_a_file_that_goes_on_growing_counts_as_it_is() -> None:
+    log = Log([File(60, 1), File(30, 2)])
+    deleted = DeletedFiles(100, 100)
+    for _ in range(3):
+        deleted.listed(cast("Any", log))
+        assert not deleted.give_up_oldest()
+    log.tailers[1].size = 50
+    deleted.listed(cast("Any", log))
+    assert deleted.give_up_oldest()
+    assert [file.modified for file in log.given_up] == [1]
 
 
 @pytest.mark.parametrize("gzipped", [False, True])

@@ -75,10 +75,13 @@ def open_count() -> int:
 
 
 def _deleted(fd: int) -> Deleted | None:
-    status = os.fstat(fd)
-    if status.st_nlink:
+    try:
+        status = os.fstat(fd)
+        if status.st_nlink:
+            return None
+        volume = os.fstatvfs(fd)
+    except OSError:
         return None
-    volume = os.fstatvfs(fd)
     return Deleted(status.st_blocks * 512, status.st_mtime_ns, status.st_dev, volume.f_blocks * volume.f_frsize)
 
 
