@@ -154,8 +154,12 @@ async def test_a_file_whose_compressed_copy_may_not_be_read_is_no_loss(
     losses = heir.files.take_losses()
     assert losses
     assert (losses.files, losses.read_errors) == (0, {"EACCES": 1})
+    log.write(kept(3))
+    heir.files.wrote("0.log")
+    assert await heir.read_noted() == [kept(3)]
+    assert heir.files.take_losses() is None
     again = heir.restart(heir.saved, open_log=guard)
-    assert await again.read() == []
+    assert await again.read() == [kept(3)]
     assert isinstance(guard, Guard)
     guard.forbidden.clear()
     assert await again.read() == [kept(1, 2000), kept(2)]

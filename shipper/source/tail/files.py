@@ -111,6 +111,8 @@ class Files:
                 tailer.unlisted()
             elif tailer not in kept:
                 self._forget(tailer, listing)
+            elif tailer.state is not State.REPLACED:
+                tailer.replaced()
 
     def _still_there(self, listing: Sequence[ListedFile], now: float) -> dict[tuple[int, int], Tailer]:
         known = {tailer.identity: tailer for tailer in self.tailers if tailer.state is not State.REPLACED}

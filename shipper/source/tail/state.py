@@ -3,7 +3,7 @@
     UNREAD ── opened ──► READING ── read to its end ──► CAUGHT_UP ── closed ──► CLOSED
     CAUGHT_UP ── grew ──► READING          READING ── closed ──► UNREAD ◄── grew ── CLOSED
     UNREAD, READING, CAUGHT_UP ── failed ──► CLOSED ── opened ──► READING
-    UNREAD, READING ── replaced ──► REPLACED ── opened: a copy of it ──► READING
+    UNREAD, READING, CLOSED ── replaced ──► REPLACED ── opened: a copy of it ──► READING
 
 Each event is a table of these steps. An event that cannot happen in a state is a bug: it raises KeyError. Whether a
 name in the directory leads to the file is no part of this: a deleted file is read like any other while it is open.
@@ -48,5 +48,5 @@ CLOSED: Final[Event] = {
 }
 # Of a file that is read to its end, the line without a newline there may be what cannot be read.
 FAILED: Final[Event] = dict.fromkeys((State.UNREAD, State.READING, State.CAUGHT_UP), State.CLOSED)
-# The name of an unread file may lead to another one.
-REPLACED: Final[Event] = dict.fromkeys((State.UNREAD, State.READING), State.REPLACED)
+# The name of an unread file may lead to another one, or none lead to it while what may be its copy cannot be read.
+REPLACED: Final[Event] = dict.fromkeys((State.UNREAD, State.READING, State.CLOSED), State.REPLACED)
