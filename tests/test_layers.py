@@ -15,7 +15,10 @@ ROOT = Path(__file__).parent.parent / "shipper"
 SOURCE, PIPELINE, SINK = "shipper.source", "shipper.pipeline", "shipper.sink"
 # Each floor may use the floors below it, and what is in its own package.
 FLOORS = (
-    {"backoff", "errors", "fields", "lifecycle", "log", "loop", "metrics", "push_pb2", "terminal", "times", "tls"},
+    {
+        *("backoff", "errors", "fields", "lifecycle", "log", "loop", "metrics", "push_pb2", "terminal", "threads"),
+        *("times", "tls"),
+    },
     {"config", "model"},
     {"wire"},
     {"entries"},

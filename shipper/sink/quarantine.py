@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ import orjson
 from shipper.log import Seldom, counted_entries
 from shipper.metrics import Metrics
 from shipper.model import Entry
+from shipper.threads import Patience
 
 log = logging.getLogger(__name__)
 
@@ -47,16 +49,19 @@ class QuarantineFile:
         limit: int = LIMIT,
         wall: Callable[[], float] = time.time,
         write: Callable[[int, memoryview], int] = os.write,
+        patience: float = 1.0,
     ) -> None:
+        """`patience`: seconds for which the agent stands still for a disk that hangs, once."""
         self._path, self._metrics, self._limit = path, metrics, limit
         self._wall, self._os_write = wall, write
         self._reports = Seldom()
+        self._patience = Patience(patience)
 
     def write(self, refused: Sequence[RefusedEntry]) -> str:
         """Append these, all or none; what has become of them. Never raises for what a disk can do."""
         lines = [_line(one, self._wall()) for one in refused]
         try:
-            self._append(b"".join(lines))
+            self._patience.run(partial(self._append, b"".join(lines)))
         except OSError as error:
             self._metrics.quarantine_errors.inc(len(lines))
             if times := self._reports.due("write", times=len(lines)):

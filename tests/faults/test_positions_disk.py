@@ -13,14 +13,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from lab.containerd import LogWriter
+from lab.containerd import SECOND, LogWriter
 from lab.lines import timed_out
 from lab.loki import LokiReceiver
 from tests.faults.whole_agent import World
 
+WEEKS = 14 * 86_400 * SECOND
 HANGS = """
 import os, sys, threading
 os.fsync = lambda _: threading.Event().wait()
+os.write = lambda *_: threading.Event().wait()  # of the quarantine file, beside the positions
 from shipper.__main__ import main
 sys.exit(main())
 """
@@ -59,20 +61,23 @@ async def test_a_positions_disk_that_hangs_stops_no_line_and_no_exit(tmp_path: P
         ):
             await loki.entries(1, within=20)
             late.write(timed_out(2))
+            log.write(timed_out(4), nanos=log.now() - WEEKS)
             log.write(timed_out(3))
             await loki.entries(3, within=20)
+            async with asyncio.timeout(20):
+                while "shipper_quarantine_errors_total 1.0" not in (metrics := await page(address, "/metrics")):
+                    await asyncio.sleep(0.05)
             told = json.loads(await page(address, "/targets"))
             assert re.fullmatch(r"a write has not returned for \d+ s", told["positions"]["failing"])
             assert told["loki"]["failing"] == ""
-            age = re.search(
-                r"^shipper_positions_write_age_seconds (\S+)", await page(address, "/metrics"), re.MULTILINE
-            )
+            age = re.search(r"^shipper_positions_write_age_seconds (\S+)", metrics, re.MULTILINE)
             assert age
             assert float(age[1]) >= 1.0
             process.send_signal(signal.SIGTERM)
             _, err = await asyncio.wait_for(process.communicate(), 10)
         assert process.returncode == 0
         assert b"takes more than 2 s" in err
+        assert b"refused entries to the quarantine file" in err
 
 
 @pytest.mark.parametrize("mount", ["link", "in place"])

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -96,3 +97,23 @@ def test_a_disk_that_fills_up_leaves_no_half_line(tmp_path: Path, metrics: Metri
     quarantine.write([refused(b"after")])
     assert [record["line"] for record in read(tmp_path / "q")] == ["before", "after"]
     assert counted(metrics, "quarantine_errors") == 1
+
+
+def test_a_disk_that_hangs_is_waited_for_once(tmp_path: Path, metrics: Metrics) -> None:
+    gate, written = threading.Event(), threading.Event()
+
+    def write(file: int, data: memoryview) -> int:
+        gate.wait(20)
+        size = os.write(file, data)
+        written.set()
+        return size
+
+    quarantine = QuarantineFile(tmp_path / "q", metrics, write=write, patience=0.01)
+    for _ in range(20):
+        quarantine.write([refused()])
+    assert counted(metrics, "quarantine_errors") == 20
+    gate.set()
+    assert written.wait(20)
+    while counted(metrics, "entries_quarantined") == 0:  # the thread that has written ends
+        quarantine.write([refused(b"after")])
+    assert [record["line"] for record in read(tmp_path / "q")][-1] == "after"

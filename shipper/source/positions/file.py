@@ -17,9 +17,9 @@ import msgspec
 
 from shipper.log import MINUTE, Seldom
 from shipper.metrics import Metrics
-from shipper.source.positions.thread import in_thread
 from shipper.source.positions.writing import lines_newest_first, write_line
 from shipper.source.tail.saved import SavedFile
+from shipper.threads import in_thread
 
 log = logging.getLogger(__name__)
 

@@ -100,11 +100,13 @@ def _sync(file: int) -> None:
 
 
 def _sync_directory(path: Path) -> None:
+    """Make the new name last. The file is written whatever comes of it, so only what the disk says counts."""
     try:
         directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except PermissionError:  # it may be written, and not read
-        return
-    try:
-        _sync(directory)
-    finally:
-        os.close(directory)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        if error.errno in _OF_THE_DISK:
+            raise
