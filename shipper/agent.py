@@ -155,7 +155,9 @@ class Agent:
             read_only=self._options.dry_run,
             patience=timing.write_patience,
         )
-        saved = {} if self._starts_over else positions.load()
+        saved = {} if self._starts_over else await positions.loaded(self._stopping)
+        if saved is None:
+            return FINE
         snapshot = Snapshot(self._admission, saved)
         saver = Saver(
             positions, snapshot, after_settling=timing.save_after_settling, after_reading=timing.save_after_reading

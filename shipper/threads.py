@@ -8,20 +8,23 @@ import contextlib
 import errno
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 Work = Callable[[], None]
+Result = TypeVar("Result")
 
 
-def in_thread(work: Work) -> asyncio.Future[None]:
-    """Done when `work` has returned, with its exception."""
+def in_thread(work: Callable[[], Result]) -> asyncio.Future[Result]:
+    """Done when `work` has returned, with its result or its exception."""
     loop = asyncio.get_running_loop()
-    done = loop.create_future()
+    done: asyncio.Future[Result] = loop.create_future()
+    results: list[Result] = []
 
     def settle(error: BaseException | None) -> None:
         if done.done():
             return
         if error is None:
-            done.set_result(None)
+            done.set_result(results[0])
         else:
             done.set_exception(error)
 
@@ -29,7 +32,7 @@ def in_thread(work: Work) -> asyncio.Future[None]:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
             loop.call_soon_threadsafe(settle, error)
 
-    _start(work, tell)
+    _start(lambda: results.append(work()), tell)
     return done
 
 

@@ -29,6 +29,10 @@ async def test_it_is_done_when_the_work_has_returned() -> None:
     await done
 
 
+async def test_its_result_is_that_of_the_work() -> None:
+    assert await in_thread(lambda: 5) == 5
+
+
 async def test_an_error_is_raised_where_it_is_awaited() -> None:
     def fails() -> None:
         raise OSError(5, "Input/output error")

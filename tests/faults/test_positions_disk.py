@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import sys
@@ -78,6 +79,20 @@ async def test_a_positions_disk_that_hangs_stops_no_line_and_no_exit(tmp_path: P
         assert process.returncode == 0
         assert b"takes more than 2 s" in err
         assert b"refused entries to the quarantine file" in err
+
+
+async def test_a_positions_disk_that_hangs_at_the_start_is_said_and_stops_no_exit(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "p.json")  # to read it waits for a writer
+    arguments = ["run", "--log-dir", str(tmp_path), "--client.url", "http://localhost/", "--positions.file"]
+    command = [sys.executable, "-m", "shipper", *arguments, str(tmp_path / "p.json")]
+    process = await asyncio.create_subprocess_exec(*command, stderr=PIPE)
+    assert process.stderr
+    async with asyncio.timeout(20):
+        while b"no log is read before" not in await process.stderr.readline():
+            pass
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("mount", ["link", "in place"])

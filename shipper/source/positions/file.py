@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -88,6 +88,19 @@ class Positions:
         if self._hangs:
             return f"a write has not returned for {self.write_age:.0f} s"
         return self._error
+
+    async def loaded(self, stopping: asyncio.Event) -> dict[str, SavedTarget] | None:
+        """What was saved, however long the disk takes; None when it hangs and `stopping` is set."""
+        loading = in_thread(self.load)
+        await asyncio.wait({loading}, timeout=self._patience)
+        if not loading.done():
+            log.error("positions: reading %s takes more than %g s; no log is read before; check its disk",
+                      self._path, self._patience)  # fmt: skip
+            stop = asyncio.ensure_future(stopping.wait())
+            either: set[asyncio.Future[Any]] = {loading, stop}
+            await asyncio.wait(either, return_when="FIRST_COMPLETED")
+            stop.cancel()
+        return loading.result() if loading.done() else None
 
     def load(self) -> dict[str, SavedTarget]:
         """What was saved, by target; a file that cannot be used is set aside, logged, and done without."""
