@@ -78,6 +78,7 @@ class Follower:
         """
         if self._has_gap:
             self._has_gap = False
+            self._pipeline.joiner.cut.clear()
             if self._pipeline.joiner:
                 return self._flush(wall)
         for tailer in list(self.files.tailers):
