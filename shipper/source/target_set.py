@@ -204,8 +204,8 @@ class TargetSet:
     def _follow(self, found: Found) -> None:
         if not self.writes.add(found.directory):  # again, where the directory went and came back meanwhile
             self._unwatched.add(found.directory)
-        if (known := self.followers.get(found.key)) is not None:  # its directory may have gone and come back
-            self._list_again(known)
+        if (followed := self.followers.get(found.key)) is not None:  # its directory may have gone and come back
+            self._list_again(followed)
             return
         known = self._saved.pop(found.key, None)
         start_policy = self._start_policy.of_known(known.since) if known else self._start_policy

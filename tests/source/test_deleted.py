@@ -12,7 +12,7 @@ import pytest
 from lab.containerd import LogWriter, cri_line
 from shipper.source.deleted import DeletedFiles
 from shipper.source.tail.handles import Deleted, open_log
-from shipper.source.tail.names import list_logs
+from shipper.source.tail.listing import Listing
 from tests.source.reading import MIB, Kept, MakeFollowing, MakeReading, Reading
 
 DISK = 1 << 40  # bytes
@@ -124,7 +124,7 @@ def test_a_file_that_goes_on_growing_counts_as_it_is() -> None:
 def test_a_handle_tells_what_its_deleted_file_takes(tmp_path: Path, log: LogWriter, gzipped: bool) -> None:
     log.write(os.urandom(100_000).hex().encode())
     path = log.compress(log.rotate()) if gzipped else log.rotate()
-    listed = next(one for one in list_logs(str(log.directory)) if one.name.text == path.name)
+    listed = next(one for one in Listing(str(log.directory)).shown(None, 0.0).files if one.name.text == path.name)
     handle = open_log(str(path), listed.name)
     try:
         status, volume = path.stat(), os.statvfs(tmp_path)

@@ -8,7 +8,8 @@ import pytest
 
 from lab.containerd import LogWriter
 from shipper.source.tail.handles import Handle, PlainFile, open_log, size_at
-from shipper.source.tail.names import LogName, list_logs
+from shipper.source.tail.listing import Listing
+from shipper.source.tail.names import LogName
 from tests.source.reading import Kept, MakeFollowing, MakeReading, Reading
 
 LABELS = {"namespace": "shop", "pod": "payment-service-7d4b9c6f5d-x2x7k", "container": "istio-proxy"}
@@ -151,7 +152,7 @@ def test_the_size_of_a_closed_log_is_that_of_its_plain_content(tmp_path: Path) -
     (tmp_path / "0.log.1.gz").write_bytes(b"\x1f\x8b")
     sizes = {
         one.name.text: size_at(str(tmp_path / one.name.text), one.name, one.identity)
-        for one in list_logs(str(tmp_path))
+        for one in Listing(str(tmp_path)).shown(None, 0.0).files
     }
     assert sizes.pop("0.log.1.gz") <= 2 * 1032
     assert sizes == {"0.log": 100, "0.log.gz": 100_000}
