@@ -101,6 +101,17 @@ def stored_and_answered(answer: bytes) -> Fault:
     return fault
 
 
+def slow_after(seconds: float) -> Fault:
+    """All is stored at once, and Loki's answer comes so much later."""
+
+    async def fault(arrival: Arrival) -> web.Response:
+        answer = arrival.accept()
+        await asyncio.sleep(seconds)
+        return answer
+
+    return fault
+
+
 def stall(code: int = 500) -> Fault:
     """A status and the first bytes of a body, whose rest never comes; nothing is stored."""
 
@@ -118,6 +129,11 @@ def stall(code: int = 500) -> Fault:
 def too_large_above(limit: int) -> Fault:
     """413 for bodies of more than `limit` compressed bytes, as gateways answer."""
     return when(lambda arrival: len(arrival.body) > limit, status(413, "request body too large\n"))
+
+
+def cut_off_above(limit: int) -> Fault:
+    """A broken connection for bodies of more than `limit` compressed bytes, as of gateways that look at the length."""
+    return when(lambda arrival: len(arrival.body) > limit, reset_before())
 
 
 def when(concerned: Callable[[Arrival], bool], fault: Fault) -> Fault:

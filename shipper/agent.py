@@ -285,7 +285,11 @@ class Agent:
         url = self._client.url if self._client else None
 
         def describe() -> dict[str, Any]:
-            loki = {"url": url, "failing": sender.failing if sender else ""}
+            loki = {
+                "url": url,
+                "failing": sender.failing if sender else "",
+                "failing_streams": sender.failing_streams if sender else {},
+            }
             saves = {"filename": self._config.positions.filename, "failing": positions.failing}
             return {"loki": loki, "positions": saves, "targets": status.targets()}
 

@@ -9,7 +9,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-PUSH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+PUSH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 
 
 class Metrics:
@@ -28,6 +28,11 @@ class Metrics:
         self.entries_sent = counter("shipper_entries_sent", "Entries that Loki has stored")
         self.entries_dropped = counter(
             "shipper_entries_dropped", "Entries that will never be sent, by reason", ["reason"]
+        )
+        self.entries_reduced = counter(
+            "shipper_entries_reduced",
+            "Entries sent without the structured metadata or labels that Loki refuses, by reason",
+            ["reason"],
         )
         self.entries_pending = gauge("shipper_entries_pending", "Entries read, and neither sent nor dropped yet")
 
@@ -78,6 +83,9 @@ class Metrics:
         self.push_bytes = counter("shipper_push_bytes", "Compressed bytes of accepted pushes")
         self.retries = counter("shipper_push_retries", "Pushes that failed and are repeated, by cause", ["cause"])
         self.streams = gauge("shipper_streams", "Streams with pending entries")
+        self.streams_failing = gauge(
+            "shipper_streams_failing", "Streams whose pushes fail while others are stored; each waits alone"
+        )
         self.quarantined = counter(
             "shipper_entries_quarantined", "Dropped entries that were written to the quarantine file"
         )

@@ -7,7 +7,9 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from http import HTTPStatus
+from math import inf
 from types import TracebackType
 from typing import Self
 
@@ -22,13 +24,23 @@ from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
 from shipper.sink.answers.redirect import explained, followed
 from shipper.sink.answers.refusal import TEXT_LIMIT
-from shipper.sink.answers.status import PushError, Unavailable, judge, seconds_to_wait
+from shipper.sink.answers.status import (
+    CutOff,
+    PushError,
+    TenantLimited,
+    TimedOut,
+    Unavailable,
+    judge,
+    seconds_to_wait,
+)
+from shipper.sink.connections import Connections
 from shipper.sink.credentials import authorization, tls_context
-from shipper.sink.leniency import LenientConnector
 from shipper.sink.no_answer import no_answer
 from shipper.sink.proxy import proxy_for
 
 log = logging.getLogger(__name__)
+
+CUT_OFF = (aiohttp.ClientOSError, aiohttp.ClientConnectionResetError, aiohttp.ServerDisconnectedError)
 
 
 class Client:
@@ -50,45 +62,61 @@ class Client:
         self._server_name = config.tls_config.server_name or None
         self._proxy = proxy_for(self._url)
         self._reports = Seldom()
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            connector=LenientConnector(limit=0),  # the sender knows how many
-            timeout=aiohttp.ClientTimeout(total=None),
+        self._connections = Connections(self._new_session, aiohttp.DefaultResolver())
+        return self
+
+    def _new_session(self, connector: aiohttp.TCPConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=0.9 * self._timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=self._headers,
             proxy=self._proxy,
         )
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._session is not None
-        await self._session.close()
+        assert self._connections is not None
+        await self._connections.close()
 
-    async def push(self, body: bytes) -> PushError | None:
+    async def push(self, body: bytes, patience: float | None = None) -> PushError | None:
         """Send a snappy block that holds a push request. None: all of it is stored.
 
-        Whatever the other side does is returned, never raised.
+        `patience`: how long the whole may take, in seconds, perhaps infinite; by default `timeout`, which is the limit
+        for connecting in any case. Whatever the other side does is returned, never raised.
         """
+        assert self._connections is not None, "the client is not open"
+        patience = patience or self._timeout
         begun, status = time.monotonic(), 0
+        pool = self._connections.begin()
+        failed = True
         try:
-            async with asyncio.timeout(self._timeout):
-                status, error = await self._exchange(self._url, body)
+            async with asyncio.timeout(patience) if patience < inf else nullcontext():
+                status, error = await self._exchange(pool.session, self._url, body)
+            failed = isinstance(error, Unavailable) and not isinstance(error, TenantLimited)
+        except aiohttp.ConnectionTimeoutError:
+            error = Unavailable("timeout", f"no connection within {0.9 * self._timeout:.3g} s")
         except TimeoutError:
-            error = Unavailable("timeout", f"no whole answer within {self._timeout:g} s")
+            error = TimedOut("timeout", f"no whole answer within {patience:.3g} s")
         except Exception as raised:  # a network, and what answers, can fail in any way
             log.debug("no answer to a push", exc_info=raised)
             error = no_answer(raised, self._url, self._proxy)
-        self._took(status).observe(time.monotonic() - begun)
+            if isinstance(raised, CUT_OFF) and not isinstance(raised, aiohttp.ClientConnectorError):
+                error = CutOff(error.cause, error.text)
+        finally:
+            self._took(status).observe(time.monotonic() - begun)
+            if session := self._connections.end(pool, failed=failed):
+                await session.close()
         if error is None:
             self._metrics.push_bytes.inc(len(body))
         return error
 
-    async def _exchange(self, url: URL, body: bytes) -> tuple[int, PushError | None]:
-        response = await self._post(url, body)
+    async def _exchange(self, session: aiohttp.ClientSession, url: URL, body: bytes) -> tuple[int, PushError | None]:
+        response = await self._post(session, url, body)
         status = response.status
         if status == HTTPStatus.NO_CONTENT:  # Loki's usual answer; the connection is given back already
             return status, None
@@ -104,14 +132,13 @@ class Client:
             if self._reports.due("redirect", HOUR):
                 log.warning("%s redirects each push to %s, which is followed: set the URL to it",
                             url, moved.with_query(None))  # fmt: skip
-            return await self._exchange(moved, body)
+            return await self._exchange(session, moved, body)
         after = seconds_to_wait(headers.get("Retry-After", ""), self._wall())
         redirect = explained(url, location) if 300 <= status < 400 else ""
         return status, judge(status, text, after, content_type=headers.get("Content-Type", ""), redirect=redirect)
 
-    async def _post(self, url: URL, body: bytes) -> aiohttp.ClientResponse:
-        assert self._session is not None, "the client is not open"
-        return await self._session.post(
+    async def _post(self, session: aiohttp.ClientSession, url: URL, body: bytes) -> aiohttp.ClientResponse:
+        return await session.post(
             url,
             data=body,
             headers={"Authorization": self._authorization.value()} if self._authorization else None,

@@ -1,7 +1,8 @@
-"""Whether Loki as a whole accepts pushes, and how large they may be.
+"""Whether Loki as a whole accepts pushes, how large they may be and how fast they may come.
 
-While it accepts none, one request at a time probes, with growing waits between. Knows nothing of answers about a single
-stream, and sends nothing.
+While it accepts none, one request at a time probes, with growing waits between. Streams that fail alone, while others
+are stored, do not close it; they have a gate of their own. Knows nothing of answers about a single stream, and sends
+nothing.
 """
 
 import logging
@@ -10,7 +11,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from shipper.log import Seldom
-from shipper.sink.answers.status import PushError, Unavailable
+from shipper.sink.answers.status import PushError, TenantLimited, Unavailable, named_rate
+from shipper.sink.pace import Pace
+from shipper.sink.patience import Patience
 
 log = logging.getLogger(__name__)
 
@@ -29,8 +32,10 @@ class Attempt:
 class Destination:
     """Times are of the monotonic clock, in seconds."""
 
-    def __init__(self, new_waits: Callable[[], Iterator[float]], clock: Callable[[], float]) -> None:
-        """`new_waits` makes the waits of a failure, one by one."""
+    def __init__(
+        self, new_waits: Callable[[], Iterator[float]], clock: Callable[[], float], timeout: float = 10.0
+    ) -> None:
+        """`new_waits` makes the waits of a failure, one by one. `timeout`: how long an answer may take, in seconds."""
         self._new_waits, self._clock = new_waits, clock
         self._epoch = 0
         self._ordinary = Attempt(0, probes=False)  # of this epoch
@@ -41,7 +46,13 @@ class Destination:
         self._waits: Iterator[float] | None = None
         self._got_unknown_400: set[str] = set()  # streams, since something was stored
         self._reports = Seldom(clock)
+        self._failed_alone_at = -math.inf
+        self._waits_alone: Iterator[float] | None = None
+        self._opens_alone_at = 0.0
         self.last_success = -math.inf
+        self.last_proof = -math.inf  # when a push was stored that had begun after the last failure was known
+        self.pace = Pace(clock)  # of the tenant
+        self.patience = Patience(timeout, self._reports)
 
     @property
     def failing(self) -> str:
@@ -49,9 +60,19 @@ class Destination:
         return str(self._error) if self._error else ""
 
     @property
+    def is_failing(self) -> bool:
+        """Whether the next push is a probe."""
+        return self._error is not None
+
+    @property
     def opens_at(self) -> float:
         """When the next push may begin; infinite while a probe is under way."""
-        return math.inf if self._probing else self._not_before
+        return math.inf if self._probing else max(self._not_before, self.pace.opens_at)
+
+    @property
+    def opens_alone_at(self) -> float:
+        """When the next push may begin of a stream whose last one failed."""
+        return self._opens_alone_at if self._failed_alone_at > self.last_success else 0.0
 
     def begin(self) -> Attempt:
         """A push begins; its end must be reported by one of the methods below."""
@@ -65,6 +86,8 @@ class Destination:
         self.ended(attempt)
         if stored:
             self.last_success = self._clock()
+            if attempt.epoch == self._epoch:
+                self.last_proof = self.last_success
             self._got_unknown_400.clear()
         if self._error and attempt.epoch == self._epoch:
             self._recover()
@@ -80,8 +103,20 @@ class Destination:
             self._waits = self._waits or self._new_waits()
             self._not_before = max(self._not_before, now + next(self._waits))
             self._error = error
+            self._learn(error)
             self._tell(error)
         self._not_before = max(self._not_before, now + error.retry_after)
+
+    def failed_alone(self, attempt: Attempt) -> None:
+        """A push failed of a stream that alone is at fault. Its like wait longer only while nothing else is stored."""
+        self.ended(attempt)
+        now = self._clock()
+        if self._failed_alone_at > self.last_success:
+            self._waits_alone = self._waits_alone or self._new_waits()
+            self._opens_alone_at = now + next(self._waits_alone)
+        else:
+            self._waits_alone, self._opens_alone_at = None, 0.0
+        self._failed_alone_at = now
 
     def got_unknown_400(self, attempt: Attempt, stream: str, error: PushError) -> None:
         """An unknown 400. If three streams get one and nothing is stored, the destination counts as failing."""
@@ -102,6 +137,16 @@ class Destination:
         self._epoch += 1
         self._ordinary = Attempt(self._epoch, probes=False)
         self._error, self._waits, self._not_before = None, None, 0.0
+
+    def _learn(self, error: PushError) -> None:
+        if isinstance(error, TenantLimited) and (rate := named_rate(error.text)):
+            self.pace.limit(rate)
+            if self._reports.due("pace"):
+                log.warning(
+                    "Loki takes %.0f bytes a second of this tenant, from all who push: pushes are made smaller and "
+                    "spread over time, nothing is lost; raise ingestion_rate_mb if the logs fall behind",
+                    rate,
+                )
 
     def _tell(self, error: PushError) -> None:
         if self._reports.due(error.cause):

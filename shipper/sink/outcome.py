@@ -4,12 +4,13 @@ The one place where the rules of delivery stand together. Sends nothing, and wai
 """
 
 import logging
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from shipper.log import Seldom, counted_entries
 from shipper.metrics import Metrics
+from shipper.sink.additions import ADDED, Additions
 from shipper.sink.answers.refusal import NoVerdict, read
+from shipper.sink.answers.rules import Refusals
 from shipper.sink.answers.status import (
     STREAM_RATE,
     BadRequest,
@@ -20,7 +21,10 @@ from shipper.sink.answers.status import (
     Unavailable,
 )
 from shipper.sink.batch import Batch, Held
-from shipper.sink.destination import Attempt, Destination, RequestSize
+from shipper.sink.destination import Attempt, Destination
+from shipper.sink.division import Division
+from shipper.sink.fault import Fault
+from shipper.sink.newest import Newest
 from shipper.sink.schedule import Schedule
 from shipper.sink.settlement import Settlement
 from shipper.sink.stream import Stream
@@ -28,26 +32,7 @@ from shipper.sink.stream import Stream
 log = logging.getLogger(__name__)
 
 HOLD_FOR = 180.0  # seconds a batch may get unknown 400s before it is bisected
-SMALLEST_BURST = 16 << 10  # bytes: any rate limit lets so many pass at once, later
-REMEMBERED_STREAMS = 10_000
-
-
-class Newest:
-    """The time of the newest entry that Loki has of each stream, in nanoseconds, for the streams sent last."""
-
-    def __init__(self, most: int = REMEMBERED_STREAMS) -> None:
-        self._most = most
-        self._nanos: OrderedDict[str, int] = OrderedDict()
-
-    def of(self, labels: str) -> int | None:
-        """None: not known."""
-        return self._nanos.get(labels)
-
-    def sent(self, labels: str, nanos: int) -> None:
-        """Loki has an entry of this time."""
-        self._nanos[labels] = max(nanos, self._nanos.pop(labels, nanos))
-        if len(self._nanos) > self._most:
-            self._nanos.popitem(last=False)
+RATE_LIMITS_OF_ONE = 3  # as often the tenant's rate refused a batch that is not divided further
 
 
 class Outcome:
@@ -59,30 +44,35 @@ class Outcome:
         settlement: Settlement,
         schedule: Schedule,
         destination: Destination,
-        size: RequestSize,
-        new_waits: Callable[[], Iterator[float]],
+        division: Division,
+        fault: Fault,
+        newest: Newest,
         hold_for: float,
         clock: Callable[[], float],
     ) -> None:
-        self._metrics, self._settlement, self._schedule = metrics, settlement, schedule
-        self._destination, self._size = destination, size
-        self._new_waits, self._hold_for, self._clock = new_waits, hold_for, clock
+        self._metrics = metrics
+        self._settlement = settlement
+        self._schedule = schedule
+        self._destination = destination
+        self._hold_for = hold_for
+        self._clock = clock
         self._reports = Seldom(clock)
-        self.newest = Newest()
-        self.last_unknown: tuple[float, str] = (0.0, "")  # 400: when, its text
+        self._newest = newest
+        self._division = division
+        self._fault = fault
+        self.additions = Additions(clock)
 
     def apply(self, stream: Stream, batch: Batch, error: PushError | None, attempt: Attempt) -> None:
         """Settle the batch, or give it back to its stream."""
         match error:
             case None:
                 self._stored(stream, batch, {}, attempt)
+                self._division.stored(stream, batch)
                 self._settlement.stored(batch)
             case Unavailable():
                 self._unavailable(stream, batch, error, attempt)
             case StreamLimited():
-                is_rate = error.cause == STREAM_RATE and self._exceeds_burst(batch)
-                batches = self._alike(batch, batch.halves()) if is_rate else (batch,)
-                self._limited(stream, batches, error, attempt)
+                self._limited(stream, self._division.by_streams_rate(stream, batch, error), error, attempt)
             case TooLarge():
                 self._too_large(stream, batch, error, attempt)
             case _:
@@ -94,67 +84,78 @@ class Outcome:
         if refused:
             stored = [nanos for at, nanos in enumerate(batch.unpacked().times) if at not in refused]
         if stored:
-            self.newest.sent(batch.labels, max(stored))
-        self._destination.works(attempt, stored=bool(stored))
+            self._newest.sent(batch.labels, max(stored))
+        self._works(stream, attempt, stored=bool(stored))
         self._schedule.end_back_off(stream)
+
+    def _works(self, stream: Stream, attempt: Attempt, *, stored: bool) -> None:
+        """It answered the stream's push as Loki does."""
+        self._fault.answered(stream)
+        self._destination.works(attempt, stored=stored)
 
     def _unavailable(self, stream: Stream, batch: Batch, error: Unavailable, attempt: Attempt) -> None:
         self._count_retry(error.cause)
-        self._destination.failed(attempt, error)
-        is_too_much = isinstance(error, TenantLimited) and self._exceeds_burst(batch)
-        stream.give_back(*(self._smaller(batch) if is_too_much else (batch,)))
-
-    def _exceeds_burst(self, batch: Batch) -> bool:
-        """Whether a rate limit refused it more than once: above the burst it is refused however long it waits."""
-        batch.rate_limits += 1
-        return batch.rate_limits > 1 and batch.size > SMALLEST_BURST and len(batch) > 1
+        if isinstance(error, TenantLimited):  # others may pass only because they are smaller
+            self._fault.failed(stream, error, attempt, may_be_alone=batch.rate_limits >= RATE_LIMITS_OF_ONE)
+            stream.give_back(*self._division.by_tenants_rate(batch))
+            return
+        self._fault.failed(stream, error, attempt)
+        stream.give_back(*self._division.unanswered(batch, error))
 
     def _limited(self, stream: Stream, batches: tuple[Batch, ...], error: PushError, attempt: Attempt) -> None:
         self._count_retry(STREAM_RATE if isinstance(error, BadRequest) else error.cause)
-        self._destination.works(attempt, stored=False)
-        self._schedule.back_off(stream, error.retry_after)
+        self._works(stream, attempt, stored=False)
+        wait = stream.pace.opens_at - self._clock() if stream.pace else 0.0
+        self._schedule.back_off(stream, max(error.retry_after, wait))
         stream.give_back(*batches)
 
     def _too_large(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
         self._destination.ended(attempt)
         if len(batch) > 1:
             self._count_retry("too_large")
-            stream.give_back(*self._smaller(batch))
+            stream.give_back(*self._division.too_large(batch))
         else:
             self._settlement.refused(batch, {0: "request_too_large"}, str(error))
-
-    def _smaller(self, batch: Batch) -> tuple[Batch, Batch]:
-        halves = batch.halves()
-        self._size.reduce(max(half.size for half in halves))
-        return self._alike(batch, halves)
-
-    def _alike(self, batch: Batch, halves: tuple[Batch, Batch]) -> tuple[Batch, Batch]:
-        """The halves of a held batch are held too, each with waits of its own."""
-        if batch.held is not None:
-            for half in halves:
-                half.held = Held(self._new_waits(), is_bisected=batch.held.is_bisected)
-        return halves
 
     def _refused(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
         verdict = read(error.text, list(batch.unpacked()))
         if isinstance(verdict, dict):
             self._stored(stream, batch, verdict, attempt)
-            self._settlement.refused(batch, verdict, error.text)
+            if not ADDED.isdisjoint(verdict.values()):
+                batch, verdict = self._without_additions(stream, batch, verdict, error)
+            if batch.parts:
+                self._settlement.refused(batch, verdict, error.text)
         elif verdict is NoVerdict.UNKNOWN:
             self._hold(stream, batch, error, attempt)
         elif verdict is NoVerdict.LIMITED:
-            halves = self._alike(batch, batch.halves()) if len(batch) > 1 else (batch,)
-            self._limited(stream, halves, error, attempt)
+            self._limited(stream, self._division.some_limited(stream, batch, error), error, attempt)
         else:
             self._count_retry("ambiguous")
-            self._destination.works(attempt, stored=False)
-            stream.give_back(*self._alike(batch, batch.halves()))  # Loki shows a copy of what it has once
+            self._works(stream, attempt, stored=False)
+            stream.give_back(*self._division.in_halves(batch))  # Loki shows a copy of what it has once
+
+    def _without_additions(
+        self, stream: Stream, batch: Batch, verdict: Refusals, error: PushError
+    ) -> tuple[Batch, Refusals]:
+        """Entries that are refused only for what the agent added go again without it. The rest, and its verdict."""
+        again = {place: reason for place, reason in verdict.items() if reason in ADDED}
+        rest, refused = batch.split(again)
+        all_refused = len(again) == len(batch)
+        reduced = self.additions.reduced(stream.labels, refused, again.values(), error.text, all_refused=all_refused)
+        if reduced is None:
+            return batch, verdict
+        self._count_retry("without_additions")
+        stream.queue.labels, stream.queue.lacks = self.additions.labels(stream.labels)
+        reduced.held = batch.held
+        stream.give_back(reduced)
+        kept = [place for place in range(len(batch)) if place not in again]
+        return rest, {at: verdict[place] for at, place in enumerate(kept) if place in verdict}
 
     def _hold(self, stream: Stream, batch: Batch, error: PushError, attempt: Attempt) -> None:
         """An unknown 400, perhaps about the request, perhaps about its lines: the batch waits and goes again."""
         now = self._clock()
         self._destination.got_unknown_400(attempt, batch.labels, error)
-        held = batch.held or Held(self._new_waits(), is_bisected=False)
+        held = batch.held or self._division.new_held(is_bisected=False)
         held.since = min(now, held.since)
         if len(batch) == 1 and self._is_at_fault(held, now):
             self._schedule.end_back_off(stream)
@@ -163,7 +164,7 @@ class Outcome:
         self._tell(batch, error, now)
         self._schedule.back_off(stream, error.retry_after)
         if len(batch) > 1 and (held.is_bisected or self._is_at_fault(held, now)):
-            stream.hold(*((half, Held(self._new_waits(), is_bisected=True)) for half in batch.halves()))
+            stream.hold(*((half, self._division.new_held(is_bisected=True)) for half in batch.halves()))
         else:
             held.until = now + max(next(held.waits), error.retry_after)
             stream.hold((batch, held))
@@ -175,7 +176,7 @@ class Outcome:
 
     def _tell(self, batch: Batch, error: PushError, now: float) -> None:
         self._count_retry(error.cause)
-        self.last_unknown = now, str(error)
+        self._fault.last = now, str(error)
         if self._reports.due(error.cause):
             log.warning("a push was refused with an error that is not Loki's; %s of %.200s, held and sent again; check "
                         "the URL, and any proxy in front of Loki: %s",

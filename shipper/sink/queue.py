@@ -34,8 +34,9 @@ class QueuedEntries:
 class Queue:
     """Entries in the order they came."""
 
-    def __init__(self, labels: str) -> None:
-        self._labels = labels
+    def __init__(self, labels: str, lacks: str = "") -> None:
+        self.labels = labels  # those that batches are sent with
+        self.lacks = lacks  # see Batch
         self._queued: deque[QueuedEntries] = deque()
         self.size = 0  # bytes of lines and metadata
 
@@ -75,7 +76,7 @@ class Queue:
             elif cut.takes_some(first):
                 self._queued.popleft()
         self.size -= cut.size
-        return Batch(self._labels, cut.parts, since, cut.size)
+        return Batch(self.labels, cut.parts, since, cut.size, lacks=self.lacks)
 
 
 class _Cut:

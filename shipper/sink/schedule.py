@@ -4,6 +4,9 @@ A stream is due when its linger and its back-off are over; it has one request un
 due, the one whose oldest entry has waited longest goes first, as soon as a worker is idle and the destination accepts
 pushes. Knows nothing of what an answer means: it is told of back-offs.
 
+A stream whose last push failed may be the only one that fails. So few of them are under way at once, and while the
+destination is failing the others probe first: those that have failed least, and of these what Loki has stored last.
+
 The linger: a push costs as much as a hundred entries, so a stream's first entry waits for more, for 0.1 s, and for
 `batchwait` while there is a backlog. It ends at once when the queue fills a request.
 """
@@ -16,6 +19,7 @@ from math import inf
 
 from shipper.entries import Entries
 from shipper.sink.destination import Attempt, Destination, RequestSize
+from shipper.sink.newest import Newest
 from shipper.sink.stream import Stream
 
 LINGER = 0.1  # seconds
@@ -35,6 +39,7 @@ class Schedule:
         destination: Destination,
         size: RequestSize,
         new_waits: Callable[[], Iterator[float]],
+        newest: Newest,
         *,
         workers: int,
         batchwait: float,
@@ -43,7 +48,10 @@ class Schedule:
     ) -> None:
         """`new_waits` makes the waits of a stream's back-off; `workers` is how many call `next`."""
         self._destination, self._size, self._new_waits, self._clock = destination, size, new_waits, clock
+        self._newest = newest
         self._workers = workers
+        self._most_retries = max(1, workers // 4)
+        self._retries = 0  # requests under way of streams whose last push failed
         self._usual_linger, self._longest_linger = min(linger, batchwait), batchwait
         self._has_backlog = False
         self._is_out_of_budget = False  # the reader; it can put nothing before something is settled
@@ -51,6 +59,7 @@ class Schedule:
         self._waiting: dict[Stream, int] = {}
         self._later: list[Row] = []  # a heap by the time they are due
         self._due: list[Row] = []  # a heap by the age of their oldest entry
+        self._due_again: list[Row] = []  # streams whose last push failed: a heap by when it did
         self._numbers = count()
         self._under_way = 0  # requests
         # Idle workers; the one that was busy last goes first: its memory is in the cache.
@@ -113,8 +122,8 @@ class Schedule:
         stream.queue.pack()
 
     def end_back_off(self, stream: Stream) -> None:
-        """An answer showed that the stream need not wait."""
-        stream.waits, stream.not_before = None, 0.0
+        """An answer showed that the stream need not wait, but for a rate that was named."""
+        stream.waits, stream.not_before = None, stream.pace.opens_at if stream.pace else 0.0
 
     @property
     def _linger(self) -> float:
@@ -146,6 +155,9 @@ class Schedule:
         """The stream's request was answered. What came meanwhile does not linger, unless there is a backlog."""
         stream.busy = False
         self._under_way -= 1
+        if stream.is_retry:
+            stream.is_retry = False
+            self._retries -= 1
         queue = stream.queue
         if stream.has_entries:
             lingers = self._has_backlog and queue and queue.size < self._size.limit
@@ -168,9 +180,15 @@ class Schedule:
         """Enter the stream by when it is due now; the row it had is void."""
         number = self._waiting[stream] = next(self._numbers)
         if (due := self.due(stream)) <= now:
-            heapq.heappush(self._due, (stream.since, number, stream))
+            self._enter_due(number, stream)
         else:
             heapq.heappush(self._later, (due, number, stream))
+
+    def _enter_due(self, number: int, stream: Stream) -> None:
+        if stream.failures:
+            heapq.heappush(self._due_again, (stream.failed_at, number, stream))
+        else:
+            heapq.heappush(self._due, (stream.since, number, stream))
 
     def _collect_due(self, now: float) -> None:
         """Move streams that have become due to the other heap, and drop void rows."""
@@ -181,21 +199,61 @@ class Schedule:
                 return
             heapq.heappop(self._later)
             if is_valid:
-                heapq.heappush(self._due, (stream.since, number, stream))
+                self._enter_due(number, stream)
 
     def _take(self, now: float) -> Push | None:
         """Begin the next push, if one may begin now."""
         if self._destination.opens_at > now:
             return None
         self._collect_due(now)
-        while self._due:
-            _, number, stream = heapq.heappop(self._due)
+        stream = self._next_probe() if self._destination.is_failing else self._next_due(now)
+        if stream is None:
+            return None
+        del self._waiting[stream]
+        stream.busy = True
+        self._under_way += 1
+        if stream.failures:
+            stream.is_retry = True
+            self._retries += 1
+        self._spend(stream)
+        return stream, self._destination.begin()
+
+    def _next_due(self, now: float) -> Stream | None:
+        """The stream that goes first while the destination accepts pushes."""
+        may_retry = self._due_again and self._may_retry and self._destination.opens_alone_at <= now
+        return (self._pop(self._due_again) if may_retry else None) or self._pop(self._due)
+
+    def _next_probe(self) -> Stream | None:
+        """The stream that is most likely to be stored, if the destination accepts anything."""
+        rows = [row for row in (*self._due, *self._due_again) if self._waiting.get(row[2]) == row[1]]
+        if not rows:
+            self._due, self._due_again = [], []  # void rows must not set the timer
+            return None
+        _, _, stream = min(rows, key=lambda row: (row[2].failures, -(self._newest.of(row[2].queue.labels) or 0), row))
+        return stream
+
+    def _pop(self, due: list[Row]) -> Stream | None:
+        while due:
+            _, number, stream = heapq.heappop(due)
             if self._waiting.get(stream) == number:
-                del self._waiting[stream]
-                stream.busy = True
-                self._under_way += 1
-                return stream, self._destination.begin()
+                return stream
         return None
+
+    @property
+    def _may_retry(self) -> bool:
+        """Whether another stream may push whose last push failed: all may, where Loki is only slow."""
+        return self._retries < self._most_retries or self._destination.patience.is_long
+
+    def _spend(self, stream: Stream) -> None:
+        """Note for the paces that are in force what goes now."""
+        tenant, pace = self._destination.pace, stream.pace
+        if tenant.most < inf or pace:
+            size = stream.next_size(int(min(self._size.limit, tenant.most, pace.most if pace else inf)))
+            if tenant.most < inf:
+                tenant.spend(size)
+            if pace:
+                pace.spend(size)
+                stream.not_before = max(stream.not_before, pace.opens_at)
 
     def _dispatch(self, now: float) -> None:
         """Hand streams that are due to idle workers."""
@@ -213,13 +271,22 @@ class Schedule:
 
         The timer may ring too early: that costs less than to set one for each stream and to take it back.
         """
-        next_due = 0.0 if self._due else self._later[0][0] if self._later else inf
-        at = max(next_due, self._destination.opens_at)
+        at = self._next_at()
         if at == inf or (self._timer is not None and self._timer_at <= at):
             return
         self.stop()
         self._timer_at = at
         self._timer = asyncio.get_running_loop().call_later(at - now, self._ring)
+
+    def _next_at(self) -> float:
+        """When the next push may begin, or a bit earlier; infinite: not before something is answered or put."""
+        next_due = 0.0 if self._due else self._later[0][0] if self._later else inf
+        if self._due_again:
+            if self._destination.is_failing:
+                next_due = 0.0
+            elif self._may_retry:
+                next_due = min(next_due, self._destination.opens_alone_at)
+        return max(next_due, self._destination.opens_at)
 
     def _ring(self) -> None:
         self._timer = None

@@ -63,6 +63,8 @@ class Settlement:
     def _settle(self, batch: Batch, refused: int) -> None:
         total = len(batch)
         self._metrics.entries_sent.inc(total - refused)
+        if batch.lacks:
+            self._metrics.entries_reduced.labels(reason=batch.lacks).inc(total - refused)
         self.pending -= total
         self._moved_at = self._clock()
         if not self.pending:

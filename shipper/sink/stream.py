@@ -7,16 +7,19 @@ from collections import deque
 from collections.abc import Iterator
 from math import inf
 
+from shipper.sink.answers.status import PushError
 from shipper.sink.batch import Batch, Held
+from shipper.sink.pace import Pace
 from shipper.sink.queue import Queue
 
 
 class Stream:
     """Exists while it has entries that are not settled."""
 
-    def __init__(self, labels: str) -> None:
+    def __init__(self, labels: str, queue: Queue | None = None) -> None:
+        """`queue`: an empty one, where batches are sent with other labels than the stream's own."""
         self.labels = labels
-        self.queue = Queue(labels)
+        self.queue = queue if queue is not None else Queue(labels)
         self._again: deque[Batch] = deque()  # oldest first
         self._held: list[Batch] = []  # after an unknown 400; the others need not wait for them
         self._held_went = False  # the last batch was a held one
@@ -25,6 +28,13 @@ class Stream:
         self.ready_at = 0.0  # when what is queued has lingered enough
         self.not_before = 0.0  # the stream's own back-off
         self.waits: Iterator[float] | None = None  # of that back-off, while it lasts
+        self.is_retry = False  # the request under way follows one that failed
+        # Pushes that failed as though Loki were away: set by the outcome alone.
+        self.failures = 0  # in a row
+        self.answer_took = 0.0  # seconds, while its answers are slow
+        self.failed_at = 0.0  # when the last one did
+        self.fault: PushError | None = None  # why it fails alone: others were stored between two of its failures
+        self.pace: Pace | None = None  # after a 429 that named its rate
 
     @property
     def has_entries(self) -> bool:
@@ -47,6 +57,10 @@ class Stream:
         if self._again:
             return self._again[0].since
         return self.queue.since if self.queue else min(batch.since for batch in self._held)
+
+    def next_size(self, limit: int) -> int:
+        """About the bytes of the batch that goes next."""
+        return self._again[0].size if self._again else min(self.queue.size, limit)
 
     def next(self, now: float, limit: int, newest_sent: int | None, wall: int) -> Batch:
         """Take the batch that goes now.
@@ -75,6 +89,10 @@ class Stream:
                 self._again.appendleft(batch)
             else:
                 self._held.insert(0, batch)
+
+    def divide(self, most: int) -> None:
+        """Of the batches that go again, make those that were never sent smaller: at most so many bytes."""
+        self._again = deque(piece for batch in self._again for piece in ([batch] if batch.body else batch.pieces(most)))
 
     def hold(self, *batches: tuple[Batch, Held]) -> None:
         """Batches that wait beside the stream from now on."""

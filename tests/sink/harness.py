@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from shipper.config import ClientConfig
 from shipper.entries import Entries, Ticket
 from shipper.metrics import Metrics
-from shipper.model import Entry
+from shipper.model import Entry, Metadata
 from shipper.sink.quarantine import RefusedEntry
 from shipper.sink.sender import Sender
 from tests.tickets import columns_of
@@ -36,6 +36,13 @@ class Harness:
         entries = [Entry(first + at - age, line.encode()) for at, line in enumerate(lines)]
         self.put_total += len(entries)
         self.sender.put(Entries(labels, columns_of(entries), Ticket(self, None, 0)))
+
+    def put_with(self, *entries: tuple[str, Metadata], labels: str = APP) -> None:
+        """Likewise, entries with metadata."""
+        first, self._nanos = self._nanos, self._nanos + len(entries)
+        columns = columns_of([Entry(first + at, line.encode(), data) for at, (line, data) in enumerate(entries)])
+        self.put_total += len(columns)
+        self.sender.put(Entries(labels, columns, Ticket(self, None, 0)))
 
     def settled(self, part: Entries, dropped: int) -> None:
         self.lines += [entry.line.decode() for entry in part.unpacked()]

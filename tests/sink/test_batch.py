@@ -53,3 +53,24 @@ def test_a_repetition_is_the_same_bytes() -> None:
 
 def test_size_counts_metadata() -> None:
     assert columns_of([Entry(1, b"12345", (("ab", "cd"),)), Entry(1, b"6")]).size == 10
+
+
+@given(SIZES, st.integers(1, 30))
+def test_pieces_hold_the_same_in_order_and_are_small(sizes: list[int], most: int) -> None:
+    batch = batch_of(sizes)
+    pieces = batch.pieces(most)
+    assert [entry for piece in pieces for entry in piece.unpacked()] == list(batch.unpacked())
+    assert all(piece.size <= most or len(piece) == 1 for piece in pieces)
+
+
+@given(SIZES, st.data())
+def test_a_split_parts_some_places_from_the_others(sizes: list[int], data: st.DataObject) -> None:
+    batch = batch_of(sizes)
+    entries = list(batch.unpacked())
+    places = data.draw(st.sets(st.integers(0, len(batch) - 1)))
+    elsewhere, chosen = batch.split(places)
+    assert list(chosen.unpacked()) == [entries[place] for place in sorted(places)]
+    assert list(elsewhere.unpacked()) == [entry for place, entry in enumerate(entries) if place not in places]
+    assert sum(part.memory for half in (elsewhere, chosen) for part in half.parts) == sum(
+        part.memory for part in batch.parts
+    )

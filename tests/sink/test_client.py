@@ -18,11 +18,11 @@ from shipper.entries import Entries, push_body
 from shipper.metrics import Metrics
 from shipper.model import Columns
 from shipper.sink.answers.refusal import TEXT_LIMIT
-from shipper.sink.answers.status import PushError, TenantLimited, Unavailable
+from shipper.sink.answers.status import CutOff, PushError, TenantLimited, Unavailable
 from shipper.sink.client import Client
 from tests.plain_ca import PlainCa, check_as_python_3_13_does
 from tests.sink.harness import Settings
-from tests.sink.loki import Loki
+from tests.sink.loki import Loki, Received
 from tests.tickets import ticket
 
 BODY = push_body('{app="a"}', [Entries('{app="a"}', Columns([1], [b"line"]), ticket())])
@@ -297,6 +297,17 @@ async def test_a_refusal_among_many_fields_is_understood(push: Pushing) -> None:
         error = await failing(push(url=url))
     assert isinstance(error, TenantLimited)
     assert (error.retry_after, "slow" in error.text) == (7, True)
+
+
+async def test_a_connection_that_breaks_before_an_answer_is_told_from_one_that_is_not_made(
+    push: Pushing, loki: Loki
+) -> None:
+    def cut_off(received: Received) -> web.StreamResponse:
+        raise ConnectionResetError
+
+    loki.reply = cut_off
+    assert isinstance(await push(), CutOff)
+    assert not isinstance(await push(url="http://127.0.0.1:1/loki/api/v1/push"), CutOff)
 
 
 async def test_of_an_endless_answer_the_beginning_is_read(push: Pushing, loki: Loki) -> None:

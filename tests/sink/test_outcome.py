@@ -29,8 +29,8 @@ async def test_while_it_takes_nothing_one_request_probes_with_the_same_bytes(
         await loki.pushes(5)
         assert harness.sender.failing.startswith(f"http_{status}")
         assert harness.lines == []
-        assert {push.labels for push in loki.received} == {APP}, "the oldest probes"
-        assert len({push.body for push in loki.received}) == 1
+        assert [push.labels for push in loki.received[2:5]].count(PAY) in (1, 2), "the streams take turns"
+        assert len({push.body for push in loki.received}) == 2
         loki.reply = loki.store
         await harness.sender.drained()
         assert harness.sender.failing == ""
@@ -189,6 +189,55 @@ async def test_a_single_entry_too_large_is_refused_for_good(start: Start, loki: 
     assert harness.value("shipper_entries_dropped_total", reason="request_too_large") == 1
 
 
+async def test_a_request_that_is_cut_off_repeatedly_is_halved_until_it_passes_and_stays_small(
+    start: Start, loki: Loki
+) -> None:
+    def gateway(received: Received) -> web.StreamResponse:
+        if len(received.lines) > 25:
+            raise ConnectionResetError
+        return loki.store(received)
+
+    loki.reply = gateway
+    lines = [f"{number:03} {'x' * 996}" for number in range(100)]
+    async with start() as harness:
+        harness.put(*lines)
+        await harness.sender.drained()
+        before = len(loki.received)
+        harness.put(*(f"{number} {'y' * 996}" for number in range(100)))
+        await harness.sender.drained()
+    assert [len(push.lines) for push in loki.received[:5]] == [100, 100, 50, 25, 25]
+    assert loki.stored[:100] == harness.lines[:100] == lines
+    assert max(len(push.lines) for push in loki.received[before:]) <= 25
+
+
+async def test_a_tenants_rate_that_is_named_is_kept_to(start: Start, loki: Loki) -> None:
+    loki.script.append(loki.answer(429, "Ingestion rate limit exceeded for user fake (limit: 40000 bytes/sec) while"))
+    lines = [f"{number:03} {'x' * 996}" for number in range(60)]
+    async with start() as harness:
+        harness.put(*lines)
+        begun = time.monotonic()
+        await harness.sender.drained()
+    assert harness.lines == lines
+    assert [len(push.lines) for push in loki.received] == [60, 30, 30]
+    assert time.monotonic() - begun > 1.5
+
+
+async def test_a_streams_rate_that_is_named_holds_up_no_other(start: Start, loki: Loki) -> None:
+    text = "ignored, reason: 'Per stream rate limit exceeded (limit: 10KB/sec) while attempting"
+    loki.script.append(loki.answer(429, text))
+    async with start() as harness:
+        harness.put(*(f"{number:02} {'x' * 997}" for number in range(30)))
+        await loki.pushes(1)
+        for number in range(20):
+            harness.put(f"other {number}", labels=PAY)
+        while len(harness.lines) < 20:
+            await loki.pushes(len(loki.received) + 1)
+        assert [push.labels for push in loki.received].count(APP) <= 2
+        loki.reply = loki.store
+        await harness.sender.drained()
+    assert max(len(push.lines) for push in loki.received[1:] if push.labels == APP) <= 9
+
+
 # -- what a 400 means
 
 
@@ -321,3 +370,61 @@ async def test_a_gateway_that_refuses_everything_is_probed_by_one_stream_at_a_ti
         loki.reply = loki.store
         await harness.sender.drained()
     assert harness.dropped == 0
+
+
+# -- what is refused only for what the agent added
+
+
+async def test_entries_go_without_metadata_that_is_refused_and_others_are_not_sent_again(
+    start: Start, loki: Loki
+) -> None:
+    limit = "stream '{}' has too many structured metadata labels: '3', limit: '2'."
+    loki.script.append(loki.answer(400, limit))
+    metadata = (("a", "1"), ("b", "2"), ("c", "3"))
+    async with start() as harness:
+        harness.put_with(("first", ()), ("many", metadata), ("last", metadata[:1]))
+        await harness.sender.drained()
+    assert [push.lines for push in loki.received] == [["first", "many", "last"], ["many"]]
+    assert harness.dropped == 0
+    assert harness.quarantined == []
+    assert sorted(harness.lines) == ["first", "last", "many"]
+    assert harness.value("shipper_entries_reduced_total", reason="structured_metadata_too_many") == 1
+
+
+async def test_poison_beside_metadata_that_is_refused_costs_only_itself(start: Start, loki: Loki) -> None:
+    text = (
+        "Max entry size '3' bytes exceeded for stream '{}' while adding an entry with length '4' bytes; "
+        "stream '{}' has structured metadata too large: '4' bytes, limit: '2' bytes."
+    )
+    loki.script.append(loki.answer(400, text))
+    async with start() as harness:
+        harness.put_with(("long", ()), ("a", (("ab", "cd"),)), ("b", ()))
+        await harness.sender.drained()
+    assert harness.quarantined == [("long", "line_too_long")]
+    assert sorted(harness.lines) == ["a", "b", "long"]
+    assert loki.received[-1].lines == ["a"]
+
+
+async def test_a_stream_whose_labels_are_refused_goes_with_fewer(start: Start, loki: Loki) -> None:
+    def picky(received: Received) -> web.StreamResponse:
+        if "source_san" in received.labels:
+            return web.Response(status=400, text=f"entry for stream '{received.labels}' has 3 label names; limit 2")
+        return loki.store(received)
+
+    loki.reply = picky
+    labels = '{app="a", job="j", source_san="spiffe://cluster.local/ns/shop"}'
+    async with start() as harness:
+        for line in "abc":
+            harness.put(line, labels=labels)
+            await harness.sender.drained()
+    assert [push.labels for push in loki.received] == [labels, *(['{app="a", job="j"}'] * 3)]
+    assert harness.dropped == 0
+    assert harness.value("shipper_entries_reduced_total", reason="max_label_names_per_series") == 3
+
+
+async def test_what_is_refused_with_its_last_label_is_refused_for_good(start: Start, loki: Loki) -> None:
+    loki.reply = loki.answer(400, "stream '{}' has label value too long: 'x'")
+    async with start() as harness:
+        harness.put("a", labels='{app="a", job="j"}')
+        await harness.sender.drained()
+    assert harness.quarantined == [("a", "label_value_too_long")]

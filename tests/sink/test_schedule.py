@@ -12,6 +12,7 @@ from shipper.model import Columns
 from shipper.sink.answers.status import BadRequest, PushError, StreamLimited, Unavailable
 from shipper.sink.batch import Held
 from shipper.sink.destination import Destination, RequestSize
+from shipper.sink.newest import Newest
 from shipper.sink.queue import Queue
 from shipper.sink.schedule import LINGER, Schedule
 from shipper.sink.stream import Stream
@@ -37,10 +38,12 @@ class Scene:
         self.streams: dict[str, Stream] = {}
         self.destination = Destination(lambda: repeat(1.0), clock)
         self._size = RequestSize(batchsize, clock)
+        self.newest = Newest()
         self.schedule = Schedule(
             self.destination,
             self._size,
             lambda: map(float, count(1)),
+            self.newest,
             workers=workers,
             batchwait=batchwait,
             linger=LINGER,
@@ -395,6 +398,41 @@ async def test_while_it_fails_the_oldest_probes_alone_and_all_go_when_it_recover
         assert await scene.news(1.0) == ["oldest"]
         await scene.answer("oldest")
         assert [labels for labels, _ in scene.pushed[-3:]] == ["a", "b", "c"]
+
+
+async def test_of_probes_what_was_stored_last_goes_first_and_what_has_failed_last(playing: Playing) -> None:
+    async with playing(workers=1, batchwait=0.0) as scene:
+        scene.by_hand = True
+        scene.put("failed")
+        await scene.clock.pass_by()
+        for name in ("unknown", "stored", "stored later"):
+            scene.put(name)
+        scene.newest.sent("stored", WALL)
+        scene.newest.sent("stored later", WALL + 1)
+        scene.streams["failed"].failures = 1
+        await scene.answer("failed", DOWN)
+        order = []
+        for _ in range(3):
+            order += await scene.news(1.0)
+            scene.streams[order[-1]].failures += 1
+            await scene.answer(order[-1], DOWN)
+        assert order == ["stored later", "stored", "unknown"]
+
+
+async def test_few_streams_that_failed_are_under_way_at_once_and_they_take_turns(playing: Playing) -> None:
+    async with playing(workers=8, batchwait=0.0) as scene:
+        scene.by_hand = True
+        for number in range(8):
+            scene.streams[f"failed {number}"] = Stream(f"failed {number}")
+            scene.streams[f"failed {number}"].failures, scene.streams[f"failed {number}"].failed_at = 1, -float(number)
+            scene.put(f"failed {number}")
+        assert await scene.news(1.0) == ["failed 0", "failed 1"]
+        for number in range(4):
+            scene.put(f"sound {number}")
+        assert await scene.news(1.0) == [f"sound {number}" for number in range(4)]
+        await scene.answer("failed 0")
+        assert await scene.news() == []
+        assert scene.pushed[-1] == ("failed 7", 1), "that failed longest ago"
 
 
 async def test_several_that_fail_together_are_followed_by_one_probe(playing: Playing) -> None:

@@ -122,7 +122,7 @@ async def test_close_does_not_wait_for_a_request_that_hangs_longer_than_told(sta
 
 
 async def test_a_failure_within_surfaces(settings: Settings, metrics: Metrics) -> None:
-    async def broken(body: bytes) -> None:
+    async def broken(body: bytes, patience: float) -> None:
         raise RuntimeError("a mistake of ours")
 
     sender = Sender(settings(), broken, metrics)
@@ -130,6 +130,41 @@ async def test_a_failure_within_surfaces(settings: Settings, metrics: Metrics) -
     with pytest.raises(ExceptionGroup, match="unhandled errors"):
         await sender.run()
     await sender.close(3600)
+
+
+# -- answers that come late
+
+
+async def test_an_answer_that_comes_late_tells_how_long_to_wait(start: Start, loki: Loki) -> None:
+    gates = [asyncio.Event() for _ in range(3)]
+    loki.script += [loki.after(gate) for gate in gates]
+    async with start(timeout=Seconds(0.1)) as harness:
+        harness.put("a")
+        await loki.pushes(2)
+        assert harness.lines == []
+        gates[0].set()
+        await asyncio.sleep(0.15)  # longer than the timeout
+        gates[1].set()
+        await harness.sender.drained()
+        harness.put("b")
+        await loki.pushes(3)
+        await asyncio.sleep(0.15)
+        gates[2].set()
+        await harness.sender.drained()
+    assert [push.lines for push in loki.received] == [["a"], ["a"], ["b"]]
+    assert harness.value("shipper_push_retries_total", cause="timeout") == 1
+
+
+async def test_overdue_pushes_take_no_workers_place_and_not_too_many_stay_open(start: Start, loki: Loki) -> None:
+    loki.reply = loki.after(loki.closing)
+    async with start(timeout=Seconds(0.01), max_in_flight_requests=2) as harness:
+        harness.put("a")
+        harness.put("b", labels=PAY)
+        await loki.pushes(12)
+        assert loki.under_way <= 5
+        loki.reply = loki.store
+        await harness.sender.drained()
+    assert sorted(harness.lines) == ["a", "b"]
 
 
 # -- everything at once

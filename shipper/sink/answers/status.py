@@ -13,6 +13,8 @@ from shipper.sink.answers.page import described, is_page, readable
 
 STREAM_RATE = "stream_rate_limit"  # the cause of a stream's own rate
 LONGEST_RETRY_AFTER = 60.0  # seconds; a server that asks for more is not obeyed: our own back-off is longer soon enough
+STREAM_LIMIT = "stream_limit"  # the cause of too many streams
+SMALLEST_RATE = 1024.0  # bytes a second; a limit below lets no line pass, so its text is not believed
 
 _MEANING = {
     260: "ingestion is blocked by Loki's operators",
@@ -51,6 +53,14 @@ class Unavailable(PushError):
 
 class TenantLimited(Unavailable):
     """The tenant's rate: later, and smaller when it repeats."""
+
+
+class TimedOut(Unavailable):
+    """The request went, and its answer did not come in time: it may be stored."""
+
+
+class CutOff(Unavailable):
+    """The connection broke before an answer came: gateways do that instead of answering 413."""
 
 
 class StreamLimited(PushError):
@@ -100,8 +110,25 @@ def _limited(said: str, text: str, retry_after: float) -> PushError:
     if "per stream rate limit" in said:
         return StreamLimited(STREAM_RATE, text, retry_after)
     if "maximum active stream limit" in said:
-        return StreamLimited("stream_limit", text, retry_after)
+        return StreamLimited(STREAM_LIMIT, text, retry_after)
     return TenantLimited("http_429", _explained(429, text), retry_after)
+
+
+_RATE = re.compile(r"\(limit:\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b(?:ytes)?/s", re.IGNORECASE)
+_UNITS = {
+    "": 1,
+    "k": 1 << 10,
+    "m": 1 << 20,
+    "g": 1 << 30,
+    "t": 1 << 40,
+}  # as c2h5oh/datasize, which Loki uses, has them
+
+
+def named_rate(text: str) -> float:
+    """The bytes a second that the text of a 429 names as the limit; 0 when it names none."""
+    found = _RATE.search(text)
+    rate = float(found[1]) * _UNITS[found[2].lower()] if found else 0.0
+    return rate if rate >= SMALLEST_RATE else 0.0
 
 
 def _is_of_tls_port(text: str) -> bool:
