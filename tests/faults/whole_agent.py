@@ -76,7 +76,9 @@ class World:
         self._timing = timing
         self._stack = contextlib.ExitStack()
         self._stack.enter_context(collected())
-        self._directory = Path(self._stack.enter_context(tempfile.TemporaryDirectory()))
+        # A crashed agent's save may still be under way, on a thread that nobody waits for.
+        directory = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
+        self._directory = Path(self._stack.enter_context(directory))
         self.root = self._directory / "pods"
         self.root.mkdir()
         self._runner = self._stack.enter_context(asyncio.Runner())
