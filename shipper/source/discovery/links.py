@@ -20,7 +20,8 @@ Step = tuple[str, str]
 def way(path: str) -> list[Step]:
     """The entries that decide where a path leads: each link on the way, and the last or the first missing one."""
     steps: list[Step] = []
-    at, todo = "/", os.path.join(os.getcwd(), path).split("/")[::-1]  # noqa: PTH109, PTH118  # called for each link
+    whole = path if path.startswith("/") else f"{os.getcwd()}/{path}"  # noqa: PTH109  # called for each link
+    at, todo = "/", whole.split("/")[::-1]
     last: Step | None = None
     while todo:
         name = todo.pop()

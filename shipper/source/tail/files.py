@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 
 from shipper.model import Block
 from shipper.source.tail.handles import Handle, OpenLog, open_log
-from shipper.source.tail.listing import Listing, Shown
+from shipper.source.tail.listing import Listing
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.tail.losses import Losses
-from shipper.source.tail.names import ListedFile, LogName, is_packed
+from shipper.source.tail.names import ListedFile, LogName
+from shipper.source.tail.packed import PassedOver, is_packed
 from shipper.source.tail.saved import SavedFile
 from shipper.source.tail.state import State
 from shipper.source.tail.tailer import Replaced, Tailer
@@ -53,8 +54,8 @@ class Files:
         self.start_policy, self._open_log = start_policy, open_log
         self._is_known = bool(saved)  # it has, or had, a file that could be read: what is found now is new
         self._unreadable: frozenset[tuple[int, int]] = frozenset()  # identities that were reported
-        self._packed: frozenset[tuple[int, int] | str] = frozenset()  # identities or names, the same
         self._passed_over: frozenset[tuple[int, int]] = frozenset()  # copies, at the last listing
+        self._packed = PassedOver(directory)
 
     # -- what happens to the directory
 
@@ -77,7 +78,9 @@ class Files:
         shown = self._listing.shown(self.stem, now)
         self.links = shown.links
         self._reconcile(shown.files, now)
-        self._note_packed(shown)
+        for name in shown.packed:
+            self._packed.add(name, name)
+        self._packed.keep([*shown.packed, *(listed.identity for listed in shown.files)])
         is_stable, self.must_list = not self.must_list, False
         return is_stable
 
@@ -162,7 +165,7 @@ class Files:
     ) -> Tailer | None:
         head = handle.head()
         if listed.name.rotated and not listed.name.gzipped and is_packed(head):
-            self._pass_over(listed.identity, listed.name.text)
+            self._packed.add(listed.identity, listed.name.text)
             return None
         for tailer in missing:
             if _same_content(tailer, listed, head) and (listed.name.gzipped or listed.size >= tailer.read_offset):
@@ -262,20 +265,6 @@ class Files:
             self.expire_listing()
         if error.errno != errno.ENOENT:
             self._report(tailer.name, error)
-
-    def _note_packed(self, shown: Shown) -> None:
-        for name in shown.packed:
-            self._pass_over(name, name)
-        if self._packed:
-            self._packed &= {*shown.packed, *(listed.identity for listed in shown.files)}
-
-    def _pass_over(self, key: tuple[int, int] | str, name: str) -> None:
-        """Say once that this file is not read."""
-        if key not in self._packed:
-            self._packed |= {key}
-            log.warning("%s/%s is compressed in a way that is not read, and is passed over: normal beside a log whose "
-                        "lines were shipped before; otherwise use gzip, or logrotate's delaycompress",
-                        self.directory, name)  # fmt: skip
 
     def _report(self, name: LogName, error: OSError) -> None:
         self._losses.cannot_read(error)

@@ -6,7 +6,6 @@ and similar tools number them (`app.log.1`, the higher the older) or date them (
 
 import re
 from dataclasses import dataclass
-from typing import Final
 
 _NAME = re.compile(
     r"(?P<stem>[^/]+?)"
@@ -16,18 +15,6 @@ _NAME = re.compile(
 _TIME = re.compile(r"\d{4}-?\d\d-?\d\d.*")  # a date first, or seconds since 1970; a number has fewer digits
 _UNFINISHED = ("tmp", "temp", "part", "swp")  # endings of files that another program is still writing
 _PACKED = ("7z", "Z", "br", "bz2", "lz", "lz4", "lzma", "lzo", "rar", "sz", "tar", "tgz", "xz", "zip", "zst", "zstd")
-
-# How compressed data begins: gzip, compress, xz, bzip2, zstd, lz4, zip, 7z.
-_MAGIC: Final = (
-    b"\x1f\x8b",
-    b"\x1f\x9d",
-    b"\xfd7zXZ\0",
-    b"BZh",
-    b"(\xb5/\xfd",
-    b"\x04\x22M\x18",
-    b"PK\3\4",
-    b"7z\xbc\xaf",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +44,6 @@ def packed_stem(text: str) -> str | None:
     """The stem of a rotated log that is compressed in a way that cannot be read here; None: it is something else."""
     name, _, ending = text.rpartition(".")
     return log.stem if ending in _PACKED and (log := LogName.parse(name)) else None
-
-
-def is_packed(head: bytes) -> bool:
-    """Whether a file that begins with these bytes is compressed, whatever it is called."""
-    return head.startswith(_MAGIC)
 
 
 @dataclass(frozen=True, slots=True)
