@@ -41,8 +41,10 @@ class Files:
         listing: Listing | None = None,
         ended: bool = False,
     ) -> None:
-        """`listing`: of the directory, where others follow files in it, too. `ended`: the container of the newest of
-        the `saved` files had ended, as far as anyone could see."""
+        """`listing`: of the directory, where others follow files in it, too.
+
+        `ended`: the container of the newest of the `saved` files had ended, as far as anyone could see.
+        """
         self.directory, self.stem = directory, stem
         self._listing = listing or Listing(directory)
         self.tailers: list[Tailer] = [Tailer.restored(file) for file in saved]
