@@ -1,17 +1,16 @@
 """What the files beside a log are called, and which of them is older.
 
 The kubelet writes `<restart>.log`, renames it to `<restart>.log.<YYYYMMDD-HHMMSS>` and gzips the older ones; logrotate
-and similar tools number them (`app.log.1`, the higher the older) or date them (`app.log-20261129`, `app-20261129.log`).
+and similar tools number them (`app.log.1`, the higher the older) or date them (`app.log-20261129`, `app-20261129.log`,
+`app.2026-11-29.log`).
 """
 
 import re
 from dataclasses import dataclass
 
-_NAME = re.compile(
-    r"(?P<stem>[^/]+?)"
-    r"(?:-(?P<date>\d{8}(?:\d\d)?(?:-\d+)?)\.log|\.log(?:(?:\.(?!gz$)|[-_](?=\d))(?P<rotated>[^/]+?))?)"
-    r"(?P<gz>\.gz)?"
-)
+_DATE = r"(?P<date>\d{4}(?P<dash>-?)\d\d(?P=dash)\d\d(?:\d\d)?(?:[-.]\d+)?)"  # before the ending, as a tool may put it
+_ROTATED = r"(?:(?:\.(?!gz$)|[-_](?=\d))(?P<rotated>[^/]+?))?"
+_NAME = re.compile(rf"(?P<stem>[^/]+?)(?:[-._]{_DATE}\.log|\.log{_ROTATED})(?P<gz>\.gz)?")
 _TIME = re.compile(r"\d{4}-?\d\d-?\d\d.*")  # a date first, or seconds since 1970; a number has fewer digits
 _UNFINISHED = ("tmp", "temp", "part", "swp")  # endings of files that another program is still writing
 _PACKED = ("7z", "Z", "br", "bz2", "lz", "lz4", "lzma", "lzo", "rar", "sz", "tar", "tgz", "xz", "zip", "zst", "zstd")

@@ -20,6 +20,9 @@ LOGS = {
     "app.log_2026-11-29": LogName("app.log_2026-11-29", "app", "2026-11-29", gzipped=False),
     "app-20261129.log": LogName("app-20261129.log", "app", "20261129", gzipped=False),
     "app-20261129.log.gz": LogName("app-20261129.log.gz", "app", "20261129", gzipped=True),
+    "app.2026-11-29.log": LogName("app.2026-11-29.log", "app", "2026-11-29", gzipped=False),
+    "app_2026-11-29.1.log": LogName("app_2026-11-29.1.log", "app", "2026-11-29.1", gzipped=False),
+    "app-2026-1129.log": LogName("app-2026-1129.log", "app-2026-1129", "", gzipped=False),
     "app-1.log": LogName("app-1.log", "app-1", "", gzipped=False),
 }
 
@@ -82,6 +85,7 @@ def test_any_text_is_a_name_or_is_refused(name: str) -> None:
         ["app.log.10.gz", "app.log.9", "app.log.1", "app.log"],
         ["app.log.20251231-235959", "app.log.20260101-000000", "app.log"],
         ["app.log-20251231.gz", "app.log-20260101", "app.log-2026010112", "app.log"],
+        ["app.2025-12-31.log.gz", "app.2026-01-01.log", "app.log"],
         ["app-20251231.log", "app-20260101.log", "app.log"],
         ["app.log.2026-11-28", "app.log.2026-11-29", "app.log"],
         ["app.log-1795950000", "app.log-1795953600", "app.log"],
