@@ -1,6 +1,7 @@
 """What stands around a line that somebody has copied: a viewer's frame and colours, a prefix, a collector's record.
 
-Cuts it away; says nothing of what the line means. The agent itself reads only what a container runtime writes.
+Cuts it away; says nothing of what the line means. The agent itself reads less: the runtime's prefix, colours, and the
+records of `pipeline/enclosed`, for it ships by what it reads.
 """
 
 import re
