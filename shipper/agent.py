@@ -17,6 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+from aiohttp import web
+
 from shipper import __version__
 from shipper.config import Config
 from shipper.entries import Entries
@@ -31,7 +34,7 @@ from shipper.pipeline.keep import KEEP_RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.record import mapped_loads
-from shipper.server import serving
+from shipper.server import probes, serving
 from shipper.sink.client import Client
 from shipper.sink.local import Nowhere, Printer
 from shipper.sink.quarantine import QuarantineFile
@@ -284,17 +287,19 @@ class Agent:
             return
         url = self._client.url if self._client else None
 
-        def describe() -> dict[str, Any]:
+        async def targets(_: web.Request) -> web.Response:
             loki = {
                 "url": url,
                 "failing": sender.failing if sender else "",
                 "failing_streams": sender.failing_streams if sender else {},
             }
             saves = {"filename": self._config.positions.filename, "failing": positions.failing}
-            return {"loki": loki, "positions": saves, "targets": status.targets()}
+            told = {"loki": loki, "positions": saves, "targets": status.targets()}
+            body = orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+            return web.Response(body=body, content_type="application/json")
 
-        server = serving(self._config.server, self.metrics.registry, lambda: reader.is_ready, describe)
-        await parts.enter_async_context(server)
+        routes = [*probes(self.metrics.registry, lambda: reader.is_ready), web.get("/targets", targets)]
+        await parts.enter_async_context(serving(self._config.server, routes))
 
     def _destination(self) -> str:
         if self._client:

@@ -1,16 +1,16 @@
-"""The agent's own HTTP server: metrics, health, and the targets.
+"""An HTTP server of our own. What it serves is given; the headers and errors of all pages are the same.
 
-`/ready`: configured, log directory readable, first scan done. An idle node is ready, and a dead Loki changes nothing:
-else an outage would restart every agent. `/healthz`: the event loop lives.
+It answers GET and HEAD: nothing can be changed over it. `/ready`: configured, log directory readable, first scan done.
+An idle node is ready, and a dead Loki changes nothing: else an outage would restart every agent. `/healthz`: the event
+loop lives.
 """
 
 import errno
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Final
 
-import orjson
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -20,15 +20,23 @@ from shipper.errors import said
 
 log = logging.getLogger(__name__)
 
+# No script, no frame, nothing from elsewhere: a name in a log may hold anything, and a page shows it.
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+    "Server": "mtls-shipper",
+}
 
-@asynccontextmanager
-async def serving(
-    config: ServerConfig,
-    registry: CollectorRegistry,
-    is_ready: Callable[[], bool],
-    describe: Callable[[], Any],
-) -> AsyncIterator[int]:
-    """Serve while the context lasts; gives the port. Raises OSError when the address cannot be had."""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def probes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[web.RouteDef]:
+    """`/metrics`, `/ready` and `/healthz`."""
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
@@ -41,16 +49,42 @@ async def serving(
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
-    async def targets(_: web.Request) -> web.Response:
-        body = orjson.dumps(describe(), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-        return web.Response(body=body, content_type="application/json")
+    return [web.get("/metrics", metrics), web.get("/ready", ready), web.get("/healthz", healthz)]
 
-    app = web.Application()
-    app.router.add_get("/metrics", metrics)
-    app.router.add_get("/ready", ready)
-    app.router.add_get("/healthz", healthz)
-    app.router.add_get("/targets", targets)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+
+def application(routes: Sequence[web.RouteDef]) -> web.Application:
+    """These routes, with the headers of every page; an unknown path is told which there are."""
+    paths = ", ".join(route.path for route in routes)
+
+    @web.middleware
+    async def errors_in_words(request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPNotFound:
+            return web.Response(status=404, text=f"there is no such page; there are: {paths}\n")
+        except web.HTTPMethodNotAllowed as error:
+            headers = {"Allow": ",".join(sorted(error.allowed_methods))}
+            return web.Response(status=405, text="nothing can be changed here: GET and HEAD only\n", headers=headers)
+
+    app = web.Application(middlewares=[errors_in_words])
+    app.add_routes(routes)
+    app.on_response_prepare.append(_add_headers)
+    return app
+
+
+async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
+
+
+@asynccontextmanager
+async def serving(
+    config: ServerConfig, routes: Sequence[web.RouteDef], on_stop: Callable[[], None] = lambda: None
+) -> AsyncIterator[int]:
+    """Serve while the context lasts; gives the port. Raises OSError when the address cannot be had.
+
+    `on_stop` ends answers that have no end of their own.
+    """
+    runner = web.AppRunner(application(routes), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         site = web.TCPSite(runner, config.http_listen_address, config.http_listen_port)
@@ -59,9 +93,11 @@ async def serving(
         except OSError as error:
             raise _cannot_listen(config, error) from error
         port = int(runner.addresses[0][1])
-        log.info("serving /metrics, /ready, /healthz and /targets on %s port %d", config.http_listen_address, port)
+        paths = ", ".join(route.path for route in routes)
+        log.info("serving %s on %s port %d", paths, config.http_listen_address, port)
         yield port
     finally:
+        on_stop()
         await runner.cleanup()
 
 
