@@ -5,7 +5,7 @@ from pathlib import Path
 from unittest import mock
 
 from shipper.cli import main
-from shipper.source.kubernetes import client
+from shipper.kubernetes import client
 
 if __name__ == "__main__":
     # Nothing that a user can set says where the kubelet mounts it.

@@ -25,6 +25,7 @@ from shipper.config import Config
 from shipper.entries import Entries
 from shipper.errors import fault
 from shipper.fields import LINE_FIELDS
+from shipper.kubernetes.timing import API_TIMING, ApiTiming
 from shipper.lifecycle import End, run_parts
 from shipper.log import counted_entries
 from shipper.loop import Loop
@@ -47,10 +48,9 @@ from shipper.source.descriptors import Descriptors
 from shipper.source.discovery.pod_names import app_of
 from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import OnSettled
-from shipper.source.kubernetes.metadata import fields_from
-from shipper.source.kubernetes.pods import Pods
-from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
 from shipper.source.naming import Naming
+from shipper.source.pod_fields import fields_from
+from shipper.source.pods import Pods
 from shipper.source.positions.file import Positions, SavedTarget
 from shipper.source.positions.saver import Saver
 from shipper.source.positions.snapshot import Snapshot
@@ -62,7 +62,7 @@ from shipper.source.target_set import OnChange, TargetSet
 from shipper.source.timing import Timing
 
 if TYPE_CHECKING:
-    from shipper.source.kubernetes.client import Connect
+    from shipper.kubernetes.client import Connect
 
 log = logging.getLogger(__name__)
 
@@ -269,11 +269,10 @@ class Agent:
     ) -> None:
         """Start what asks the Kubernetes API, and what serves HTTP."""
         if self._asks_for_pods:
-            from shipper.source.kubernetes import client, pod_watch  # late: 30 ms, for those who ask
+            from shipper.source.pod_watch import following_pods  # late: 30 ms, for those who ask
 
-            connect = self._connect or client.connected
-            watch = pod_watch.following_pods(
-                self._node, self.pods, self.metrics, reader.ask_again, connect, self._api_timing
+            watch = following_pods(
+                self._node, self.pods, self.metrics, reader.ask_again, self._connect, self._api_timing
             )
             await parts.enter_async_context(watch)
         elif self._scrape.kubernetes:

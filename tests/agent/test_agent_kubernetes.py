@@ -16,10 +16,10 @@ from lab.lines import timed_out
 from lab.pods import Pod
 from lab.service_account import ServiceAccount, environment
 from shipper.agent import Agent
-from shipper.source.kubernetes.client import by_service_account
+from shipper.kubernetes.client import by_service_account
 from shipper.source.timing import Timing
 from tests.agent.conftest import Node
-from tests.source.kubernetes.watching import FAST
+from tests.kubernetes.watching import FAST
 
 NODE = "node-1"
 SCRAPE = ", kubernetes: true, pod_labels: {team: team}"

@@ -10,9 +10,9 @@ import trustme
 from lab.kubernetes import ApiServer
 from lab.pods import Pod
 from lab.service_account import ServiceAccount, environment
-from shipper.source.kubernetes.client import by_service_account
+from shipper.kubernetes.client import by_service_account
 from tests.faults.whole_agent import TIMING, World
-from tests.source.kubernetes.watching import FAST
+from tests.kubernetes.watching import FAST
 
 NODE = "node-1"
 SCRAPE = ", kubernetes: true, pod_labels: {team: team}"

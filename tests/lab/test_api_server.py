@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from lab.kubernetes import ApiServer
-from shipper.source.kubernetes.client import METADATA, METADATA_LIST
+from shipper.kubernetes.requests import METADATA, METADATA_LIST
 
 NODE = {"fieldSelector": "spec.nodeName=node-1"}
 LIST = NODE | {"resourceVersion": "0"}

@@ -1,4 +1,4 @@
-"""A PodWatch at work against the API server's stand-in, and what it has learnt."""
+"""A Reflector at work against the API server's stand-in, and what it has learnt."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -9,12 +9,14 @@ import aiohttp
 from lab.kubernetes import ApiServer
 from lab.pods import Pod
 from shipper import backoff
+from shipper.kubernetes.client import Connect, Get, Query
+from shipper.kubernetes.errors import ApiErrors, ApiRefused
+from shipper.kubernetes.reflector import MAX_EVENT, Reflector, Waits
+from shipper.kubernetes.requests import MAX_PAGE, pods_of
+from shipper.kubernetes.timing import ApiTiming
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.client import MAX_LIST, Connect, Get, Query
-from shipper.source.kubernetes.errors import ApiErrors, ApiRefused
-from shipper.source.kubernetes.pod_watch import MAX_EVENT, PodWatch, Waits
-from shipper.source.kubernetes.pods import Pods
-from shipper.source.kubernetes.timing import ApiTiming
+from shipper.source.pod_watch import WITHOUT_LABELS
+from shipper.source.pods import Pods
 
 FAST = ApiTiming(
     first_request=(0.0, 0.0),
@@ -33,7 +35,7 @@ class NotedErrors(ApiErrors):
     """Sets an event whenever it has counted one."""
 
     def __init__(self, metrics: Metrics, changed: asyncio.Event) -> None:
-        super().__init__(metrics)
+        super().__init__(metrics.kubernetes_errors, WITHOUT_LABELS)
         self._changed = changed
 
     def expired(self) -> None:
@@ -58,22 +60,21 @@ class Watching:
         timing: ApiTiming = FAST,
         *,
         waits: Waits = backoff.waits,
-        max_list: int = MAX_LIST,
+        max_page: int = MAX_PAGE,
         max_event: int = MAX_EVENT,
     ) -> None:
         self._changed = asyncio.Event()
         self.metrics = Metrics()
         self.pods = Pods(lambda pod: dict(pod.labels or {}), self.metrics)
-        self.pods.ask("of-no-pod/container")  # a target that waits for ever, so that every change is told
-        self.watch = PodWatch(
-            "node-1",
+        self.watch = Reflector(
+            pods_of("node-1"),
             self.pods,
             NotedErrors(self.metrics, self._changed),
             self._changed.set,
             connect,
             timing,
             waits=waits,
-            max_list=max_list,
+            max_page=max_page,
             max_event=max_event,
         )
 

@@ -7,13 +7,15 @@ goes on without its pod's metadata, so that an API which is away holds nothing u
 import time
 from collections.abc import Callable, Iterable
 
+from shipper.kubernetes.metadata import ObjectMeta
+from shipper.kubernetes.rows import Row
+from shipper.kubernetes.timing import API_TIMING, ApiTiming
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.metadata import ObjectMeta
-from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
+from shipper.source.pod_fields import log_directories
 
 
 class Pods:
-    """The fields of pods, by the name of their log directory."""
+    """The fields of pods, by the name of their log directory: a store of what the API says of them."""
 
     def __init__(
         self,
@@ -47,18 +49,17 @@ class Pods:
         self._metrics.kubernetes_targets.labels(metadata="none" if fields is None else "found").inc()
         return fields or {}
 
-    def put(self, pod: ObjectMeta) -> list[str]:
+    def put(self, row: Row) -> list[str]:
         """Add or update a pod; the names of its log directories."""
-        fields, names = self._fields(pod), pod.log_directories
+        fields, names = self._fields(row.metadata), log_directories(row.metadata)
         for name in names:
             self._deleted.pop(name, None)
             self._known[name] = fields
         return names
 
-    def remove(self, pod: ObjectMeta) -> None:
+    def remove(self, row: Row) -> None:
         """A pod was deleted."""
-        self.put(pod)  # its last labels
-        self.mark_deleted(pod.log_directories)
+        self.mark_deleted(self.put(row))  # with its last labels
 
     def begin_list(self) -> set[str]:
         """All names that are not known to be deleted. Take out those that a list has; the rest are of pods that were

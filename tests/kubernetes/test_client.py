@@ -15,10 +15,10 @@ import trustme
 from lab.kubernetes import ApiServer
 from lab.service_account import ServiceAccount, environment
 from shipper import __version__
-from shipper.source.kubernetes.client import Connect, address, by_kubeconfig, by_service_account, connected
-from shipper.source.kubernetes.errors import NotConfigured
+from shipper.kubernetes.client import Connect, address, by_kubeconfig, by_service_account, connected
+from shipper.kubernetes.errors import NotConfigured
+from tests.kubernetes.watching import CHECKOUT, FAST, LEDGER, Watching
 from tests.plain_ca import PlainCa, check_as_python_3_13_does
-from tests.source.kubernetes.watching import CHECKOUT, FAST, LEDGER, Watching
 
 # In a pod
 
@@ -175,7 +175,7 @@ async def test_an_authority_without_key_usage_is_trusted_on_every_python(
 async def test_a_pod_does_without_the_client_library() -> None:
     """It is 980 modules and 38 MiB, and only kubeconfigs need it."""
     program = (
-        "import asyncio, sys, shipper.agent; from shipper.source.kubernetes.client import NotConfigured, connected\n"
+        "import asyncio, sys, shipper.agent; from shipper.kubernetes.client import NotConfigured, connected\n"
         "async def main():\n"
         "    try:\n"
         "        async with connected(): raise AssertionError('there is no service account')\n"

@@ -1,4 +1,4 @@
-"""The watch of a node's pods, against a server with and without faults, over real HTTP."""
+"""The list and watch of a node's pods, against a server with and without faults, over real HTTP."""
 
 import asyncio
 import itertools
@@ -15,9 +15,9 @@ from lab import faults
 from lab.faults import Fault
 from lab.kubernetes import ApiServer
 from lab.pods import Pod, event
-from shipper.source.kubernetes.client import Get
-from shipper.source.kubernetes.errors import NotConfigured
-from tests.source.kubernetes.watching import CHECKOUT, FAST, LEDGER, Watching, connecting
+from shipper.kubernetes.client import Get
+from shipper.kubernetes.errors import NotConfigured
+from tests.kubernetes.watching import CHECKOUT, FAST, LEDGER, Watching, connecting
 
 LIST = '{"metadata":{"resourceVersion":"1000"}'  # how a list begins
 
@@ -304,7 +304,7 @@ async def test_a_list_of_more_bytes_than_may_be_held_is_given_up_and_asked_for_a
     api: ApiServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     api.put(CHECKOUT)
-    watching = Watching(connecting(api), max_list=5000)
+    watching = Watching(connecting(api), max_page=5000)
     async with watching.running():
         await watching.until(lambda: watching.errors("too_large") == 2)
         assert watching.app(CHECKOUT) is None
@@ -314,7 +314,7 @@ async def test_a_list_of_more_bytes_than_may_be_held_is_given_up_and_asked_for_a
 
 async def test_a_list_that_is_too_large_is_asked_for_as_seldom_as_one_that_is_refused(api: ApiServer) -> None:
     api.put(CHECKOUT)
-    watch = Watching(connecting(api), replace(FAST, longest_search=0.01), waits=numbered, max_list=5000).watch
+    watch = Watching(connecting(api), replace(FAST, longest_search=0.01), waits=numbered, max_page=5000).watch
     assert [await watch.attempt() for _ in range(2)] == [1, 2]
 
 

@@ -2,10 +2,11 @@
 
 import pytest
 
+from shipper.kubernetes.metadata import ObjectMeta
+from shipper.kubernetes.rows import Row
+from shipper.kubernetes.timing import API_TIMING
 from shipper.metrics import Metrics
-from shipper.source.kubernetes.metadata import ObjectMeta
-from shipper.source.kubernetes.pods import Pods
-from shipper.source.kubernetes.timing import API_TIMING
+from shipper.source.pods import Pods
 
 WAIT, KEEP = API_TIMING.pod_wait, API_TIMING.remember_deleted
 
@@ -32,8 +33,8 @@ def pods(metrics: Metrics, time: Time) -> Pods:
     return Pods(lambda pod: dict(pod.labels or {}), metrics, clock=time)
 
 
-def made(name: str, **labels: str) -> ObjectMeta:
-    return ObjectMeta(name=name, namespace="shop", uid="u", labels=labels)
+def made(name: str, **labels: str) -> Row:
+    return Row(ObjectMeta(name=name, namespace="shop", uid="u", labels=labels))
 
 
 def asked(metrics: Metrics, metadata: str) -> float:

@@ -1,55 +1,72 @@
-"""Keeps up with the metadata of this node's pods: one list, then one watch after the other.
+"""Keeps up with one resource, as client-go's Reflector does: one list, then one watch after the other.
 
-Every error of the API ends in waiting and trying again, never in an error of the agent: it ships without pod labels.
+What it learns it puts into a store. Every error of the API ends in waiting and trying again, never in an error of those
+who want to know: they do without.
 """
 
 import asyncio
 import contextlib
 import random
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 import msgspec
 
 from shipper import backoff
-from shipper.metrics import Metrics
-from shipper.source.kubernetes.client import MAX_LIST, READ_BYTES, Connect, Get, PodRequests, connected
-from shipper.source.kubernetes.errors import ApiErrors, ApiRefused, BodyTooLarge, VersionGone
-from shipper.source.kubernetes.metadata import decode_event, decode_pod
-from shipper.source.kubernetes.pods import Pods
-from shipper.source.kubernetes.timing import API_TIMING, ApiTiming
+from shipper.kubernetes.client import Connect, Get, connected
+from shipper.kubernetes.errors import ApiErrors, ApiRefused, BodyTooLarge, VersionGone
+from shipper.kubernetes.requests import MAX_PAGE, READ_BYTES, Requests, Resource
+from shipper.kubernetes.rows import Page, Row, decode_event, decode_row
+from shipper.kubernetes.timing import API_TIMING, ApiTiming
 
 MAX_EVENT: Final = 4 << 20  # bytes; etcd takes objects of 1.5 MiB
 DEBOUNCE_BYTES: Final = 256 << 10  # that gather in the kernel at most: a server drops a watch that is read too slowly
 SAME_AGAIN: Final = (401, 403, 429, 503)  # statuses that say nothing about the request: repeat it as it is
-PODS_AT_ONCE: Final = 64  # of a list, before the event loop gets its turn: 2 ms
+ROWS_AT_ONCE: Final = 64  # of a list, before the event loop gets its turn: 2 ms
 
 Waits = Callable[[float, float], Iterator[float]]
 
 
-class PodWatch:
-    """Puts the pods of a node into `pods`, and takes them out."""
+class Store(Protocol):
+    """What is known of a resource, by names that the store itself gives its objects."""
+
+    def begin_list(self) -> set[str]:
+        """All names that are not known to be deleted. Those that the list does not have are then `mark_deleted`."""
+
+    def put(self, row: Row) -> Iterable[str]:
+        """Add or update an object; its names."""
+
+    def remove(self, row: Row) -> None:
+        """An object was deleted; this is its last state."""
+
+    def mark_deleted(self, names: Iterable[str]) -> None:
+        """The objects of these names were deleted, at a time that is not known."""
+
+
+class Reflector:
+    """Puts the objects of a resource into a store, and takes them out."""
 
     def __init__(
         self,
-        node: str,
-        pods: Pods,
+        resource: Resource,
+        store: Store,
         errors: ApiErrors,
-        on_answer: Callable[[], None],
+        on_change: Callable[[], None],
         connect: Connect = connected,
         timing: ApiTiming = API_TIMING,
         *,
         waits: Waits = backoff.waits,
-        max_list: int = MAX_LIST,
+        max_page: int = MAX_PAGE,
         max_event: int = MAX_EVENT,
     ) -> None:
-        """`on_answer` is called when more is known and a target waits for it; `max_list` and `max_event` are bytes."""
-        self._pods, self._errors, self._on_answer = pods, errors, on_answer
+        """`on_change` is called after a list, and after the events that came together. `max_page` and `max_event` are
+        bytes."""
+        self._store, self._errors, self._on_change = store, errors, on_change
         self._connect, self._timing = connect, timing
-        self._requests = PodRequests(node, timing, max_list)
+        self._requests = Requests(resource, timing, max_page)
         self._new_waits, self._max_event = waits, max_event
         self._version = ""  # everything up to it is known; empty: a list is due
         self._reset_backoff()
@@ -60,6 +77,16 @@ class PodWatch:
         while True:
             wait = await self.attempt()
             await asyncio.sleep(wait)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Keep up while the context lasts."""
+        running = asyncio.create_task(self.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
 
     async def attempt(self) -> float:
         """Keep up until something fails; the seconds to wait before the next attempt."""
@@ -80,7 +107,7 @@ class PodWatch:
                 self._version = ""  # it may be the version that the server does not understand
             self._errors.refused(refused)
             return self._refusal_wait(refused.retry_after)
-        except Exception as error:  # pod labels must not cost a line
+        except Exception as error:  # what the API says must cost those who ask nothing
             self._errors.failed(error)
             return self._refusal_wait(0.0) if isinstance(error, BodyTooLarge) else next(self._search_waits)
 
@@ -103,24 +130,24 @@ class PodWatch:
     # -- the list
 
     async def _list(self, get: Get) -> None:
-        """Learn of all pods, and which are gone."""
-        missing = self._pods.begin_list()
-        found = await self._requests.list(get)
-        for number, item in enumerate(found.items or ()):
-            try:
-                missing.difference_update(self._pods.put(decode_pod(item).metadata))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                self._errors.failed(error)
-            if number % PODS_AT_ONCE == PODS_AT_ONCE - 1:
-                await asyncio.sleep(0)
-        self._pods.mark_deleted(missing)
-        self._answer()
-        self._version = found.metadata.version
+        """Learn of all objects, and which are gone."""
+        missing, version = self._store.begin_list(), ""
+        async for page in self._requests.pages(get):
+            await self._put(page, missing)
+            version = page.metadata.version
+        self._store.mark_deleted(missing)
+        self._on_change()
+        self._version = version
         self._errors.recovered()  # but the back-off goes on growing: the watch may be refused all the same
 
-    def _answer(self) -> None:
-        if self._pods.is_awaited:
-            self._on_answer()
+    async def _put(self, page: Page, missing: set[str]) -> None:
+        for number, item in enumerate(page.items or ()):
+            try:
+                missing.difference_update(self._store.put(decode_row(item)))
+            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                self._errors.failed(error)
+            if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
+                await asyncio.sleep(0)
 
     # -- the watch
 
@@ -140,7 +167,7 @@ class PodWatch:
             if len(rest) > self._max_event:
                 raise BodyTooLarge(f"an event of more than {self._max_event} bytes")
             if len(data) < READ_BYTES:
-                self._answer()
+                self._on_change()
                 await self._debounce(response)
 
     def _apply_lines(self, text: bytes) -> bytes:
@@ -160,17 +187,17 @@ class PodWatch:
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._errors.failed(error)
             return False
-        pod = event.object.metadata
+        row = Row(event.object.metadata)
         match event.type:
             case "ADDED" | "MODIFIED":
-                self._pods.put(pod)
+                self._store.put(row)
             case "DELETED":
-                self._pods.remove(pod)
+                self._store.remove(row)
             case "ERROR" if event.object.code == 410:
                 raise VersionGone
             case "ERROR":
                 raise ApiRefused(event.object.code, event.object.message)
-        self._version = pod.version or self._version
+        self._version = row.metadata.version or self._version
         return True
 
     async def _debounce(self, response: aiohttp.ClientResponse) -> None:
@@ -179,25 +206,6 @@ class PodWatch:
         _wake_at(transport, DEBOUNCE_BYTES)
         await asyncio.sleep(self._timing.debounce)
         _wake_at(transport, 1)
-
-
-@asynccontextmanager
-async def following_pods(
-    node: str,
-    pods: Pods,
-    metrics: Metrics,
-    on_answer: Callable[[], None],
-    connect: Connect = connected,
-    timing: ApiTiming = API_TIMING,
-) -> AsyncIterator[None]:
-    """Keep `pods` up to date with the pods of a node while the context lasts; `on_answer` as in `PodWatch`."""
-    watch = PodWatch(node, pods, ApiErrors(metrics), on_answer, connect, timing)
-    watching = asyncio.create_task(watch.run())
-    try:
-        yield
-    finally:
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
 
 
 def _wake_at(transport: asyncio.Transport | None, size: int) -> None:

@@ -1,6 +1,6 @@
 """What can be wrong with the Kubernetes API, and how often its operator is told.
 
-No error here is worth an alarm by itself: the agent ships without the API. Each is counted, and each kind is logged at
+No error here is worth an alarm by itself: who asks does without an answer. Each is counted, and each kind is logged at
 most once an hour.
 """
 
@@ -8,14 +8,15 @@ import logging
 import ssl
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import aiohttp
 import msgspec
+from prometheus_client import Counter
 
 from shipper.errors import fault
 from shipper.log import HOUR, Seldom
-from shipper.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +24,9 @@ LONGEST_RETRY_AFTER: Final = 60.0  # seconds; a server that asks for more is ask
 REFUSAL_BYTES: Final = 4096  # of a refusal's body that are read
 
 _HINTS: Final = {
-    401: "the service account's token was not accepted; the agent reads it again",
-    403: "the service account may not list and watch pods: apply the ClusterRole of the deployment; normal for a "
-    "moment after the server has started",
+    401: "the service account's token was not accepted; it is read again",
+    403: "the service account may not list and watch: apply the ClusterRole of the deployment; normal for a moment "
+    "after the server has started",
 }
 
 
@@ -61,6 +62,15 @@ _REASONS: Final[dict[tuple[type[Exception], ...], str]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Without:
+    """What it means to be without the API, as its operator is told."""
+
+    missing: str  # what cannot be got
+    meanwhile: str  # what is done while it cannot
+    again: str  # what is so once it can
+
+
 class _Status(msgspec.Struct):
     message: str = ""
 
@@ -84,8 +94,9 @@ async def refusal(response: aiohttp.ClientResponse) -> ApiRefused | VersionGone 
 class ApiErrors:
     """Counts errors of the API and logs each kind once an hour."""
 
-    def __init__(self, metrics: Metrics, clock: Callable[[], float] = time.monotonic) -> None:
-        self._count, self._seldom = metrics.kubernetes_errors, Seldom(clock)
+    def __init__(self, count: Counter, without: Without, clock: Callable[[], float] = time.monotonic) -> None:
+        """`count` has the label `reason`."""
+        self._count, self._without, self._seldom = count, without, Seldom(clock)
 
     def expired(self) -> None:
         """VersionGone was raised."""
@@ -105,10 +116,10 @@ class ApiErrors:
     def recovered(self) -> None:
         """A list or a watch has succeeded."""
         if self._seldom.over():
-            log.info("kubernetes: the API answers again; new pods get their labels from it")
+            log.info("kubernetes: the API answers again; %s", self._without.again)
 
     def _note(self, reason: str, text: str) -> None:
         self._count.labels(reason=reason).inc()
         if self._seldom.due(reason, HOUR):
-            log.warning("kubernetes: cannot get pod labels: %s; shipping continues, new pods are labelled from their "
-                        "log path; retrying", text.replace("\n", " "))  # fmt: skip
+            missing, meanwhile = self._without.missing, self._without.meanwhile
+            log.warning("kubernetes: cannot get %s: %s; %s; retrying", missing, text.replace("\n", " "), meanwhile)

@@ -5,9 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from lab.pods import Pod, event
 from shipper.config.file import parse
-from shipper.source.kubernetes.metadata import ObjectMeta, OwnerReference, WatchEvent, decode_event, fields_from
+from shipper.kubernetes.metadata import ObjectMeta, OwnerReference
+from shipper.source.pod_fields import fields_from, log_directories
 
 
 def fields(text: str = "", **metadata: Any) -> dict[str, str]:
@@ -72,28 +72,7 @@ def test_a_static_pod_is_found_by_its_configuration_and_by_its_uid() -> None:
     pod = ObjectMeta(
         name="etcd-a", namespace="kube-system", uid="u-1", annotations={"kubernetes.io/config.hash": "abc"}
     )
-    assert pod.log_directories == ["kube-system_etcd-a_u-1", "kube-system_etcd-a_abc"]
-
-
-MADE = Pod("shop", "checkout-1", uid="u", labels={"app": "checkout"}, annotations={"a": ',"managedFields":[]}}}'})
-
-
-@pytest.mark.parametrize("around", [b"", b'{"type":"BOOKMARK"}\n'], ids=["alone", "in a text"])
-def test_an_event_is_read_as_far_as_it_is_used_and_nothing_is_missed(around: bytes) -> None:
-    line = event("MODIFIED", MADE.metadata(7)).rstrip()
-    found = decode_event(around + line + b"\n" + around, len(around), len(around) + len(line))
-    assert found == msgspec.json.decode(line, type=WatchEvent)
-    assert found.object.metadata.annotations == dict(MADE.annotations)
-
-
-@pytest.mark.parametrize(
-    "rest",
-    [b',"labels":{"app":"late"}}}}', b'},"spec":{"containers":[]}}}', b'}},"type":"MODIFIED"}'],
-    ids=["in the metadata", "in the pod", "in the event"],
-)
-def test_what_comes_after_the_managers_of_fields_counts_too(rest: bytes) -> None:
-    line = b'{"type":"ADDED","object":{"metadata":{"name":"a","managedFields":[{"manager":"x"}]' + rest
-    assert decode_event(line) == msgspec.json.decode(line, type=WatchEvent)
+    assert log_directories(pod) == ["kube-system_etcd-a_u-1", "kube-system_etcd-a_abc"]
 
 
 def test_nulls_and_unknown_keys_are_passed_over() -> None:

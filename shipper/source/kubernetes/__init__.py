@@ -1,1 +1,0 @@
-"""Metadata of this node's pods, from the Kubernetes API."""
