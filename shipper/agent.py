@@ -35,6 +35,7 @@ from shipper.pipeline.keep import KEEP_RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.record import mapped_loads
+from shipper.pod_names import app_of
 from shipper.server import probes, serving
 from shipper.sink.client import Client
 from shipper.sink.local import Nowhere, Printer
@@ -45,7 +46,6 @@ from shipper.source.accounting import Accounting
 from shipper.source.budget import Budget
 from shipper.source.deleted import DeletedFiles
 from shipper.source.descriptors import Descriptors
-from shipper.source.discovery.pod_names import app_of
 from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import OnSettled
 from shipper.source.naming import Naming

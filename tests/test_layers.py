@@ -16,8 +16,8 @@ SOURCE, PIPELINE, SINK = "shipper.source", "shipper.pipeline", "shipper.sink"
 # Each floor may use the floors below it, and what is in its own package.
 FLOORS = (
     {
-        *("backoff", "errors", "fields", "lifecycle", "log", "loop", "metrics", "push_pb2", "terminal", "threads"),
-        *("times", "tls"),
+        *("backoff", "errors", "fields", "lifecycle", "log", "loop", "metrics", "pod_names", "push_pb2", "terminal"),
+        *("threads", "times", "tls"),
     },
     {"config", "kubernetes", "model"},
     {"wire"},

@@ -21,6 +21,7 @@ from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
 from shipper.pipeline.record import Loads, Record, source_ip, text
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.scan import Scanner
+from shipper.pipeline.workloads import Workloads
 from shipper.times import parse_time
 
 
@@ -35,6 +36,7 @@ class Plan:
     max_line_size: int
     audit: Audit | None = None
     loads: Loads = orjson.loads  # the keys may have other names
+    workloads: Workloads | None = None  # who knows the pods that a log of many pods speaks for; None: nobody
 
 
 class Assembler:

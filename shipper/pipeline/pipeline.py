@@ -33,6 +33,7 @@ from shipper.pipeline.result import (
 )
 from shipper.pipeline.scan import Scanner, count_lines, lines_at
 from shipper.pipeline.text_format import parse_text_line
+from shipper.pipeline.workloads import Workloads
 
 PLAIN_JSON = PLAIN + b"{"
 
@@ -48,10 +49,11 @@ class Pipeline:
         max_line_size: int,
         audit: Audit | None = None,
         loads: Loads = orjson.loads,
+        workloads: Workloads | None = None,
     ) -> None:
         self.admission = admission
         patterns = MTLS.patterns if audit is not None else rule.patterns  # failures that are not kept are counted too
-        self._plan = Plan(rule, Scanner(patterns), admission, metadata, max_line_size, audit, loads)
+        self._plan = Plan(rule, Scanner(patterns), admission, metadata, max_line_size, audit, loads, workloads)
 
     def open(self, target: Target) -> "TargetPipeline":
         """The pipeline of one target: its labels, and its partial lines."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipper.config import PodLogsConfig
-from shipper.source.discovery.pod_names import app_of
+from shipper.pod_names import app_of
 
 BUG_REPORT: Final[Mapping[str, str]] = {"proxies": "proxies", "bug-report": "bug-report/proxies"}
 """Names that an unpacked bug report is known by, and where below the root its logs are."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shipper.source.discovery.pod_names import app_of
+from shipper.pod_names import app_of
 
 LETTERS = "bcdfghjklmnpqrstvwxz2456789"
 WORD = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=8)
