@@ -55,11 +55,17 @@ class Columns:
     def add(self, nanos: int, line: bytes, metadata: Metadata = ()) -> None:
         """Append an entry."""
         if metadata and self.metadata is None:
-            self.metadata = [()] * len(self.times)
+            self.started_metadata()
         self.times.append(nanos)
         self.lines.append(line)
         if self.metadata is not None:
             self.metadata.append(metadata)
+
+    def started_metadata(self) -> list[Metadata]:
+        """The column of metadata, also where no entry has any so far."""
+        if self.metadata is None:
+            self.metadata = [()] * len(self.times)
+        return self.metadata
 
     def extend(self, others: "Columns") -> None:
         """Append all entries of the others."""
@@ -91,4 +97,9 @@ class Columns:
 
 def metadata_size(metadata: Metadata) -> int:
     """Bytes as Loki counts them: of names and values."""
-    return sum(len(name.encode()) + len(value.encode(errors="replace")) for name, value in metadata)
+    return sum(
+        [
+            len(name) + (len(value) if value.isascii() else len(value.encode(errors="replace")))
+            for name, value in metadata
+        ]
+    )

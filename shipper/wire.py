@@ -4,7 +4,7 @@ Field numbers and types as in proto/push.proto. Encoding is written by hand, bec
 objects of every entry. Decoding is left to them: it happens only where Loki refuses entries or takes less at once.
 Knows nothing of compression or HTTP.
 
-Without metadata, nanoseconds are always a varint of five bytes, padded where fewer would do: so an entry's size
+Nanoseconds are always a varint of five bytes, padded where fewer would do: so an entry's size
 follows from its line's length. Fact: Loki's own decoder (pkg/push as Loki 3.6.15 requires it, v0.0.0-20250630054201,
 with golang/snappy 1.0.0) reads such bodies back entry by entry. Checked on 2026-11-30 with 20,000 random bodies of
 3,000,000 entries, among them lines that are not valid UTF-8.
@@ -56,10 +56,7 @@ def encode_entries(columns: Columns) -> bytes:
     """
     parts: list[bytes] = []
     add = parts.extend
-    if columns.metadata is not None:
-        for nanos, line, metadata in columns:
-            add(_entry(nanos, line, metadata))
-        return b"".join(parts)
+    beside = iter(columns.metadata) if columns.metadata is not None else None
     first = limit = 0  # nanoseconds: the second of the entry before this one
     for nanos, line in zip(columns.times, columns.lines, strict=True):
         if not first <= nanos < limit:
@@ -71,7 +68,11 @@ def encode_entries(columns: Columns) -> bytes:
         n = nanos - first
         head, prefix = heads[len(line)]
         stamp = timestamp(seconds, n & 127 | 128, n >> 7 & 127 | 128, n >> 14 & 127 | 128, n >> 21 & 127 | 128, n >> 28)
-        add((head, stamp, prefix, line))
+        if beside is None or not (metadata := next(beside)):
+            add((head, stamp, prefix, line))
+        else:
+            pairs = _pairs(metadata)
+            add((heads.longer(len(line), len(pairs)), stamp, prefix, line, pairs))
     return b"".join(parts)
 
 
@@ -89,7 +90,7 @@ def decode_entries(data: bytes) -> Columns:
 class _Heads(dict[int, tuple[bytes, bytes]]):
     """Cache by a line's length: the bytes before its entry's timestamp, and those between the timestamp and the line.
 
-    For entries without metadata whose seconds, with their key and that of the nanoseconds, take so many bytes.
+    For entries whose seconds, with their key and that of the nanoseconds, take so many bytes.
     """
 
     def __init__(self, seconds: int) -> None:
@@ -104,6 +105,11 @@ class _Heads(dict[int, tuple[bytes, bytes]]):
         found = self[length] = _ENTRY + varint(size) + before, prefix
         return found
 
+    def longer(self, length: int, pairs: int) -> bytes:
+        """The bytes before the timestamp where so many bytes of metadata follow the line."""
+        stamp = _TIMESTAMP + _length(self._size)
+        return _ENTRY + _length(len(stamp) + self._size + 1 + len(_length(length)) + length + pairs) + stamp
+
 
 _heads = lru_cache(_Heads)  # one for all times between 1978 and 3058
 
@@ -114,17 +120,19 @@ def _seconds(second: int) -> bytes:
     return (_SECONDS + varint(second) if second else b"") + _NANOS
 
 
-def _entry(nanos: int, line: bytes, metadata: Metadata) -> tuple[bytes, ...]:
-    """An entry with structured metadata, in parts."""
-    second, fraction = divmod(nanos, SECOND)
-    before = _field(_TIMESTAMP, _seconds(second) + varint(fraction)) + _LINE + _length(len(line))
-    pairs = b"".join([_field(_METADATA, _name(name) + _text(_VALUE, value)) for name, value in metadata])
-    return _ENTRY, _length(len(before) + len(line) + len(pairs)), before, line, pairs
+def _pairs(metadata: Metadata) -> bytes:
+    parts: list[bytes] = []
+    for name, value in metadata:
+        raw = value.encode("utf-8", "replace")
+        parts += (_pair_head(name, len(raw)), raw)
+    return b"".join(parts)
 
 
-@lru_cache(maxsize=256)
-def _name(name: str) -> bytes:
-    return _text(_NAME, name)
+@lru_cache(maxsize=_LENGTHS)
+def _pair_head(name: str, length: int) -> bytes:
+    """A pair of metadata up to its value, which has this length."""
+    before = _text(_NAME, name) + (_VALUE + varint(length) if length else b"")
+    return _METADATA + varint(len(before) + length) + before
 
 
 def _field(key: bytes, value: bytes) -> bytes:

@@ -4,21 +4,21 @@ This is the expensive part of a kept line. Lines share their labels, so the labe
 of the record and made only once for each set of values.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Final
 
 import orjson
 
-from shipper.fields import KEYS, LINE_FIELDS
+from shipper.fields import KEYS
 from shipper.model import Target
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.failure import TIMEOUT, Failure
 from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
-from shipper.pipeline.record import Loads, Record, source_ip, text
+from shipper.pipeline.line_fields import LineMetadata, getter
+from shipper.pipeline.record import Loads, Record, text
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.scan import Scanner
 from shipper.pipeline.workloads import Workloads
@@ -59,10 +59,7 @@ class Assembler:
         # `itemgetter` returns a tuple only for two or more keys.
         self.keys = (*keys, *("response_flags",) * (2 - len(keys)))
         self.texts: dict[tuple[object, ...], str] = {}  # label texts, by verdict and values
-        self._metadata = [(name, getter(name)) for name in plan.metadata if name in LINE_FIELDS]
-        fields = target.fields
-        self._own = [(name, fields[name]) for name in plan.metadata if name not in LINE_FIELDS and fields.get(name)]
-        self._has_metadata = bool(plan.metadata)
+        self.metadata = LineMetadata(plan.metadata, target.fields)
 
     def take(self, time: bytes, content: bytes, record: Record | None, found: Result, now: int) -> str:
         """Add the line to the result if it is kept; returns its reason: KEPT, or why it is filtered or dropped."""
@@ -77,8 +74,7 @@ class Assembler:
         nanos = parse_time(time) if time else own_time(record, now)
         if nanos is None:
             return MALFORMED
-        beside = self._beside(record, verdict) if self._has_metadata else ()
-        found.stream(self._text(verdict, record, found)).add(nanos, content, beside)
+        found.stream(self._text(verdict, record, found)).add(nanos, content, self.metadata.of(record, verdict))
         return KEPT
 
     def count(self, verdict: Failure | None, record: Record, found: Result) -> None:
@@ -109,10 +105,6 @@ class Assembler:
             self.texts[raw] = label_text
         return label_text
 
-    def _beside(self, record: Record, verdict: Failure) -> tuple[tuple[str, str], ...]:
-        line = [(name, value) for name, get in self._metadata if (value := get(record, verdict))]
-        return (*self._own, *line)
-
 
 def is_json(content: bytes) -> bool:
     """Whether it looks like a JSON object, perhaps after blanks."""
@@ -123,17 +115,3 @@ def own_time(record: Record, now: int) -> int:
     """The time of a line without a CRI prefix: the access log's, else the time of reading."""
     nanos = parse_time(text(record, "start_time").encode(errors="replace"))
     return now if nanos is None else nanos
-
-
-@cache  # all targets share them
-def getter(field: str) -> Callable[[Record, Failure], str]:
-    """How to get a line's field from a record and the verdict on it. Raises ValueError for any other field."""
-    if field == "source_ip":
-        return lambda record, _: source_ip(record)
-    if field == "failure_reason":
-        return lambda _, verdict: verdict.reason
-    if field == "side":
-        return lambda _, verdict: verdict.side
-    if field not in KEYS:
-        raise ValueError(f"{field} is no field of a line")
-    return lambda record, _, key=KEYS[field]: text(record, key)  # type: ignore[misc]

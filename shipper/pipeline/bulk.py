@@ -2,15 +2,17 @@
 
 When handshakes fail in masses, all lines are kept, and one step of Python per line costs as much as a call of C. So
 lines as containerd writes them, whose label text is known already, are taken together: nearly each step is one call
-for all of them. Lines that it cannot handle fall back to the per-line path; with structured metadata all lines do.
+for all of them. Lines that it cannot handle fall back to the per-line path.
 Tried and left: many lines as one JSON array (7 % faster to parse, but the copy that joins them costs more).
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from operator import itemgetter
 from typing import Final, NamedTuple
 
+from shipper.model import Metadata
 from shipper.pipeline.assemble import Assembler, Plan
 from shipper.pipeline.cri import PLAIN
 from shipper.pipeline.failure import Failure
@@ -23,6 +25,8 @@ STEP: Final = 128  # lines: so few that what is made of them stays in the proces
 Fallback = Callable[[bytes], str]
 """The per-line path: takes one line and returns its reason."""
 
+_Adders = tuple[Callable[[int], None], Callable[[bytes], None], Callable[[Metadata], None] | None]
+_NONE: Final["repeat[Metadata]"] = repeat(())
 _FIRST = itemgetter(0)
 _BRACE = {b"{"[0]}
 
@@ -32,21 +36,21 @@ class BulkPath:
 
     def __init__(self, plan: Plan, assembler: Assembler) -> None:
         self._assembler, self._texts = assembler, assembler.texts
-        self._judge = None if plan.rule.decided_by else assembler.judge  # None: the values of the keys decide
+        self._metadata = assembler.metadata
+        self._is_decided = bool(plan.rule.decided_by)  # the values of the keys decide
         self._keys, self._values = assembler.keys, itemgetter(*assembler.keys)
         self._loads, self._longest = plan.loads, plan.max_line_size
-        self._step = 1 if plan.metadata else STEP
 
     def take(self, lines: Sequence[bytes], found: Result, fallback: Fallback) -> Counter[str]:
         """Add the lines to keep to the result; returns the reasons of the lines that fell back, with their number."""
         reasons: Counter[str] = Counter()
-        for at in range(0, len(lines), self._step):
-            self._take(lines[at : at + self._step], found, fallback, reasons)
+        for at in range(0, len(lines), STEP):
+            self._take(lines[at : at + STEP], found, fallback, reasons)
         return reasons
 
     def _take(self, lines: Sequence[bytes], found: Result, fallback: Fallback, reasons: Counter[str]) -> None:
         """One step. Where a line cannot be handled, each half of the step is tried, down to that line alone."""
-        looked_up = self._look_up(lines) if self._step > 1 else None
+        looked_up = self._look_up(lines)
         if looked_up is None and len(lines) == 1:
             reasons[fallback(lines[0])] += 1
         elif looked_up is None:
@@ -59,18 +63,23 @@ class BulkPath:
     def _add(
         self, lines: Sequence[bytes], step: "LookedUp", found: Result, fallback: Fallback, reasons: Counter[str]
     ) -> None:
-        into: dict[str, tuple[Callable[[int], None], Callable[[bytes], None]]] = {}
-        for line, labels, nanos, content in zip(lines, step.labels, step.times, step.contents, strict=True):
+        into: dict[str, _Adders] = {}
+        for line, labels, nanos, content, metadata in zip(
+            lines, step.labels, step.times, step.contents, step.metadata or _NONE, strict=False
+        ):
             if labels is None or nanos is None:
                 reasons[fallback(line)] += 1
                 continue
             if labels not in into:
                 columns = found.stream(labels)
-                into[labels] = columns.times.append, columns.lines.append
-            add_time, add_line = into[labels]
+                beside = columns.started_metadata().append if step.metadata else None
+                into[labels] = columns.times.append, columns.lines.append, beside
+            add_time, add_line, add_metadata = into[labels]
             add_time(nanos)
             add_line(content)
-        for labels, nanos, (failure, record) in zip(step.labels, step.times, step.failures, strict=False):
+            if add_metadata is not None:
+                add_metadata(metadata)
+        for labels, nanos, (failure, record) in zip(step.labels, step.times, step.judged, strict=False):
             if labels is not None and nanos is not None:
                 self._assembler.count(failure, record, found)
 
@@ -81,18 +90,19 @@ class BulkPath:
         try:
             if set(map(_FIRST, contents)) != _BRACE or max(map(len, contents)) > self._longest:
                 return None
-            if self._judge is None:
-                failures: list[tuple[Failure | None, Record]] = []
+            if self._is_decided and not self._metadata:
+                judged: list[tuple[Failure | None, Record]] = []
                 values = self._values_of(map(loads, contents)) or self._missing(map(loads, contents))
             else:
                 records = list(map(loads, contents))
-                verdicts = list(map(self._judge, records))
-                failures = list(zip(verdicts, records, strict=True))
-                values = list(zip(verdicts, self._values_of(records) or self._missing(records), strict=True))
-            labels = list(map(self._texts.get, values))
+                judged = list(zip(map(self._assembler.judge, records), records, strict=True))
+                values = self._values_of(records) or self._missing(records)
+            verdicts = [failure for failure, _ in judged]
+            labels = list(map(self._texts.get, values if self._is_decided else zip(verdicts, values, strict=True)))
+            metadata = self._metadata.of_many(judged) if self._metadata else None
         except (ValueError, TypeError, IndexError):  # no JSON; a value that is an object or a list; an empty line
             return None
-        return LookedUp(parse_times(times), contents, labels, failures)
+        return LookedUp(parse_times(times), contents, labels, judged, metadata)
 
     def _values_of(self, records: Iterable[Record]) -> list[tuple[object, ...]]:
         """The values of the keys; empty where a record lacks one. A record lives only until the next is parsed."""
@@ -112,4 +122,5 @@ class LookedUp(NamedTuple):
     times: Sequence[int | None]
     contents: Sequence[bytes]
     labels: Sequence[str | None]  # None: not kept, or not seen before
-    failures: Sequence[tuple[Failure | None, Record]]  # with their records, where these are needed to count them
+    judged: Sequence[tuple[Failure | None, Record]]  # verdicts and records; empty where the keys decide
+    metadata: Sequence[Metadata] | None  # None: none is configured

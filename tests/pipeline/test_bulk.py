@@ -5,10 +5,11 @@ from collections.abc import Sequence
 
 import pytest
 
+from shipper.model import Entry
 from shipper.pipeline.assemble import Assembler, Plan
 from shipper.pipeline.bulk import STEP, BulkPath
 from shipper.pipeline.cri import split_line
-from shipper.pipeline.keep import UT
+from shipper.pipeline.keep import MTLS, UT, KeepRule
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.record import parse_record
 from shipper.pipeline.result import KEPT, MALFORMED, Result
@@ -24,8 +25,8 @@ def kept(number: int, flags: str = "UT", tags: bytes = b"F") -> bytes:
 class Path:
     """The bulk path of one target, with a per-line path that remembers its lines."""
 
-    def __init__(self, metadata: Sequence[str] = ()) -> None:
-        plan = Plan(UT, Scanner(UT.patterns), Admission(tuple(NAMES), 100, 100), metadata, MAX_LINE)
+    def __init__(self, metadata: Sequence[str] = (), rule: KeepRule = UT) -> None:
+        plan = Plan(rule, Scanner(rule.patterns), Admission(tuple(NAMES), 100, 100), metadata, MAX_LINE)
         self._assembler = Assembler(plan, TARGET)
         self._bulk = BulkPath(plan, self._assembler)
         self._result = Result()
@@ -36,6 +37,10 @@ class Path:
         self._result, self.fell_back = Result(), []
         outcomes = self._bulk.take(lines, self._result, self._fallback)
         return [line for columns in self._result.streams.values() for line in columns.lines], outcomes
+
+    def entries(self) -> list[Entry]:
+        """The entries of the last call."""
+        return [entry for columns in self._result.streams.values() for entry in columns]
 
     def _fallback(self, line: bytes) -> str:
         self.fell_back.append(line)
@@ -97,8 +102,16 @@ def test_the_outcomes_of_lines_that_fell_back_are_counted() -> None:
     assert Path().take(kept(0)[:-1], kept(1), kept(2)[:-2])[1] == Counter({MALFORMED: 2, KEPT: 1})
 
 
-def test_with_structured_metadata_every_line_falls_back() -> None:
-    path, lines = Path(metadata=("request_id",)), [kept(number) for number in range(3)]
-    path.take(*lines)
-    path.take(*lines)
-    assert path.fell_back == lines
+@pytest.mark.parametrize("rule", [UT, MTLS])
+@pytest.mark.parametrize("other", [kept(-1), kept(-1, tags=b"F:x"), cri(b'{"response_flags":"UT"}')])
+def test_structured_metadata_stand_beside_their_own_line(rule: KeepRule, other: bytes) -> None:
+    path, lines = Path(("request_id", "pod", "failure_reason"), rule), [kept(number) for number in range(STEP + 1)]
+    path.take(kept(-2))
+    path.take(*lines[:7], other, *lines[7:])
+    assert path.fell_back == ([other] if b" F:x " in other else [])
+    own = (("pod", TARGET.fields["pod"]),)
+    for _, content, metadata in path.entries():
+        record = parse_record(content)
+        assert record is not None
+        number = [("request_id", record["request_id"])] if "request_id" in record else []
+        assert metadata == (*own, *number, ("failure_reason", "upstream_timeout"))

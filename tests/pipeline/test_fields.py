@@ -3,8 +3,8 @@
 import pytest
 
 from shipper.fields import FIELD_OF, FIELDS, KEYS, LINE_FIELDS, TARGET_FIELDS
-from shipper.pipeline.assemble import getter
 from shipper.pipeline.failure import DOWNSTREAM, Failure
+from shipper.pipeline.line_fields import getter
 
 RECORD = {key: f"10.0.0.9:{at}" for at, key in enumerate(FIELD_OF, 1000)}
 VERDICT = Failure("cert_expired", DOWNSTREAM)
