@@ -17,10 +17,10 @@ SOURCE, PIPELINE, SINK = "shipper.source", "shipper.pipeline", "shipper.sink"
 FLOORS = (
     {
         *("backoff", "errors", "fields", "lifecycle", "log", "loop", "metrics", "pod_names", "push_pb2", "terminal"),
-        *("threads", "times", "tls"),
+        *("proxy", "threads", "times", "tls"),
     },
     {"config", "kubernetes", "model"},
-    {"wire"},
+    {"credentials", "wire"},
     {"entries"},
     {"pipeline", "promtail", "server"},
     {"explain", "source", "sink"},

@@ -19,9 +19,11 @@ from yarl import URL
 
 from shipper import __version__
 from shipper.config import ClientConfig
+from shipper.credentials import authorization, tls_context
 from shipper.errors import fault
 from shipper.log import HOUR, Seldom
 from shipper.metrics import Metrics
+from shipper.proxy import proxy_for
 from shipper.sink.answers.redirect import explained, followed
 from shipper.sink.answers.refusal import TEXT_LIMIT
 from shipper.sink.answers.status import (
@@ -34,9 +36,7 @@ from shipper.sink.answers.status import (
     seconds_to_wait,
 )
 from shipper.sink.connections import Connections
-from shipper.sink.credentials import authorization, tls_context
 from shipper.sink.no_answer import no_answer
-from shipper.sink.proxy import proxy_for
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Client:
         self._seconds: dict[int, Histogram] = {}  # by status: finding one by its labels costs more than an entry
         self._wall = wall
         self._headers = _headers(config)
-        self._authorization = authorization(config)
+        self._authorization = authorization(config.bearer_token_file, config.basic_auth)
         self._tls = tls_context(config.tls_config) if self._url.scheme == "https" else None
         self._server_name = config.tls_config.server_name or None
         self._proxy = proxy_for(self._url)

@@ -3,7 +3,7 @@
 import pytest
 from yarl import URL
 
-from shipper.sink.proxy import is_direct, proxy_for
+from shipper.proxy import is_direct, proxy_for
 
 CLUSTER = "10.0.0.0/8,172.16.0.0/12,fd00::/8,.svc,.cluster.local,localhost,127.0.0.1,[::1]"
 

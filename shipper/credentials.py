@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from shipper.config import ClientConfig, TlsConfig
+from shipper.config import BasicAuth, TlsConfig
 from shipper.errors import fault
 from shipper.tls import client_context
 
@@ -48,12 +48,12 @@ class Credential(Generic[T]):
         return self._value
 
 
-def authorization(config: ClientConfig) -> Credential[str] | None:
+def authorization(bearer_token_file: str, basic_auth: BasicAuth | None = None) -> Credential[str] | None:
     """The header Authorization; None: neither a token nor a user is configured."""
-    if path := config.bearer_token_file:
-        return Credential([path], lambda: f"Bearer {_secret(path)}")
-    if config.basic_auth.username:
-        user, password = config.basic_auth.username, config.basic_auth.password_file
+    if bearer_token_file:
+        return Credential([bearer_token_file], lambda: f"Bearer {_secret(bearer_token_file)}")
+    if basic_auth is not None and basic_auth.username:
+        user, password = basic_auth.username, basic_auth.password_file
 
         def basic() -> str:
             pair = f"{user}:{_secret(password) if password else ''}"
