@@ -166,7 +166,10 @@ class Envoy:
         url = f"http://{self._admin}/listeners?format=json"
         async with aiohttp.ClientSession() as session, session.get(url) as response:
             listeners = orjson.loads(await response.read())["listener_statuses"]
-        return {one["name"]: int(one["local_address"]["socket_address"]["port_value"]) for one in listeners}
+        addresses = {one["name"]: one["local_address"].get("socket_address") for one in listeners}
+        return {
+            name: int(found["port_value"]) for name, found in addresses.items() if found
+        }  # an internal one has none
 
     def _last_words(self) -> str:
         words = b"\n  ".join(self._said).decode(errors="replace")

@@ -17,6 +17,7 @@ from lab.envoy_json import Json
 PATH: Final = Path(__file__).parent.parent / "deploy" / "mesh" / "envoyfilter.yaml"
 SHORT: Final = PATH.with_name("envoyfilter-short.yaml")  # with a shorter outbound log
 INBOUND: Final = PATH.with_name("envoyfilter-inbound.yaml")  # with no outbound log
+WAYPOINT: Final = PATH.with_name("waypoint.yaml")  # the same logs, for a waypoint's listeners
 
 OLDEST_ISTIO, NEWEST_ISTIO = "1.28.10", "1.32-dev"  # with the Envoys that are tested, as their proxies report it
 
@@ -29,7 +30,7 @@ def patched(listener: Json, context: Context, text: str | None = None, istio: st
     """The listener of a proxy of this Istio with every patch for `context`; `text` is another file's than `PATH`."""
     changed = copy.deepcopy(listener)
     for patch in patches(text):
-        if reaches(patch, context, istio):
+        if reaches(patch, context, istio) and _is_for(patch, changed):
             changed = _apply(patch, changed)
     return changed
 
@@ -48,6 +49,12 @@ def reaches(patch: Json, context: Context, istio: str) -> bool:
     if unknown := (match.keys() - {"context", "proxy", "listener"}) | (proxy.keys() - {"proxyVersion"}):
         raise ValueError(f"match {sorted(unknown)}: not known here")
     return match["context"] == context and re.search(proxy.get("proxyVersion", ""), istio) is not None
+
+
+def _is_for(patch: Json, listener: Json) -> bool:
+    """Whether the patch names this listener, or none."""
+    named = patch["match"].get("listener", {}).get("name")
+    return named is None or named == listener["name"]
 
 
 def access_log(patch: Json) -> Json:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from lab import trials
 from lab.loki import LokiReceiver
-from lab.trial import Trial
 from lab.trials import Ran
 from shipper.agent import Agent, Options
 from shipper.config.file import parse
@@ -22,9 +21,9 @@ class Audited:
     ran: Ran
     shipped: dict[bytes, Verdict]
 
-    def verdicts(self, trial: Trial) -> list[Verdict]:
-        """One for each line of the trial that arrived."""
-        return [self.shipped[line] for line in self.ran.lines[trial.name] if line in self.shipped]
+    def verdicts(self, name: str) -> list[Verdict]:
+        """One for each line of the trial of this name that arrived."""
+        return [self.shipped[line] for line in self.ran.lines[name] if line in self.shipped]
 
 
 def audit(directory: Path, version: str) -> Audited:
@@ -34,6 +33,11 @@ def audit(directory: Path, version: str) -> Audited:
 
 async def _audit(directory: Path, version: str) -> Audited:
     ran = await trials.run(directory, version)
+    return await shipped(ran, directory)
+
+
+async def shipped(ran: Ran, directory: Path) -> Audited:
+    """What the agent makes of a node's logs, with `keep: mtls`."""
     async with LokiReceiver() as loki:
         text = f"""
 server: {{http_listen_port: 0}}

@@ -52,7 +52,7 @@ def test_what_happens_is_what_arrives(audited: Callable[[str], Audited], trial: 
     lines = came.ran.lines[trial.name]
     assert len(lines) == trial.expected_lines, lines
     reason = trial.reason_on(version)
-    verdicts = came.verdicts(trial)
+    verdicts = came.verdicts(trial.name)
     if reason:
         assert set(verdicts) == {(reason, trial.side)}, lines
     else:
