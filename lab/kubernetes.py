@@ -1,4 +1,4 @@
-"""A stand-in for the Kubernetes API server: list and watch of pods' metadata, over HTTP or HTTPS.
+"""A stand-in for the Kubernetes API server: list and watch of pods and nodes, over HTTP or HTTPS.
 
     async with ApiServer() as api:
         api.put(Pod("shop", "checkout-7d4b9c6f5d-x2x7k", node="node-1", labels={"app": "checkout"}))
@@ -7,7 +7,8 @@
         api.bookmark()
         api.forget()  # older versions are gone from now on: 410
 
-Strict: a request that a well-behaved client does not make gets a 400 and is kept in `violations`.
+Strict: a request that a well-behaved client does not make gets a 400 and is kept in `violations`. An agent asks for the
+pods of its node; with `cluster_wide`, others may ask for all objects, pods page by page.
 Facts: kubernetes.io/docs/reference/using-api/api-concepts.
 """
 
@@ -15,50 +16,50 @@ import asyncio
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from types import TracebackType
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import orjson
 from aiohttp import web
 
 from lab.faults import Arrival, Fault
+from lab.kubernetes_forms import Form, Kind, Object, kind_of
+from lab.kubernetes_lists import Lists, VersionExpired
 from lab.kubernetes_requests import Asked, Verb, refused
-from lab.pods import REST, Pod, event, failure
+from lab.kubernetes_watches import Change, Watch
+from lab.pods import Pod, failure
 
+Made = TypeVar("Made", bound=Object)
 COMPRESSED_FROM = 128 << 10  # bytes of a list
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
-    version: int
-    kind: str
-    pod: Pod
-
-
 class ApiServer:
-    """`/api/v1/pods`, with faults on demand."""
+    """`/api/v1/pods` and `/api/v1/nodes`, with faults on demand."""
 
-    def __init__(self, *, context: ssl.SSLContext | None = None, tokens: set[str] | None = None) -> None:
+    def __init__(
+        self, *, context: ssl.SSLContext | None = None, tokens: set[str] | None = None, cluster_wide: bool = False
+    ) -> None:
         self.tokens = tokens  # accepted ones; None: any
         self.forbids: set[Verb] = set()  # what the client's role does not allow
         self.expires: Literal["by status", "by event"] = "by event"  # how a 410 is told
-        self.partial = True  # whether it supports PartialObjectMetadata
+        self.forms: frozenset[Form] = frozenset({"Table", "metadata"})  # that it knows beside whole objects
         self.fault: Fault | None = None  # of every request, until changed
         self.script: deque[Fault] = deque()  # used first, one per request
         self.asked: list[Asked] = []
         self.violations: list[str] = []
-        self._context = context
+        self._context, self._cluster_wide = context, cluster_wide
         self._version, self._oldest = 1000, 0
         self._told = 0  # the highest version told before it went back
-        self._pods: dict[str, tuple[Pod, int]] = {}
-        self._history: list[_Change] = []
-        self._watches: dict[asyncio.Queue[bytes | None], tuple[str, int]] = {}  # node, and the version it began with
+        self._objects: dict[str, tuple[Object, int]] = {}
+        self._lists = Lists()
+        self._history: list[Change] = []
+        self._watches: list[Watch] = []
         self._closing, self._changed = asyncio.Event(), asyncio.Event()
         self._port = 0
         app = web.Application()
-        app.router.add_get("/api/v1/pods", self._answer)
+        app.router.add_get("/api/v1/{kind:pods|nodes}", self._answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
         self._site: web.SockSite | None = None
 
@@ -122,29 +123,30 @@ class ApiServer:
         """How many watches are open."""
         return len(self._watches)
 
-    def put(self, pod: Pod) -> Pod:
-        """Create or change a pod."""
-        kind = "MODIFIED" if pod.uid in self._pods else "ADDED"
+    def put(self, made: Made) -> Made:
+        """Create or change an object."""
+        kind = "MODIFIED" if made.uid in self._objects else "ADDED"
         self._version += 1
-        self._pods[pod.uid] = pod, self._version
-        self._tell(_Change(self._version, kind, pod))
-        return pod
+        self._objects[made.uid] = made, self._version
+        self._tell(Change(self._version, kind, made))
+        return made
 
     def label(self, pod: Pod, **labels: str) -> Pod:
         """Change a pod's labels."""
         return self.put(replace(pod, labels={**pod.labels, **labels}))
 
-    def delete(self, pod: Pod) -> None:
-        """Delete a pod."""
+    def delete(self, made: Object) -> None:
+        """Delete an object."""
         self._version += 1
-        del self._pods[pod.uid]
-        self._tell(_Change(self._version, "DELETED", pod))
+        del self._objects[made.uid]
+        self._tell(Change(self._version, "DELETED", made))
 
     def forget(self) -> None:
         """Drop the history: no version so far can be watched any more."""
         self._version += 1
         self._oldest = self._version
         self._history.clear()
+        self._lists.forget()
 
     def go_back(self) -> None:
         """Be another server, or this one restored from an old backup: versions start lower again.
@@ -154,31 +156,31 @@ class ApiServer:
         self._told = max(self._told, self._version)
         self._version, self._oldest = 100, 0
         self._history.clear()
-        self._pods = {uid: (pod, self._version) for uid, (pod, _) in self._pods.items()}
+        self._lists.forget()
+        self._objects = {uid: (made, self._version) for uid, (made, _) in self._objects.items()}
 
     # -- open watches
 
     def bookmark(self) -> None:
         """Send a bookmark."""
-        for watch, (_, since) in self._watches.items():
-            if since <= self._version:
-                watch.put_nowait(event("BOOKMARK", {"resourceVersion": self.version}))
+        for watch in self._watches:
+            watch.bookmark(self._version)
 
     def say(self, text: bytes) -> None:
         """Send any bytes: part of an event, or no event at all."""
         for watch in self._watches:
-            watch.put_nowait(text)
+            watch.queue.put_nowait(text)
 
     def end_watches(self) -> None:
         """End them, as at their timeout."""
         for watch in self._watches:
-            watch.put_nowait(None)
+            watch.queue.put_nowait(None)
 
-    def _tell(self, change: _Change) -> None:
+    def _tell(self, change: Change) -> None:
         self._history.append(change)
-        for watch, (node, since) in self._watches.items():
-            if node == change.pod.node and since < change.version:
-                watch.put_nowait(event(change.kind, change.pod.metadata(change.version)))
+        for watch in self._watches:
+            if watch.concerns(change):
+                watch.tell(change)
 
     # -- requests
 
@@ -194,7 +196,9 @@ class ApiServer:
         return [asked.verb for asked in self.asked]
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        asked = Asked("watch" if "watch" in request.query else "list", dict(request.query), request.headers.copy())
+        kind: Kind = "pods" if request.match_info["kind"] == "pods" else "nodes"
+        verb: Verb = "watch" if "watch" in request.query else "list"
+        asked = Asked(verb, kind, dict(request.query), request.headers.copy())
         self.asked.append(asked)
         self._changed.set()
         if fault := self.script.popleft() if self.script else self.fault:
@@ -214,26 +218,22 @@ class ApiServer:
         if self.tokens is not None and (scheme != "Bearer" or token not in self.tokens):
             return refused(401, "Unauthorized", "Unauthorized")
         if asked.verb in self.forbids:
-            return refused(403, "Forbidden", f'pods is forbidden: cannot {asked.verb} resource "pods" in API group ""')
+            message = f'{asked.kind} is forbidden: cannot {asked.verb} resource "{asked.kind}" in API group ""'
+            return refused(403, "Forbidden", message)
+        if not asked.node and not self._cluster_wide:
+            raise ValueError("objects of other nodes were asked for")
         return None
 
     def _list(self, asked: Asked) -> web.Response:
-        if asked.query["resourceVersion"] != "0":
-            raise ValueError("a list that does not come from the cache")
-        node = asked.node
-        partial = asked.wants_metadata_only() and self.partial
-        text = orjson.dumps(
-            {
-                "kind": "PartialObjectMetadataList" if partial else "PodList",
-                "apiVersion": "meta.k8s.io/v1" if partial else "v1",
-                "metadata": {"resourceVersion": self.version},
-                "items": [
-                    {"metadata": pod.metadata(version), **({} if partial else REST)}
-                    for pod, version in self._pods.values()
-                    if pod.node == node
-                ],
-            }
+        if asked.kind == "pods" and not asked.node and "limit" not in asked.query:
+            raise ValueError("all pods at once")
+        found = (
+            one for one in self._objects.values() if kind_of(one[0]) == asked.kind and asked.node in ("", one[0].node)
         )
+        try:
+            text = self._lists.text(asked.form(self.forms), asked.kind, asked.query, self.version, found)
+        except VersionExpired:
+            return refused(410, "Expired", "The provided continue parameter is too old")
         response = web.Response(body=text, content_type="application/json")
         if len(text) >= COMPRESSED_FROM:
             response.enable_compression()
@@ -241,7 +241,7 @@ class ApiServer:
 
     async def _watch(self, request: web.Request, asked: Asked) -> web.StreamResponse:
         since, seconds = int(asked.query["resourceVersion"]), float(asked.query["timeoutSeconds"])
-        node, _ = asked.node, asked.wants_metadata_only()
+        watch = Watch(asked, asked.form(self.forms), since)
         if since == 0 or since > max(self._version, self._told):
             raise ValueError("a watch from a version that no list or watch has told")
         expired = since < self._oldest
@@ -252,26 +252,21 @@ class ApiServer:
         if expired:
             await response.write(orjson.dumps({"type": "ERROR", "object": failure(410, "Expired", "too old")}) + b"\n")
             return response
-        await self._follow(response, since, node, seconds)
+        await self._follow(response, watch, seconds)
         return response
 
-    async def _follow(self, response: web.StreamResponse, since: int, node: str, seconds: float) -> None:
-        queue: asyncio.Queue[bytes | None] = asyncio.Queue()
-        for past in self._past(since, node):
-            queue.put_nowait(past)
-        self._watches[queue] = node, since
+    async def _follow(self, response: web.StreamResponse, watch: Watch, seconds: float) -> None:
+        for past in self._history:
+            if watch.concerns(past):
+                watch.tell(past)
+        self._watches.append(watch)
         self._changed.set()
         try:
             async with asyncio.timeout(seconds):
-                while (text := await queue.get()) is not None:
+                while (text := await watch.queue.get()) is not None:
                     await response.write(text)
         except (TimeoutError, ConnectionError):
             pass
         finally:
-            del self._watches[queue]
+            self._watches.remove(watch)
             self._changed.set()
-
-    def _past(self, since: int, node: str) -> Iterator[bytes]:
-        for change in self._history:
-            if change.version > since and change.pod.node == node:
-                yield event(change.kind, change.pod.metadata(change.version))

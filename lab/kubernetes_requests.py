@@ -7,8 +7,10 @@ from typing import Final, Literal
 import orjson
 from aiohttp import web
 
+from lab.kubernetes_forms import Form, Kind
 from lab.pods import failure
 
+TABLE: Final = "as=Table"
 PARTIAL: Final = "as=PartialObjectMetadata"
 
 Verb = Literal["list", "watch"]
@@ -19,22 +21,28 @@ class Asked:
     """A request, as received."""
 
     verb: Verb
+    kind: Kind
     query: Mapping[str, str]
     headers: Mapping[str, str]
 
     @property
     def node(self) -> str:
-        """The node whose pods are asked for. Raises ValueError unless it is exactly one."""
+        """The node whose pods are asked for; empty: all objects. Raises ValueError for any other selector."""
+        if "fieldSelector" not in self.query:
+            return ""
         name, _, node = self.query["fieldSelector"].partition("=")
-        if name != "spec.nodeName" or not node:
-            raise ValueError("pods of other nodes were asked for")
+        if self.kind != "pods" or name != "spec.nodeName" or not node:
+            raise ValueError("something else than the pods of one node was asked for")
         return node
 
-    def wants_metadata_only(self) -> bool:
-        """True. Raises ValueError when whole pods are asked for."""
-        if PARTIAL not in self.headers.get("Accept", ""):
-            raise ValueError("whole pods were asked for")
-        return True
+    def form(self, known: frozenset[Form]) -> Form:
+        """The first form in `Accept` that the server knows. Raises ValueError when whole objects come first."""
+        accept = self.headers.get("Accept", "")
+        places = {"Table": accept.find(TABLE), "metadata": accept.find(PARTIAL)}
+        if max(places.values()) < 0 or self.query.get("includeObject", "Metadata") == "Object":
+            raise ValueError("whole objects were asked for")
+        forms: list[Form] = [form for form in ("Table", "metadata") if places[form] >= 0]
+        return next((form for form in sorted(forms, key=lambda form: places[form]) if form in known), "whole")
 
 
 def refused(code: int, reason: str, message: str) -> web.Response:

@@ -25,6 +25,10 @@ class Pod:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     owner: tuple[str, str] | None = None  # kind and name of its controller
+    address: str = ""
+    phase: str = "Running"
+    deleting: str = ""  # since when it is being deleted
+    created: str = "2026-11-23T10:30:00Z"
 
     def metadata(self, version: int) -> dict[str, Any]:
         """ObjectMeta as the server shows it, with all that nobody needs."""
@@ -35,7 +39,8 @@ class Pod:
             "uid": self.uid,
             "resourceVersion": str(version),
             "generation": 1,
-            "creationTimestamp": "2026-11-23T10:30:00Z",
+            "creationTimestamp": self.created,
+            **({"deletionTimestamp": self.deleting, "deletionGracePeriodSeconds": 30} if self.deleting else {}),
             "labels": dict(self.labels),
             "annotations": dict(self.annotations),
             **({"ownerReferences": [owner]} if owner else {}),
@@ -104,7 +109,7 @@ MANAGED: Final = [
 
 
 def event(kind: str, metadata: Mapping[str, Any]) -> bytes:
-    """A line of a watch."""
+    """A line of a watch that tells metadata alone."""
     made = {"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata}
     return orjson.dumps({"type": kind, "object": made}) + b"\n"
 

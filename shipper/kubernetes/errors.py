@@ -7,7 +7,7 @@ most once an hour.
 import logging
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -97,6 +97,7 @@ class ApiErrors:
     def __init__(self, count: Counter, without: Without, clock: Callable[[], float] = time.monotonic) -> None:
         """`count` has the label `reason`."""
         self._count, self._without, self._seldom = count, without, Seldom(clock)
+        self._said_no_table = False
 
     def expired(self) -> None:
         """VersionGone was raised."""
@@ -117,6 +118,14 @@ class ApiErrors:
         """A list or a watch has succeeded."""
         if self._seldom.over():
             log.info("kubernetes: the API answers again; %s", self._without.again)
+
+    def no_table(self, columns: Sequence[str]) -> None:
+        """The server answers without the columns that were asked for: no error, but less is known."""
+        if not self._said_no_table:
+            self._said_no_table = True
+            log.warning(
+                "kubernetes: the API answers with metadata alone, not as a Table: %s unknown", ", ".join(columns)
+            )
 
     def _note(self, reason: str, text: str) -> None:
         self._count.labels(reason=reason).inc()

@@ -24,7 +24,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False):
     namespace: str = ""
     uid: str = ""
     version: str = msgspec.field(name="resourceVersion", default="")
-    created: str = msgspec.field(name="creationTimestamp", default="")  # RFC 3339, whole seconds, UTC
+    created: str | None = msgspec.field(name="creationTimestamp", default=None)  # RFC 3339, whole seconds, UTC
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owners: list[OwnerReference] | None = msgspec.field(name="ownerReferences", default=None)

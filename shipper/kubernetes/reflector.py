@@ -19,7 +19,7 @@ from shipper import backoff
 from shipper.kubernetes.client import Connect, Get, connected
 from shipper.kubernetes.errors import ApiErrors, ApiRefused, BodyTooLarge, VersionGone
 from shipper.kubernetes.requests import MAX_PAGE, READ_BYTES, Requests, Resource
-from shipper.kubernetes.rows import Page, Row, decode_event, decode_row
+from shipper.kubernetes.rows import Page, Row, RowReader, decode_event
 from shipper.kubernetes.timing import API_TIMING, ApiTiming
 
 MAX_EVENT: Final = 4 << 20  # bytes; etcd takes objects of 1.5 MiB
@@ -66,7 +66,7 @@ class Reflector:
         bytes."""
         self._store, self._errors, self._on_change = store, errors, on_change
         self._connect, self._timing = connect, timing
-        self._requests = Requests(resource, timing, max_page)
+        self._requests, self._columns = Requests(resource, timing, max_page), resource.columns
         self._new_waits, self._max_event = waits, max_event
         self._version = ""  # everything up to it is known; empty: a list is due
         self._reset_backoff()
@@ -141,13 +141,19 @@ class Reflector:
         self._errors.recovered()  # but the back-off goes on growing: the watch may be refused all the same
 
     async def _put(self, page: Page, missing: set[str]) -> None:
-        for number, item in enumerate(page.items or ()):
-            try:
-                missing.difference_update(self._store.put(decode_row(item)))
-            except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-                self._errors.failed(error)
+        reader = RowReader(self._columns)
+        for number, row in enumerate(reader.rows(page)):
+            if isinstance(row, Row):
+                missing.difference_update(self._store.put(row))
+            else:
+                self._errors.failed(row)
             if number % ROWS_AT_ONCE == ROWS_AT_ONCE - 1:
                 await asyncio.sleep(0)
+        self._note(reader)
+
+    def _note(self, reader: RowReader) -> None:
+        if reader.lacks_table:
+            self._errors.no_table(self._columns)
 
     # -- the watch
 
@@ -161,43 +167,45 @@ class Reflector:
                 raise
 
     async def _follow(self, response: aiohttp.ClientResponse) -> None:
-        rest = b""
+        rest, reader = b"", RowReader(self._columns)
         while data := await response.content.read(READ_BYTES):
-            rest = self._apply_lines(rest + data)
+            rest = self._apply_lines(rest + data, reader)
             if len(rest) > self._max_event:
                 raise BodyTooLarge(f"an event of more than {self._max_event} bytes")
             if len(data) < READ_BYTES:
                 self._on_change()
                 await self._debounce(response)
 
-    def _apply_lines(self, text: bytes) -> bytes:
+    def _apply_lines(self, text: bytes, reader: RowReader) -> bytes:
         """Do what all whole lines say; what is left of the text. Raises VersionGone, ApiRefused."""
         start, understood = 0, False
         while (end := text.find(b"\n", start)) >= 0:
-            understood |= self._apply(text, start, end)
+            understood |= self._apply(reader, text, start, end)
             start = end + 1
         if understood:
             self._succeeded()
+            self._note(reader)
         return text[start:]
 
-    def _apply(self, text: bytes, start: int, end: int) -> bool:
+    def _apply(self, reader: RowReader, text: bytes, start: int, end: int) -> bool:
         """Do what an event says; whether it could be decoded. Raises VersionGone, ApiRefused."""
         try:
             event = decode_event(text, start, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             self._errors.failed(error)
             return False
-        row = Row(event.object.metadata)
+        if event.object.columns:
+            reader.define(event.object.columns)
         match event.type:
             case "ADDED" | "MODIFIED":
-                self._store.put(row)
+                self._store.put(reader.row(event.object))
             case "DELETED":
-                self._store.remove(row)
+                self._store.remove(reader.row(event.object))
             case "ERROR" if event.object.code == 410:
                 raise VersionGone
             case "ERROR":
                 raise ApiRefused(event.object.code, event.object.message)
-        self._version = row.metadata.version or self._version
+        self._version = event.object.metadata.version or self._version
         return True
 
     async def _debounce(self, response: aiohttp.ClientResponse) -> None:

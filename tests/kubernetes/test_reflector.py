@@ -73,7 +73,7 @@ async def test_a_watch_goes_on_from_the_last_event_or_bookmark(api: ApiServer, w
 
 
 async def test_a_server_that_knows_no_metadata_alone_sends_whole_pods(api: ApiServer) -> None:
-    api.partial = False
+    api.forms = frozenset()
     api.put(CHECKOUT)
     watching = Watching(connecting(api))
     async with watching.running():
