@@ -11,12 +11,13 @@ import pytest
 
 from shipper import cli
 from shipper.explain.docs import reference
-from shipper.explain.flags import FLAGS
-from shipper.explain.lines import Readable, Unreadable, read
 from shipper.explain.render import as_json, as_text, safe
 from shipper.explain.report import Report, explain
 from shipper.explain.texts import TEXTS
 from shipper.pipeline.failure import REASONS
+from shipper.reading.flags import FLAGS
+from shipper.reading.lines import NoAccessLog, Readable, Unreadable, read
+from shipper.reading.origin import Origin
 
 HERE = Path(__file__).parent
 CORPUS = [json.loads(line) for line in (HERE / "corpus" / "envoy.jsonl").read_text("utf-8").splitlines()]
@@ -309,8 +310,8 @@ def test_partial_lines_are_joined_though_others_come_between() -> None:
         b'2026-11-23T14:30:22.4Z stdout P {"response_',
     ]
     other, joined, open_ = read(lines)
-    assert other == Readable(2, "json", {"response_flags": "NR"})
-    assert joined == Readable(1, "json", {"response_flags": "UT"})
+    assert other == Readable(2, "json", {"response_flags": "NR"}, origin=Origin(time="2026-11-23T14:30:22.2Z"))
+    assert joined == Readable(1, "json", {"response_flags": "UT"}, origin=Origin(time="2026-11-23T14:30:22.1Z"))
     assert open_ == Unreadable(5, "the rest of this partial line is missing")
 
 
@@ -323,19 +324,32 @@ def test_text_with_a_prefix_is_read() -> None:
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        (b"2026-11-23T14:30:22Z\tinfo\tReadiness succeeded", "neither"),
         (b'{"response_flags"', "broken JSON"),
         (b'{"response_flags":"\\ud800"}', "broken JSON"),
+        (b'[2026-11-23T14:30:22Z] "GET / HTTP/1.1" 200', "default format"),
+        (b'payment istio-proxy [2026-11-23T14:30:22Z] "GET / HTTP/1.1" 200', "default format"),
+    ],
+)
+def test_an_access_log_that_cannot_be_read_says_why(line: bytes, error: str) -> None:
+    [found] = read([line])
+    assert isinstance(found, Unreadable)
+    assert error in found.error
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        (b"2026-11-23T14:30:22Z\tinfo\tReadiness succeeded", "neither"),
         (b'{"msg":"started","level":"info"}', "no access log"),
         (b'{"a":' * 5000, "broken JSON"),
         (b"[1]", "neither"),
         (b"\x00\xff\xfe", "neither"),
-        (b'[2026-11-23T14:30:22Z] "GET / HTTP/1.1" 200', "default format"),
+        (b"{", "broken JSON"),
     ],
 )
-def test_what_cannot_be_read_says_why(line: bytes, error: str) -> None:
+def test_another_line_is_no_error(line: bytes, error: str) -> None:
     [found] = read([line])
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, NoAccessLog)
     assert error in found.error
 
 
@@ -356,7 +370,7 @@ def test_without_a_line_it_reads_standard_input(
     stdin.seek(0)
     code, out = run(capsys, *arguments, "-o", "json")
     first, second, third = map(json.loads, out.splitlines())
-    assert code == 1
+    assert code == 0
     assert (first["failure_reason"], third["failure_reason"], third["line"]) == ("upstream_timeout", "plaintext", 3)
     assert second == {"line": 2, "error": "neither JSON nor Istio's text access log"}
 

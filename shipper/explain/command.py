@@ -3,6 +3,7 @@
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -12,11 +13,11 @@ import msgspec
 
 from shipper.config import ConfigError, checks
 from shipper.config.errors import shown
-from shipper.explain.lines import Unreadable, read
 from shipper.explain.render import as_json, as_text
 from shipper.explain.report import explain
 from shipper.fields import ACCESS_LOG_KEYS, KEYS
 from shipper.pipeline.record import Loads, mapped_loads
+from shipper.reading.lines import Line, Readable, Unreadable, read
 from shipper.terminal import discard_output, shows_colors
 
 FINE, SOME_UNREADABLE, FAILED, INTERRUPTED = 0, 1, 1, 130
@@ -77,14 +78,15 @@ def _source(line: str | None, file: str | None) -> AbstractContextManager[Iterab
 
 
 def _explain(lines: Iterable[bytes], to: TextIO, output: str, loads: Loads) -> int:
-    code, color, between = FINE, shows_colors(to, os.environ), ""
+    color, between = shows_colors(to, os.environ), ""
+    counts: Counter[type[Line]] = Counter()
     if isinstance(to, io.TextIOWrapper):
         to.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
     for found in read(lines, loads):
-        said = found if isinstance(found, Unreadable) else explain(found)
-        if said is found:
-            code = SOME_UNREADABLE
+        counts[type(found)] += 1
+        said = explain(found) if isinstance(found, Readable) else found
         answer = as_json(said) if output == "json" else between + as_text(said, color=color)
         print(answer, file=to, flush=True)  # at once: the input may be a log that is followed
         between = "\n"
-    return code
+    is_nothing = counts.total() == 1 and not counts[Readable]  # one line was to be explained, and cannot be
+    return SOME_UNREADABLE if counts[Unreadable] or is_nothing else FINE

@@ -2,9 +2,9 @@
 
 from typing import Final
 
-from shipper.explain.flags import FLAGS
 from shipper.explain.texts import FIND_PEER, TEXTS
 from shipper.pipeline.failure import REASONS
+from shipper.reading.flags import FLAGS
 
 _INTRODUCTION: Final = f"""\
 # Failure reasons

@@ -9,10 +9,10 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import Final
 
-from shipper.explain.lines import Unreadable
 from shipper.explain.report import Report
 from shipper.explain.verdict import CANNOT_TELL, NO_FAILURE
 from shipper.pipeline.failure import DOWNSTREAM
+from shipper.reading.lines import NoAccessLog, Unreadable
 
 _WIDTH: Final = 108  # of prose; values are never broken
 _LABEL: Final = 10
@@ -24,18 +24,18 @@ _SIDES: Final = {
 }
 
 
-def as_json(found: Report | Unreadable) -> str:
+def as_json(found: Report | Unreadable | NoAccessLog) -> str:
     """One line of JSON, all ASCII, which is safe for any terminal and encoding."""
     return json.dumps(asdict(found), separators=(",", ":"))
 
 
-def as_text(found: Report | Unreadable, *, color: bool) -> str:
+def as_text(found: Report | Unreadable | NoAccessLog, *, color: bool) -> str:
     """A block of lines, without the last newline."""
 
     def paint(value: str, tone: str) -> str:
         return f"\x1b[{tone}m{value}\x1b[0m" if color else value
 
-    if isinstance(found, Unreadable):
+    if not isinstance(found, Report):
         return f"line {found.line}: {paint('not readable', _YELLOW)}: {safe(found.error)}"
     lines = [f"line {found.line}: {paint(found.failure_reason or found.summary, _tone(found))}"]
     for label, value in _rows(found):

@@ -10,8 +10,6 @@ from ipaddress import ip_address
 from typing import Final
 
 from shipper.explain.certificate import Certificate, peer_certificate
-from shipper.explain.flags import flags_in_words
-from shipper.explain.lines import FRAGMENT, ZTUNNEL, Readable
 from shipper.explain.missing import Missing, limits_of, missing_fields
 from shipper.explain.texts import FIND_PEER, TEXTS
 from shipper.explain.verdict import HANDSHAKE_FAILURE, UPSTREAM_TIMEOUT, not_a_handshake
@@ -19,6 +17,8 @@ from shipper.pipeline import ztunnel
 from shipper.pipeline.failure import DOWNSTREAM, REASONS, Failure
 from shipper.pipeline.keep import MTLS
 from shipper.pipeline.record import Record, source_ip, text, without_port
+from shipper.reading.flags import flags_in_words
+from shipper.reading.lines import BODY, FRAGMENT, TLS, ZTUNNEL, Readable
 
 # Envoy's own words, in the order of their weight.
 _EVIDENCE: Final = (
@@ -29,6 +29,11 @@ _EVIDENCE: Final = (
     "downstream_transport_failure_reason",
     "upstream_transport_failure_reason",
 )
+_LIMITS: Final = {
+    FRAGMENT: ("The rest: the line is not in Istio's format, or was cut off; a client may have written it.",),
+    BODY: ("Who and where: it is the answer that a proxy gave; the access log of that request says more.",),
+    TLS: ("Who, where, and on which side: it is a TLS error alone, without the line that it stood in.",),
+}
 _NAME: Final = "[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?"  # a DNS label: no shell has a meaning for it
 _SPIFFE: Final = re.compile(rf"spiffe://[^/]+/ns/({_NAME})/sa/[^/]+")
 _HOST: Final = re.compile(rf"outbound\|\d+\|[^|]*\|({_NAME}(?:\.{_NAME})*)")
@@ -94,15 +99,14 @@ def explain(line: Readable) -> Report:
         verdict = UPSTREAM_TIMEOUT if failure.reason == UPSTREAM_TIMEOUT else HANDSHAKE_FAILURE
         summary, (meaning, causes, commands) = REASONS[failure.reason], TEXTS[failure.reason]
         commands, limits = _filled(commands, record, failure), limits_of(record, failure)
-    if line.format == FRAGMENT:
-        limits = (*limits, "The rest: the line is not in Istio's format, or was cut off; a client may have written it.")
+    limits += _LIMITS.get(line.format, ())
     return Report(
         line=line.line,
         format=line.format,
         keep=failure is not None,
         verdict=verdict,
         failure_reason=failure.reason if failure else None,
-        side=failure.side if failure else None,
+        side=failure.side if failure and line.format != TLS else None,
         summary=summary,
         time=_value(record, "start_time"),
         who=_who(record),
@@ -113,7 +117,7 @@ def explain(line: Readable) -> Report:
         meaning=meaning,
         causes=causes,
         next=commands,
-        missing=missing_fields(record, failure, verdict),
+        missing=() if line.format in (BODY, TLS) else missing_fields(record, failure, verdict),
         limits=limits,
     )
 

@@ -7,8 +7,8 @@ connection that carried nothing write the same line.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from shipper.explain.flags import flags_in_words
 from shipper.pipeline.record import Record, text
+from shipper.reading.flags import flags_in_words
 
 HANDSHAKE_FAILURE, UPSTREAM_TIMEOUT = "handshake_failure", "upstream_timeout"
 OTHER_FAILURE, NO_FAILURE, CANNOT_TELL = "other_failure", "no_failure", "cannot_tell"

@@ -3,24 +3,16 @@
 Pure. The patterns of a keep rule are found in such a line as in any other, for escaping leaves them as they are.
 """
 
-from typing import Final
-
 from shipper.fields import TELLING_KEYS
 from shipper.pipeline.assemble import is_json
 from shipper.pipeline.cri import TEXT_CONTENT, split_line, without_colors
-from shipper.pipeline.record import Record
+from shipper.pipeline.record import LINE_KEYS, Record, texts
 from shipper.times import parse_time
-
-_KEYS: Final = ("log", "message", "msg")
 
 
 def enclosed(record: Record) -> tuple[bytes, bytes] | None:
     """Time and content of the line in this record; None when it holds none. The time is empty where none is told."""
-    for key in _KEYS:
-        value = record.get(key)
-        if type(value) is not str:
-            continue
-        line = value.rstrip("\r\n").encode(errors="replace")
+    for line in texts(record, LINE_KEYS):
         parts = split_line(line)
         time, content = (parts.time, parts.content) if parts else (b"", line)
         bare = without_colors(content)

@@ -3,8 +3,8 @@
 Tolerant of Envoy's versions: null, missing, `-` and the empty string mean the same; a number means its digits.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
 
 import orjson
 
@@ -66,6 +66,18 @@ def text(record: Record, key: str) -> str:
     if type(value) is int or type(value) is float:
         return str(value)
     return ""
+
+
+LINE_KEYS: Final = ("log", "message", "msg")
+"""Where docker, Fluent Bit and others keep a line that they have put into a record of their own."""
+
+
+def texts(record: Record, keys: Sequence[str]) -> Iterator[bytes]:
+    """The lines that stand as text under these keys, in their order."""
+    for key in keys:
+        value = record.get(key)
+        if type(value) is str:
+            yield value.rstrip("\r\n").encode(errors="replace")
 
 
 def source_ip(record: Record) -> str:
