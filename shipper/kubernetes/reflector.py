@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
@@ -18,6 +19,7 @@ import msgspec
 from shipper import backoff
 from shipper.kubernetes.client import Connect, Get, connected
 from shipper.kubernetes.errors import ApiErrors, ApiRefused, BodyTooLarge, VersionGone
+from shipper.kubernetes.freshness import Follower, Freshness
 from shipper.kubernetes.requests import MAX_PAGE, READ_BYTES, Requests, Resource
 from shipper.kubernetes.rows import Page, Row, RowReader, decode_event
 from shipper.kubernetes.timing import API_TIMING, ApiTiming
@@ -30,7 +32,7 @@ ROWS_AT_ONCE: Final = 64  # of a list, before the event loop gets its turn: 2 ms
 Waits = Callable[[float, float], Iterator[float]]
 
 
-class Store(Protocol):
+class Store(Follower, Protocol):
     """What is known of a resource, by names that the store itself gives its objects."""
 
     def begin_list(self) -> set[str]:
@@ -95,9 +97,11 @@ class Reflector:
                 while True:
                     if not self._version:
                         await self._list(get)
+                    begun = time.monotonic()
                     await self._watch(get)
                     self._succeeded()
-                    await asyncio.sleep(random.uniform(*self._timing.between_watches))
+                    lasted = time.monotonic() - begun
+                    await asyncio.sleep(max(0.0, random.uniform(*self._timing.between_watches) - lasted))
         except VersionGone:
             self._version = ""
             self._errors.expired()
@@ -168,13 +172,15 @@ class Reflector:
 
     async def _follow(self, response: aiohttp.ClientResponse) -> None:
         rest, reader = b"", RowReader(self._columns)
-        while data := await response.content.read(READ_BYTES):
-            rest = self._apply_lines(rest + data, reader)
-            if len(rest) > self._max_event:
-                raise BodyTooLarge(f"an event of more than {self._max_event} bytes")
-            if len(data) < READ_BYTES:
-                self._on_change()
-                await self._debounce(response)
+        with Freshness(self._store, self._timing.catch_up) as freshness:
+            while data := await response.content.read(READ_BYTES):
+                rest = self._apply_lines(rest + data, reader)
+                if len(rest) > self._max_event:
+                    raise BodyTooLarge(f"an event of more than {self._max_event} bytes")
+                freshness.heard(drained=len(data) < READ_BYTES)
+                if len(data) < READ_BYTES:
+                    self._on_change()
+                    await self._debounce(response)
 
     def _apply_lines(self, text: bytes, reader: RowReader) -> bytes:
         """Do what all whole lines say; what is left of the text. Raises VersionGone, ApiRefused."""

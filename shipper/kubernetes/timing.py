@@ -15,7 +15,8 @@ class ApiTiming:
     list: float = 60.0  # for a whole list
     watch_silence: float = 180.0  # without a byte of a watch: bookmarks come about each minute
     watch: tuple[float, float] = (240.0, 480.0)  # after which the server is asked to end a watch
-    between_watches: tuple[float, float] = (1.0, 2.0)
+    between_watches: tuple[float, float] = (1.0, 2.0)  # from the begin of one to the next: most last longer
+    catch_up: float = 1.0  # after which a watch has told what happened before it was opened
     first_backoff: float = 0.5
     longest_backoff: float = 30.0  # from a server that refuses
     longest_search: float = 5.0  # back-off from a server that cannot be reached: new pods come soon after it does

@@ -61,6 +61,12 @@ class Pods:
         """A pod was deleted."""
         self.mark_deleted(self.put(row))  # with its last labels
 
+    def follows(self) -> None:
+        """All changes so far were told, and from now on they are told as they happen."""
+
+    def lost(self, seconds: float) -> None:
+        """Not any more."""
+
     def begin_list(self) -> set[str]:
         """All names that are not known to be deleted. Take out those that a list has; the rest are of pods that were
         deleted."""

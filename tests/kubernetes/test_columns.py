@@ -17,6 +17,7 @@ from shipper.kubernetes.errors import ApiErrors, Without
 from shipper.kubernetes.reflector import Reflector
 from shipper.kubernetes.requests import Resource, pods_of
 from shipper.kubernetes.rows import Row
+from shipper.kubernetes.timing import ApiTiming
 from tests.kubernetes.watching import FAST, connecting
 
 POD = Pod("shop", "checkout-1", uid="u-1", address="10.0.1.7")
@@ -31,6 +32,8 @@ class Rows:
     def __init__(self) -> None:
         self.rows: dict[str, Row] = {}
         self.lists = 0
+        self.states: list[str] = []
+        self.told = asyncio.Event()
 
     def begin_list(self) -> set[str]:
         self.lists += 1
@@ -47,16 +50,33 @@ class Rows:
         for name in names:
             del self.rows[name]
 
+    def follows(self) -> None:
+        self.states.append("follows")
+        self.told.set()
+
+    def lost(self, seconds: float) -> None:
+        self.states.append("in order" if not seconds else "broken")
+        self.told.set()
+
+    async def until(self, *states: str) -> None:
+        """Wait until these were told, in this order."""
+        async with asyncio.timeout(10):
+            while self.states != list(states):
+                self.told.clear()
+                await self.told.wait()
+
 
 class Following:
     """A store, and the reflector that fills it."""
 
-    def __init__(self, api: ApiServer, resource: Resource, *, max_page: int = 1 << 20) -> None:
+    def __init__(
+        self, api: ApiServer, resource: Resource, *, max_page: int = 1 << 20, timing: ApiTiming = FAST
+    ) -> None:
         self.store, self._changed = Rows(), asyncio.Event()
         self._errors = Counter("errors", "", ["reason"], registry=CollectorRegistry())
         errors = ApiErrors(self._errors, Without("addresses", "they are unknown", "they are known"))
         connect = connecting(api)
-        self._reflector = Reflector(resource, self.store, errors, self._changed.set, connect, FAST, max_page=max_page)
+        self._reflector = Reflector(resource, self.store, errors, self._changed.set, connect, timing, max_page=max_page)
 
     @property
     def failures(self) -> dict[str, float]:
@@ -178,6 +198,27 @@ async def test_a_row_that_makes_no_sense_is_passed_over(api: ApiServer) -> None:
     async with following.running():
         await following.cells("u-1", None)  # fewer cells than columns
     assert following.failures == {"malformed": 1}
+
+
+# Whether all is known
+
+
+@pytest.mark.parametrize("ends", ["in order", "broken"])
+async def test_it_is_told_when_all_changes_are_known_and_when_they_are_not_any_more(api: ApiServer, ends: str) -> None:
+    following = Following(api, pods_of("node-1"), timing=replace(FAST, catch_up=0.05))
+    async with following.running():
+        await following.store.until("follows")
+        api.end_watches() if ends == "in order" else api.break_watches()
+        await following.store.until("follows", ends, "follows")
+
+
+async def test_a_watch_that_ends_before_it_has_caught_up_says_nothing(api: ApiServer) -> None:
+    following = Following(api, pods_of("node-1"), timing=replace(FAST, catch_up=1e6))
+    async with following.running():
+        await api.until(lambda: api.watching)
+        api.end_watches()
+        await api.until(lambda: api.verbs().count("watch") == 2)
+    assert following.store.states == []
 
 
 # Of the whole cluster
