@@ -20,7 +20,7 @@ FLOORS = (
         *("proxy", "threads", "times", "tls"),
     },
     {"config", "kubernetes", "model"},
-    {"credentials", "wire"},
+    {"credentials", "who", "wire"},
     {"entries"},
     {"pipeline", "promtail", "server"},
     {"reading"},
