@@ -18,6 +18,7 @@ TOKEN: Final = re.compile(
 )
 RANGE: Final = re.compile(r"\[(\d+[smhd]|\$__(range|interval|rate_interval))\]")
 GROUPING: Final = {"by", "without", "on", "ignoring", "group_left", "group_right"}
+MERGING: Final = {"sum", "count", "avg", "min", "max", "group", "stddev", "stdvar"}  # several series become one
 OPERATORS: Final = {"and", "or", "unless", "offset", "bool"}
 MATCH: Final = {"=", "!=", "=~", "!~"}
 PAIRS: Final = {")": "(", "}": "{"}
@@ -126,7 +127,7 @@ def _stage(stream: list[Token], at: int, query: Query) -> int:
         for name, _, value in _assignments(stream, at + 1):
             query.made.add(name)
             if word == "json":
-                query.keys.add(value.value)
+                query.keys.add(_key(value.value))
             else:
                 query.used |= template_fields(value.value)
             at += 4
@@ -145,6 +146,11 @@ def _stage(stream: list[Token], at: int, query: Query) -> int:
         query.used.add(word)
         return at + 2
     raise ValueError(f"no stage: {word} {after}")
+
+
+def _key(path: str) -> str:
+    """`a.b` of `["a.b"]`, a path of one key that has a dot in it."""
+    return path.removeprefix('["').removesuffix('"]')
 
 
 def _assignments(stream: list[Token], at: int) -> Iterator[tuple[str, Token, Token]]:
@@ -185,6 +191,30 @@ def _replaced(stream: list[Token], at: int) -> set[str]:
     """The labels that a label_replace writes; inner ones stand before its own texts."""
     texts = [token.value for token in stream[at:] if token.kind == "text"]
     return {texts[place - 1] for place, text in enumerate(texts) if text == "$1" and place}
+
+
+def merged(expression: str) -> list[set[str]]:
+    """What each aggregation that makes one series of several keeps apart: the labels of its `by`, before or behind."""
+    stream = [*tokens(expression), Token("end", ""), Token("end", "")]
+    found = []
+    for at, token in enumerate(stream):
+        if token.text not in MERGING or stream[at + 1].text not in ("(", "by", "without"):
+            continue
+        at += 1
+        if stream[at].text == "(":
+            at = _closing(stream, at) + 1
+        found.append(_names(stream, at + 1)[0] if stream[at].text == "by" else set())
+    return found
+
+
+def _closing(stream: list[Token], at: int) -> int:
+    """Where the bracket at `at` closes."""
+    depth = 0
+    while True:
+        depth += {"(": 1, ")": -1}.get(stream[at].text, 0)
+        if not depth:
+            return at
+        at += 1
 
 
 def template_fields(template: str) -> set[str]:

@@ -38,6 +38,7 @@ NODE = 'instance="a:9080"'
 WORKLOAD = 'namespace="shop",app="cart",failure_reason="plaintext",side="downstream",shipped="true"'
 RENAMED = WORKLOAD.replace("namespace=", 'namespace="mtls-shipper",exported_namespace=')
 EXPIRED = WORKLOAD.replace("plaintext", "cert_expired")
+UNNAMED = WORKLOAD.replace('namespace="shop",app="cart"', 'namespace="mtls-shipper"')  # the agent's own
 FAILURE = f"mtls_handshake_failures_total{{{WORKLOAD},{NODE}}}"
 
 # name of the case: series, alert, minute of looking, the labels it fires with (None: it does not)
@@ -225,6 +226,12 @@ CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
         "MtlsWorkloadNew",
         32,
         {"app": "cart", "failure_reason": "plaintext"},
+    ),
+    "a first failure of a workload that ztunnel could not name": (
+        {f"mtls_handshake_failures_total{{{UNNAMED},{NODE}}}": "_x30 1x30"},
+        "MtlsWorkloadNew",
+        32,
+        {"failure_reason": "plaintext"},
     ),
     "a failure known since yesterday": ({FAILURE: "0+1x1500"}, "MtlsWorkloadNew", 1490, None),
     "one expired certificate": (
