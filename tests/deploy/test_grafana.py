@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from shipper.config.sections import LABELS, MTLS_LABELS
+from shipper.pipeline.ztunnel import parse_ztunnel_line
 from tests.deploy.known import DEPLOY, FAILURES, TARGET, agent_metrics, metrics, stream_labels
 from tests.deploy.queries import logql, promql, tokens
 
@@ -180,6 +181,29 @@ def test_keys_of_the_line_are_those_the_proxies_write() -> None:
     }
     for _, target in targets(load("mtls-failures.json"), "loki"):
         assert logql(target["expr"]).keys <= written
+
+
+def test_ztunnels_text_is_read_as_the_agent_reads_it() -> None:
+    """Its strings are quoted, so a name that a peer has made cannot pass for an address; no other log looks like it."""
+    expressions = [target["expr"] for _, target in targets(load("mtls-failures.json"), "loki")]
+    [pattern] = {one for expr in expressions for one in re.findall(r"regexp `([^`]*ztext_[^`]*)`", expr)}
+    envoy, ztunnel = (lines_of(corpus) for corpus in CORPORA)
+    failed = [
+        (line, parse_ztunnel_line(line.encode())) for line in ztunnel if "\taccess\t" in line and " error=" in line
+    ]
+    assert len(failed) > 40
+    for line, fields in failed:
+        found = re.search(pattern, line)
+        assert found, line
+        assert fields
+        assert found["ztext_peer"] == fields["src.addr"]
+        assert found["ztext_server"] == fields["dst.addr"]
+        assert (found["ztext_host"], found["ztext_source"]) == (
+            fields.get("dst.hbone_addr"),
+            fields.get("src.identity"),
+        )
+        assert found["ztext_service"] == fields.get("dst.service")
+    assert not [line for line in envoy if re.search(pattern, line)]
 
 
 def test_filters_of_the_failures_are_one_for_each_label() -> None:
