@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from shipper import cli
+from shipper.explain.ambient import COMMANDS
 from shipper.explain.docs import reference
 from shipper.explain.render import as_json, as_text, safe
 from shipper.explain.report import Report, explain
@@ -24,7 +25,20 @@ CORPUS = [json.loads(line) for line in (HERE / "corpus" / "envoy.jsonl").read_te
 TWINS = [json.loads(line) for line in (HERE / "corpus" / "istio_text.jsonl").read_text("utf-8").splitlines()]
 DOCUMENT = HERE.parent / "docs" / "failure-reasons.md"
 KEYS = [
-    *("line", "format", "keep", "verdict", "failure_reason", "side", "summary", "time", "who", "to", "certificate"),
+    *(
+        "line",
+        "format",
+        "keep",
+        "verdict",
+        "failure_reason",
+        "side",
+        "summary",
+        "time",
+        "who",
+        "to",
+        "trust",
+        "certificate",
+    ),
     *("evidence", "flags", "meaning", "causes", "next", "missing", "limits"),
 ]
 VERIFY = "TLS_error:|1:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED"
@@ -577,3 +591,93 @@ def test_plaintext_without_the_inspectors_note_names_what_else_it_can_be() -> No
     assert any("TLS without an SNI" in limit for limit in found.limits)
     noted = {"downstream_transport_failure_reason": "TLS_error|error:1:SSL_routines:OPENSSL_internal:HTTP_REQUEST:"}
     assert not any("SNI" in limit for limit in report({"response_flags": "NR", "response_code": 0, **noted}).limits)
+
+
+# -- ztunnel: who is verified, and what to run
+
+
+def ambient(scenario: str, side: str = "downstream") -> Report:
+    """The report of the corpus' first line of a scenario that is kept, on this side."""
+    found = [one for one in ZTUNNEL if one["scenario"].startswith(scenario) and one["wanted"]["side"] == side]
+    return report(found[0]["line"].encode())
+
+
+def test_a_refused_client_of_a_ztunnel_is_looked_for_by_its_address() -> None:
+    found = ambient("in-expired")
+    assert (found.who.address, found.who.claimed, found.trust) == ("10.99.0.66:54684", None, ())
+    assert found.next[:2] == tuple(
+        f"kubectl get pods --all-namespaces --output wide --field-selector status.podIP={ip}"
+        for ip in ("10.99.0.66", "10.99.0.3")
+    )
+    assert "istioctl ztunnel-config certificate --node" in found.next[2]
+    assert "status.podIP=10.99.0.66" in found.next[2]
+    assert not [command for command in found.next if "proxy-config" in command]  # which asks an Envoy
+    assert any("ztunnel logs nothing" in limit for limit in found.limits)
+    assert found.missing == ()
+
+
+def test_names_that_a_client_can_make_up_are_called_a_claim() -> None:
+    found = ambient("CRL on a live connection, inbound")
+    assert (found.who.san, found.who.workload, found.who.claimed) == (
+        "spiffe://cluster.local/ns/shop/sa/a",
+        None,
+        "shop/a-1",
+    )
+    assert found.to.workload == "pay/b-1"
+    verified, claim = found.trust
+    assert "verified" in verified
+    assert "spiffe://cluster.local/ns/shop/sa/a" in verified
+    assert "claim" in claim
+    assert "shop/a-1" in claim
+    assert not [command for command in found.next if "shop" in command]
+    assert "workload shop/a-1, a claim" in as_text(found, color=False)
+
+
+def test_a_name_shown_in_a_refused_certificate_is_a_claim() -> None:
+    found = ambient("in-other-trust-domain")
+    assert found.who.san == "spiffe://partner.example/ns/shop/sa/frontend"
+    assert "The client's names are its own claim: nobody has verified them." in found.limits
+
+
+def test_what_goes_out_of_a_ztunnel_names_both_workloads() -> None:
+    found = ambient("own-cert-untrusted-outbound", "upstream")
+    assert (found.who.workload, found.who.claimed) == ("shop/foreign-1", None)
+    assert found.to.workload == "pay/payment-service-5c6d7f8b9-x8w2p"
+    assert "kubectl get configmap istio-ca-root-cert -n shop --output yaml" in found.next
+
+
+@pytest.mark.parametrize(
+    ("error", "command"),
+    [
+        ("explicitly denied by: istio-system/istio_converted_static_strict", "peerauthentications --all-namespaces"),
+        ("explicitly denied by: pay/converted_peer_authentication_strict", "peerauthentication strict -n pay "),
+        ("explicitly denied by: pay/only-shop", "authorizationpolicy only-shop -n pay "),
+        ("allow policies exist, but none allowed", "authorizationpolicies --all-namespaces"),
+        ("explicitly denied by: pay/$(reboot)", "authorizationpolicies --all-namespaces"),
+    ],
+)
+@pytest.mark.parametrize("identity", ["", "spiffe://cluster.local/ns/shop/sa/a"])
+def test_the_policy_that_denied_is_named(error: str, command: str, identity: str) -> None:
+    fields = {"src.addr": "10.0.0.2:1", "dst.addr": "10.0.0.3:8080", "dst.workload": "b-1", "direction": "inbound"}
+    fields |= {"src.identity": identity} if identity else {}
+    line = {"level": "error", "time": "t", "scope": "access", "message": "connection complete", **fields}
+    found = report(line | {"error": f"connection closed due to policy rejection: {error}"})
+    assert any(command in one for one in found.next)
+    assert not any("$(reboot)" in one for one in found.next)
+
+
+def test_every_reason_that_a_ztunnel_gives_has_commands_of_its_own() -> None:
+    said = {case["wanted"]["failure_reason"] for case in ZTUNNEL} - {None}
+    assert COMMANDS.keys() == said
+    for case in ZTUNNEL:
+        (line,) = read([case["line"].encode()])
+        if isinstance(line, Readable) and (found := explain(line)).keep:
+            assert found.next
+            assert "src.addr" not in line.record or "<ip>" not in " ".join(found.next)
+
+
+def test_a_line_of_an_old_ztunnel_says_that_it_has_no_address() -> None:
+    found = ambient("Istio 1.24: eof")
+    assert found.evidence
+    assert any("before Istio 1.26" in limit for limit in found.limits)
+    assert found.missing == ()

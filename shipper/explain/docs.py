@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from shipper.explain.ambient import COMMANDS
 from shipper.explain.texts import FIND_PEER, TEXTS
 from shipper.pipeline.failure import REASONS
 from shipper.reading.flags import FLAGS
@@ -23,8 +24,8 @@ A JSON format whose keys have other names is read with `--fields response_flags=
 Exit code: 0, or 1 when a line could not be read, 2 for a wrong command line.
 
 The **peer** is who is at the other end: with side `downstream` the client that connected to the proxy, with side
-`upstream` the server the proxy connected to. `<pod>` and `<namespace>` are those of the proxy that wrote the line. A
-peer's address leads to its pod:
+`upstream` the server the proxy connected to. `<pod>` and `<namespace>` are those of the proxy that wrote the line, and
+`<ip>` is the address of the pod that a ztunnel spoke for. A peer's address leads to its pod:
 
 ```sh
 {FIND_PEER}
@@ -70,8 +71,13 @@ def reference() -> str:
 
 def _section(reason: str) -> str:
     text = TEXTS[reason]
-    causes, commands = "".join(f"* {cause}\n" for cause in text.causes), "\n".join(text.next)
-    return f"\n## {reason}\n\n{text.meaning}\n\nUsual causes:\n\n{causes}\nNext:\n\n```sh\n{commands}\n```\n"
+    causes = "".join(f"* {cause}\n" for cause in text.causes)
+    ambient = f"\nIn ambient mode:\n\n{_shell(COMMANDS[reason])}" if reason in COMMANDS else ""
+    return f"\n## {reason}\n\n{text.meaning}\n\nUsual causes:\n\n{causes}\nNext:\n\n{_shell(text.next)}{ambient}"
+
+
+def _shell(commands: tuple[str, ...]) -> str:
+    return "```sh\n" + "\n".join(commands) + "\n```\n"
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from shipper.explain import ambient
 from shipper.explain.verdict import CANNOT_TELL, REFUSED_UNSEEN
 from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM, Failure
 from shipper.pipeline.record import Record, text
@@ -80,8 +81,8 @@ def missing_fields(record: Record, failure: Failure | None, verdict: str) -> tup
 
 
 def _wanted(record: Record, failure: Failure | None, verdict: str) -> Iterator[tuple[str, str, str]]:
-    if "direction" in record:
-        return  # ztunnel's format is its own
+    if ambient.is_ztunnel(record):
+        return  # its format is its own
     if failure is None:
         if verdict == CANNOT_TELL:
             yield (*_CAUSE, LISTENER)
@@ -105,11 +106,16 @@ def limits_of(record: Record, failure: Failure) -> tuple[str, ...]:
 def _limits(record: Record, failure: Failure) -> Iterator[str]:
     reason, side = failure
     named = text(record, "downstream_peer_uri_san") or text(record, "downstream_peer_subject")
-    if side == DOWNSTREAM and named:
+    if text(record, "src.identity") and side == DOWNSTREAM:
+        pass  # ztunnel's word for a name that it has verified
+    elif side == DOWNSTREAM and named:
         yield "The client's names are its own claim: nobody has verified them."
-    elif side == DOWNSTREAM and reason in _NO_NAME:
+    elif side == DOWNSTREAM and reason in _NO_NAME and record.get("scope") != "hyper_util":  # which has no address
         yield "Who it was: no certificate had come when it failed, so there is an address and no identity."
-    if side == UPSTREAM and reason.startswith("cert_") and "direction" not in record:
+    if ambient.is_ztunnel(record):
+        yield from ambient.limits_of(record, failure)
+        return
+    if side == UPSTREAM and reason.startswith("cert_"):
         yield "The upstream's certificate: Envoy logs nothing of one that it has refused."
     if reason == "cert_verify_failed":
         yield "The cause: Envoy before 1.37 does not write it; compare the roots and the identities by hand."
@@ -135,9 +141,3 @@ def _other_readings(record: Record, failure: Failure) -> Iterator[str]:
         yield "Whether it was the ciphers: a server that knows no host of this SNI, or misses one, answers the same."
     if "NOT SUPPLIED BY SDS" in said:
         yield "Which secret was missing: Envoy says the same of its own certificate and of the CA bundle."
-    if (
-        record.get("direction") == "inbound"
-        and failure.reason.startswith("cert_")
-        and failure.reason != "cert_san_mismatch"
-    ):
-        yield "The certificate: ztunnel logs nothing of one that it has refused, unless it was for its name."

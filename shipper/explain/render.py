@@ -64,6 +64,7 @@ def _rows(report: Report) -> Iterator[tuple[str, str]]:
         yield "time", report.time
     yield from _list("who", _who(report))
     yield from _list("to", _whom(report))
+    yield from _list("trust", (line for one in report.trust for line in wrap(one, _WIDTH)))
     if held := report.certificate:
         yield "cert", f"{held.start or '?'} to {held.end or '?'}: {held.in_words}"
     yield from _list("envoy", (f"{key}: {value}" for key, value in report.evidence.items()))
@@ -88,6 +89,10 @@ def _who(report: Report) -> Iterator[str]:
         yield f"subject {who.subject}" + (f", issuer {who.issuer}" if who.issuer else "")
     if who.serial:
         yield f"serial {who.serial}"
+    if who.workload:
+        yield f"workload {who.workload}"
+    if who.claimed:
+        yield f"workload {who.claimed}, a claim"
     if who.address:
         yield f"from {who.address}"
 
@@ -98,6 +103,8 @@ def _whom(report: Report) -> Iterator[str]:
         yield to.san
     if to.sni:
         yield f"SNI {to.sni}"
+    if to.workload:
+        yield f"workload {to.workload}"
     if to.address:
         yield f"at {to.address}"
     if report.side != DOWNSTREAM:  # a client that failed reached no upstream, whatever the proxy connected to

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final
 
+from shipper.explain import ambient
 from shipper.explain.certificate import Certificate, peer_certificate
 from shipper.explain.missing import Missing, limits_of, missing_fields
 from shipper.explain.texts import FIND_PEER, TEXTS
@@ -49,6 +50,8 @@ class Who:
     issuer: str | None
     serial: str | None
     address: str | None
+    workload: str | None  # `namespace/name`, as istiod has told ztunnel
+    claimed: str | None  # the same of a client, which nobody has verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,7 @@ class Whom:
     cluster: str | None
     host: str | None
     authority: str | None
+    workload: str | None  # `namespace/name`, as istiod has told ztunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,7 @@ class Report:
     time: str | None
     who: Who
     to: Whom
+    trust: tuple[str, ...]  # which names on it were verified, and which are a claim, where a proxy of this kind tells
     certificate: Certificate | None
     evidence: dict[str, str]
     flags: dict[str, str]
@@ -95,9 +100,13 @@ def explain(line: Readable) -> Report:
     if failure is None:
         verdict, meaning, limits = not_a_handshake(record)
         summary = verdict.replace("_", " ")
+        if line.format == ZTUNNEL:
+            commands = ambient.policy_commands(record)
     else:
         verdict = UPSTREAM_TIMEOUT if failure.reason == UPSTREAM_TIMEOUT else HANDSHAKE_FAILURE
         summary, (meaning, causes, commands) = REASONS[failure.reason], TEXTS[failure.reason]
+        if line.format == ZTUNNEL:
+            causes, commands = (*ambient.CAUSES.get(failure.reason, ()), *causes), ambient.commands_for(record, failure)
         commands, limits = _filled(commands, record, failure), limits_of(record, failure)
     limits += _LIMITS.get(line.format, ())
     return Report(
@@ -111,6 +120,7 @@ def explain(line: Readable) -> Report:
         time=_value(record, "start_time"),
         who=_who(record),
         to=_whom(record, failure),
+        trust=tuple(ambient.trust_of(record)) if line.format == ZTUNNEL else (),
         certificate=peer_certificate(record, failure),
         evidence=_evidence(line),
         flags=flags_in_words(record),
@@ -123,7 +133,7 @@ def explain(line: Readable) -> Report:
 
 
 def _evidence(line: Readable) -> dict[str, str]:
-    keys = ("error",) if line.format == ZTUNNEL else _EVIDENCE
+    keys = ("error" if "error" in line.record else "message",) if line.format == ZTUNNEL else _EVIDENCE
     return {key: value for key in keys if (value := text(line.record, key)) not in ("", "0")}
 
 
@@ -140,7 +150,14 @@ def _who(record: Record) -> Who:
         issuer=_value(record, "downstream_peer_issuer"),
         serial=_value(record, "downstream_peer_serial"),
         address=_value(record, "downstream_remote_address"),
+        **_names_of_client(record),
     )
+
+
+def _names_of_client(record: Record) -> dict[str, str | None]:
+    is_own = record.get("direction") == "outbound"
+    name = ambient.workload(record, "src")
+    return {"workload": name if is_own else None, "claimed": None if is_own else name}
 
 
 def _whom(record: Record, failure: Failure | None) -> Whom:
@@ -152,6 +169,7 @@ def _whom(record: Record, failure: Failure | None) -> Whom:
         cluster=_cluster(record) or None,
         host=_value(record, "upstream_host"),
         authority=_value(record, "authority"),
+        workload=ambient.workload(record, "dst"),
     )
 
 
@@ -166,10 +184,19 @@ def _cluster(record: Record) -> str:
 
 def _filled(commands: tuple[str, ...], record: Record, failure: Failure) -> tuple[str, ...]:
     """The commands, the one that finds the peer first, with the values of the line; some placeholders stay."""
-    known = _downstream_names(record) if failure.side == DOWNSTREAM else _upstream_names(record)
+    known = _names(record, failure)
     if known["<peer-ip>"]:
         commands = (FIND_PEER, *commands)
     return tuple(re.sub(r"<[a-z-]+>", lambda found: known.get(found[0]) or found[0], one) for one in commands)
+
+
+def _names(record: Record, failure: Failure) -> dict[str, str]:
+    if ambient.is_ztunnel(record):
+        return {
+            name: _pod_ip(value) if name.endswith("ip>") else value
+            for name, value in ambient.names(record, failure).items()
+        }
+    return _downstream_names(record) if failure.side == DOWNSTREAM else _upstream_names(record)
 
 
 def _downstream_names(record: Record) -> dict[str, str]:

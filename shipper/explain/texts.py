@@ -73,7 +73,7 @@ TEXTS: Final[dict[str, Text]] = {
     ),
     "cert_expired": Text(
         "The peer showed a certificate that had expired, or one of the CAs above it had. "
-        "A sidecar renews its own long before that, so the renewal has failed.",
+        "A sidecar or a ztunnel renews it long before that, so the renewal has failed.",
         (
             "the peer's proxy cannot reach istiod, and keeps its old certificate",
             "the CA no longer signs, or an intermediate CA has expired itself",

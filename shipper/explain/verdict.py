@@ -7,6 +7,7 @@ connection that carried nothing write the same line.
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
+from shipper.explain import ambient
 from shipper.pipeline.record import Record, text
 from shipper.reading.flags import flags_in_words
 
@@ -47,6 +48,8 @@ def _of_ztunnel(record: Record) -> Verdict | None:
     error = text(record, "error")
     if not error:
         return Verdict(NO_FAILURE, "A connection of ztunnel that ended without an error.")
+    if policy := ambient.denied_by(record):
+        return Verdict(OTHER_FAILURE, f"The policy {policy} denied it. The handshake was not the problem.")
     if error.startswith(_RESET):
         return Verdict(
             CANNOT_TELL, "The peer reset the connection. Whether its handshake had begun, the line does not say."
