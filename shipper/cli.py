@@ -65,6 +65,14 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object per line")
     explain.set_defaults(main=_explain)
 
+    report = commands.add_parser("report", help="say what fails, for whom, since when", allow_abbrev=False)
+    report.add_argument("paths", nargs="*", metavar="PATH",
+                        help="log, directory of logs, archive, .gz; - or none: standard input")  # fmt: skip
+    report.add_argument("-o", "--output", choices=("table", "json"), default="table",
+                        help="table: for a terminal; json: for programs, see docs/report.md")  # fmt: skip
+    report.add_argument("--rows", type=int, default=8, metavar="N", help="rows at most (default: 8)")
+    report.set_defaults(main=_report)
+
     promtail = commands.add_parser("import", help="convert a Promtail configuration", allow_abbrev=False)
     promtail.add_argument("file", metavar="FILE", help="promtail.yaml or its ConfigMap; -: standard input")
     promtail.add_argument("--output", metavar="FILE", help="write to this new file instead of standard output")
@@ -131,6 +139,12 @@ def _explain(options: argparse.Namespace) -> int:
     from shipper.explain import command
 
     return command.run(options.line, options.file, options.output, options.fields)
+
+
+def _report(options: argparse.Namespace) -> int:
+    from shipper.report import command
+
+    return command.run(command.Options(options.paths or ["-"], options.output, options.rows))
 
 
 def _import(options: argparse.Namespace) -> int:

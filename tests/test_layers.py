@@ -25,7 +25,7 @@ FLOORS = (
     {"pipeline", "promtail", "server"},
     {"reading"},
     {"explain", "source", "sink"},
-    {"agent"},
+    {"agent", "report"},
     {"cli"},
     {"__main__"},
 )
@@ -94,13 +94,23 @@ def test_the_sink_knows_neither_source_nor_pipeline() -> None:
 
 def test_only_the_agent_puts_them_together() -> None:
     layers = {ROOT / "agent.py", *below("source"), *below("pipeline"), *below("sink"), *below("reading")}
-    layers |= {*below("explain")}
+    layers |= {*below("explain"), *below("report")}
     assert offences(sorted({*below(".")} - layers), SOURCE, PIPELINE, SINK) == []
 
 
 def test_what_explains_a_line_knows_only_what_reads_one() -> None:
     modules = [*below("explain"), *below("reading")]
     assert offences(modules, SOURCE, SINK, "shipper.agent", "aiohttp", "asyncio") == []
+
+
+def test_the_report_reads_logs_as_the_agent_does_and_knows_nothing_of_shipping_them() -> None:
+    assert offences(below("report"), SINK, "shipper.agent", "shipper.entries", "shipper.metrics") == []
+
+
+def test_tables_and_pages_are_made_of_what_is_imported_when_they_are_asked_for() -> None:
+    for path in below("."):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            assert not {"rich", "jinja2"} & {name.partition(".")[0] for name in imported(node)}, path
 
 
 @pytest.mark.parametrize("package", [SOURCE, PIPELINE, SINK])

@@ -32,12 +32,15 @@ class Audit:
 
     def count(self, failure: Failure, record: Record, target: str, shipped: bool, into: Counter[FailureKind]) -> None:
         """Count the failure, unless its connection was counted already."""
+        if self.is_first(failure, record, target):
+            into[FailureKind(failure.reason, failure.side, shipped)] += 1
+
+    def is_first(self, failure: Failure, record: Record, target: str) -> bool:
+        """Whether this is the first line about its connection, as far as the last ones are remembered."""
         if failure == TIMEOUT:  # a reason to keep a line, but no failed handshake
-            return
+            return False
         identity = tuple([record.get(key) for key in _IDENTITY])
-        if identity[0] is not None and self._is_known((target, failure.side, *map(str, identity))):
-            return
-        into[FailureKind(failure.reason, failure.side, shipped)] += 1
+        return identity[0] is None or not self._is_known((target, failure.side, *map(str, identity)))
 
     def _is_known(self, connection: Hashable) -> bool:
         if connection in self._seen:

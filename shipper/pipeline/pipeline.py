@@ -108,7 +108,7 @@ class TargetPipeline:
         else:
             reasons = self._bulk.take(candidates, found, fallback)
         kept, too_long, malformed, unclear = found.kept, *(reasons[why] for why in (TOO_LONG, MALFORMED, UNCLEAR))
-        lines, json, texts = _kinds(data)
+        lines, json, texts = kinds_of(data)
         found.lines += lines
         filtered = {NOT_JSON: lines - json - texts, MALFORMED: malformed, UNCLEAR: unclear}
         wanted = json + texts if self._keeps_text else json
@@ -163,7 +163,7 @@ class TargetPipeline:
         return self._assembler.take(time, content, record, found, now) if record else NOT_KEPT
 
 
-def _kinds(data: memoryview) -> tuple[int, int, int]:
+def kinds_of(data: memoryview) -> tuple[int, int, int]:
     """The number of lines, of JSON lines, and of lines in Envoy's text format.
 
     Where the text of a line looks like the beginning of another, a line that is not JSON may be counted as `no_match`:

@@ -47,7 +47,7 @@ class _Splitter:
         """The units that this piece completes."""
         if self._json is not None:
             yield from self._more_json(self._json, piece)
-        elif not self._first and _opens_list(piece.content):
+        elif not self._first and opens_list(piece.content):
             self._json = JsonText(is_list=True)
             yield from self._more_json(self._json, piece)
         else:
@@ -73,7 +73,7 @@ class _Splitter:
         self._line.clear()
         if is_too_long:
             yield Unit(number, None)
-        elif _opens_object(line):
+        elif opens_object(line):
             self._json = JsonText(is_list=False)
             yield from self._more_json(self._json, Piece(number, line + b"\n"))
         elif line.strip():
@@ -103,13 +103,13 @@ class _Splitter:
                 yield Unit(number, line.rstrip(b"\r"))
 
 
-def _opens_list(content: bytes) -> bool:
+def opens_list(content: bytes) -> bool:
     """Whether a list of objects or texts begins; an access log in text begins with a bracket and a date."""
     bare = content.lstrip()
     return bare[:1] == b"[" and bare[1:].lstrip()[:1] in (b"", b"{", b'"')
 
 
-def _opens_object(line: bytes) -> bool:
+def opens_object(line: bytes) -> bool:
     """Whether an object begins that does not end on this line."""
     bare = line.lstrip(b" \t")
     return bare[:1] == b"{" and bare[1:].lstrip()[:1] in (b"", b'"') and bare.rstrip()[-1:] != b"}"

@@ -1,0 +1,92 @@
+"""All logs of a report to what was counted of them: failed connections folded, lines by kind, the span of time."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+
+import orjson
+
+from shipper.pipeline.audit import Audit
+from shipper.pipeline.record import Loads, text
+from shipper.reading.lines import read_file
+from shipper.report.blocks import blocks
+from shipper.report.fold import Fold, Kind, Sample
+from shipper.report.parties import ends_of, network_of
+from shipper.report.reading import Found, LogReader
+from shipper.report.sources import DAMAGED, Log, Unopened, damage
+
+
+class Gathered:
+    """What was counted; grows as logs are read."""
+
+    def __init__(self, fold: Fold | None = None, loads: Loads = orjson.loads) -> None:
+        self.fold = fold or Fold()
+        self.lines: Counter[str] = Counter()  # by kind
+        self.logs = 0
+        self.begin: int | None = None  # nanoseconds since 1970; None: no line told a time
+        self.end: int | None = None
+        self.notes: list[str] = []
+        self._audit, self._loads = Audit(), loads
+
+    def reader(self, key: str, fields: Mapping[str, str]) -> LogReader:
+        """Reads one more log; what it finds must be counted with `count`."""
+        self.logs += 1
+        return LogReader(fields, key, self._audit, self.lines, self._loads)
+
+    def count(self, found: Iterable[Found]) -> None:
+        """Count failed connections."""
+        for one in found:
+            record, fields = one.line.record, one.fields
+            ends = ends_of(record, one.failure.side, fields)
+            kind = Kind(
+                one.failure.reason,
+                one.failure.side,
+                ends.client,
+                ends.server,
+                text(record, "downstream_peer_issuer"),
+                text(record, "downstream_peer_serial"),
+                _network(ends.peer_address),
+                fields.get("peer_node", ""),
+                fields.get("node", ""),
+            )
+            self.fold.add(kind, one.nanos, ends.peer_address, one.pod, Sample(one.line, fields))
+
+    def spans(self, begin: int | None, end: int | None) -> None:
+        """A log, or a query, begins and ends at these times."""
+        if begin is not None:
+            self.begin = begin if self.begin is None else min(begin, self.begin)
+        if end is not None:
+            self.end = end if self.end is None else max(end, self.end)
+
+    def read(self, logs: Iterable[Log | Unopened]) -> None:
+        """Read all files to their ends; those of one pod that follow each other are one log."""
+        reader, last = None, None
+        for log in logs:
+            if isinstance(log, Unopened):
+                self.notes.append(f"{log.name}: {log.error}")
+                continue
+            if reader is None or last is None or log.pod != last.pod:
+                self._close(reader, last)
+                reader = self.reader(log.pod, log.fields)
+            last = log
+            try:
+                self._read(log, reader)
+            except DAMAGED as error:
+                self.notes.append(f"{log.name}: {damage(error)}; what stands before that was read")
+        self._close(reader, last)
+
+    def _read(self, log: Log, reader: LogReader) -> None:
+        if log.spans_lines:
+            self.count(reader.feed_read(read_file(log.file, self._loads)))
+            return
+        for block in blocks(log.file, reader.pass_over):
+            self.count(reader.feed(block))
+
+    def _close(self, reader: LogReader | None, log: Log | None) -> None:
+        """A log has been read to its end."""
+        if reader is not None and log is not None:
+            self.count(reader.flush())
+            self.spans(reader.begin, reader.end)
+
+
+_network = lru_cache(maxsize=4096)(network_of)

@@ -1,0 +1,142 @@
+"""The sentences that every output for people has: heading, findings, comparison, what is no failure.
+
+Values of lines are given apart from words of ours, so that each output escapes them in its own way.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Final, NamedTuple
+
+from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM
+from shipper.report import words
+from shipper.report.model import Finding, Reason, Report, Row
+from shipper.report.reading import FAILED, KINDS
+
+_SIDES: Final = {DOWNSTREAM: "the server's proxy", UPSTREAM: "the client's proxy"}
+_GREW: Final = 2  # times as many in the second half as in the first
+_FEW: Final = 5
+
+
+class Said(NamedTuple):
+    """A sentence around a value that a peer may have chosen; empty for none."""
+
+    before: str
+    value: str = ""
+    after: str = ""
+
+
+class Section(NamedTuple):
+    """The rows of one reason on one side."""
+
+    total: Reason
+    rows: tuple[Row, ...]
+
+
+def heading(report: Report) -> str:
+    """How many failed, between how many, in what."""
+    lines = f"{words.counted(sum(report.lines.values()), 'line')} of {words.counted(report.logs, 'log')}"
+    if not report.connections:
+        return (
+            f"No failed handshake in {lines}." if sum(report.lines.values()) else "There was nothing to read: no line."
+        )
+    pairs = words.counted(report.pairs, "pair") + ("" if report.left_out.is_exact else " at least")
+    failed = words.counted(report.connections, "connection")
+    return f"{failed} failed in the TLS handshake, between {pairs} of client and server, in {lines}."
+
+
+def sides(report: Report) -> str:
+    """Who saw them. Sums over both sides are said to be such."""
+    seen = {side: count for side, count in report.by_side.items() if count}
+    if len(seen) == 1:
+        side = next(iter(seen))
+        return f"all seen by {_SIDES[side]} ({side})"
+    parts = " and ".join(f"{words.number(count)} seen by {_SIDES[side]} ({side})" for side, count in seen.items())
+    return f"{parts}: a connection between two proxies may be counted on both sides" if parts else ""
+
+
+def finding(found: Finding, report: Report) -> Said:
+    """One cause, with the share that it explains."""
+    share = f"{words.percent(found.share)} ({words.number(found.connections)} of {words.number(report.connections)})"
+    value = words.clock(found.value, day_of(report)) if found.kind == "moment" else found.value
+    since = ""
+    if found.first and found.quiet and found.is_sudden:
+        since = f"; since {words.clock(found.first, day_of(report))}, none in the {words.length(found.quiet)} before"
+    return Said(f"{share} {found.text} ", value, f": {found.detail}{since if found.kind != 'moment' else ''}")
+
+
+def growth(report: Report) -> str:
+    """Which reason grew: beside the time before, else in the second half of the time."""
+    grown = [
+        (after - before, f"{one.reason} ({one.side}) from {words.number(before)} to {words.number(after)}")
+        for one in report.reasons
+        for before, after in (_change(one),)
+        if after >= _FEW and after >= _GREW * before
+    ]
+    if not grown:
+        return ""
+    said = ", ".join(text for _, text in sorted(grown, reverse=True)[:2])
+    halves = "the first half of the time beside the second"
+    return f"{said}: {'the time before beside now' if report.against else halves}"
+
+
+def _change(one: Reason) -> tuple[int, int]:
+    if one.before is not None:
+        return one.before, one.connections
+    return (one.growth.before, one.growth.after) if one.growth else (0, 0)
+
+
+def compared(report: Report) -> str:
+    """What is new beside the time before."""
+    against = report.against
+    if against is None:
+        return ""
+    new = words.counted(against.new_rows, "row is", "rows are")
+    gone = words.counted(against.gone_rows, "row is", "rows are")
+    before = words.counted(against.connections, "connection")
+    return f"{new} new, {gone} gone; before ({words.span(against.begin, against.end)}) {before} failed."
+
+
+def no_failures(report: Report) -> str:
+    """All lines that tell of no failed connection, by kind."""
+    parts = [
+        f"{words.number(report.lines[kind])} {text}"
+        for kind, text in KINDS.items()
+        if kind != FAILED and report.lines.get(kind)
+    ]
+    return "; ".join(parts)
+
+
+def left_out(report: Report) -> str:
+    """What stands in no row."""
+    out = report.left_out
+    if not out.rows:
+        return ""
+    rows = ("" if out.is_exact else "up to ") + words.counted(out.rows, "more row")
+    lack = "" if out.is_exact else f"; the count of a row may lack up to {words.number(out.missed_at_most)}"
+    shown = {(row.reason, row.side) for row in report.rows}
+    unseen = [
+        f"{one.reason} {words.number(one.connections)}" for one in report.reasons if (one.reason, one.side) not in shown
+    ]
+    also = f", among them {', '.join(unseen)}" if unseen else ""
+    return f"and {rows} with {words.counted(out.connections, 'connection')}{also}{lack}"
+
+
+def sections(report: Report) -> Iterator[Section]:
+    """The rows by reason and side, in the order of the reasons; a reason that has no row is left out."""
+    key = {(one.reason, one.side): at for at, one in enumerate(report.reasons)}
+    ordered = sorted(report.rows, key=lambda row: key[row.reason, row.side])
+    for (reason, side), rows in groupby(ordered, key=lambda row: (row.reason, row.side)):
+        yield Section(report.reasons[key[reason, side]], tuple(rows))
+
+
+def last(row: Row, day: str) -> str:
+    """Its last time, or in a word that it goes on, or was once."""
+    if row.goes_on:
+        return "goes on"
+    return "once" if row.connections == 1 else words.clock(row.last, day)
+
+
+def day_of(report: Report) -> str:
+    """The day that need not be said with each time; empty for more than one."""
+    begin, end = (report.begin or "")[:10], (report.end or "")[:10]
+    return begin if begin == end else ""
