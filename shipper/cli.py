@@ -58,11 +58,17 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(main=_check)
 
     explain = commands.add_parser("explain", help="say why a handshake failed", allow_abbrev=False)
-    explain.add_argument("line", nargs="?", metavar="LINE", help="a line of the access log; - or none: standard input")
-    explain.add_argument("--file", metavar="FILE", help="read the lines of a file")
+    explain.add_argument("arguments", nargs="*", metavar="FILE|LINE",
+                         help="files, or one line of an access log; - or none: standard input")  # fmt: skip
+    explain.add_argument(
+        "--file", metavar="FILE", action="append", default=[], help="a file; may be given several times"
+    )
+    explain.add_argument("--all", action="store_true", dest="shows_all",
+                         help="an answer to each line; else failures alone, equal ones counted together")  # fmt: skip
     explain.add_argument("--fields", metavar="NAME=KEY", action="append", default=[],
                          help="for other JSON keys: Istio's and theirs; dots lead into nested objects")  # fmt: skip
-    explain.add_argument("-o", "--output", choices=("text", "json"), default="text", help="json: one object per line")
+    explain.add_argument("-o", "--output", choices=("text", "json"), default="text",
+                         help="json: one object for each line, whatever it is")  # fmt: skip
     explain.set_defaults(main=_explain)
 
     report = commands.add_parser("report", help="say what fails, for whom, since when", allow_abbrev=False)
@@ -138,7 +144,8 @@ def _check(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     from shipper.explain import command
 
-    return command.run(options.line, options.file, options.output, options.fields)
+    given = {name: getattr(options, name) for name in ("arguments", "output", "fields", "shows_all")}
+    return command.run(command.Options(files=options.file, **given))
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ import pytest
 from shipper import cli
 from shipper.explain.ambient import COMMANDS
 from shipper.explain.docs import reference
-from shipper.explain.render import as_json, as_text, safe
+from shipper.explain.render import Style, as_json, as_text, safe
 from shipper.explain.report import Report, explain
 from shipper.explain.texts import TEXTS
 from shipper.pipeline.failure import REASONS
@@ -25,23 +25,11 @@ CORPUS = [json.loads(line) for line in (HERE / "corpus" / "envoy.jsonl").read_te
 TWINS = [json.loads(line) for line in (HERE / "corpus" / "istio_text.jsonl").read_text("utf-8").splitlines()]
 DOCUMENT = HERE.parent / "docs" / "failure-reasons.md"
 KEYS = [
-    *(
-        "line",
-        "format",
-        "keep",
-        "verdict",
-        "failure_reason",
-        "side",
-        "summary",
-        "time",
-        "who",
-        "to",
-        "trust",
-        "certificate",
-    ),
-    *("evidence", "flags", "meaning", "causes", "next", "missing", "limits"),
+    *("file", "line", "format", "keep", "verdict", "failure_reason", "side", "summary", "time", "who", "to", "proxy"),
+    *("trust", "certificate", "evidence", "flags", "meaning", "causes", "next", "missing", "limits"),
 ]
 VERIFY = "TLS_error:|1:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED"
+PLAIN = Style(80, color=False)
 EXPIRED = f"{VERIFY}:verify_cert_failed:_X509:_certificate_has_expired:TLS_error_end"
 
 
@@ -119,11 +107,11 @@ def an_example(reason: str) -> bytes:
 @pytest.mark.parametrize("reason", REASONS)
 def test_the_text_of_a_reason_has_all_its_parts(reason: str) -> None:
     found = report(an_example(reason))
-    said, text = as_text(found, color=False), TEXTS[reason]
+    said, text = as_text(found, PLAIN), TEXTS[reason]
     flat = " ".join(said.split())
     assert said.startswith(f"line 1: {reason}\n")
     assert text.meaning in flat
-    assert all(f"- {cause}" in said for cause in text.causes)
+    assert all(f"- {cause}" in flat for cause in text.causes)
     assert found.next
     assert all(command in said for command in found.next)
     assert f"{found.side}: " in said
@@ -281,7 +269,7 @@ def test_a_line_that_is_no_failed_handshake_says_what_it_is(record: dict[str, An
     found = report(record)
     assert (found.keep, found.failure_reason, found.side, found.verdict) == (False, None, None, verdict)
     assert words in found.meaning
-    assert words in " ".join(as_text(found, color=False).split())
+    assert words in " ".join(as_text(found, PLAIN).split())
 
 
 def test_a_refusal_that_the_client_cannot_see_is_not_called_healthy() -> None:
@@ -302,7 +290,7 @@ def test_fields_that_the_format_lacks_are_named_and_empty_ones_are_not() -> None
     assert {"downstream_peer_uri_san", "downstream_peer_cert_v_end", "start_time"} <= {
         one.field for one in bare.missing
     }
-    assert "%DOWNSTREAM_PEER_URI_SAN%" in as_text(bare, color=False)
+    assert "%DOWNSTREAM_PEER_URI_SAN%" in as_text(bare, PLAIN)
     assert full.missing == ()
 
 
@@ -386,12 +374,12 @@ def test_without_a_line_it_reads_standard_input(
     first, second, third = map(json.loads, out.splitlines())
     assert code == 0
     assert (first["failure_reason"], third["failure_reason"], third["line"]) == ("upstream_timeout", "plaintext", 3)
-    assert second == {"line": 2, "error": "neither JSON nor Istio's text access log"}
+    assert second == {"line": 2, "error": "neither JSON nor Istio's text access log", "file": None}
 
 
 def test_an_unreadable_line_is_said_in_text_too(capsys: pytest.CaptureFixture[str]) -> None:
     code, out = run(capsys, "rubbish")
-    assert (code, out) == (1, "line 1: not readable: neither JSON nor Istio's text access log\n")
+    assert (code, out) == (1, "line 1: no access log: neither JSON nor Istio's text access log\n")
 
 
 @pytest.mark.parametrize(
@@ -438,7 +426,7 @@ def test_a_hostile_name_obeys_no_terminal(color: bool) -> None:
             "downstream_peer_cert_v_end": HOSTILE,
         }
     )
-    said = as_text(found, color=color)
+    said = as_text(found, Style(400, color))
     for paint in ("\x1b[31;1m", "\x1b[2m", "\x1b[0m") if color else ():
         assert paint in said
         said = said.replace(paint, "")
@@ -630,7 +618,7 @@ def test_names_that_a_client_can_make_up_are_called_a_claim() -> None:
     assert "claim" in claim
     assert "shop/a-1" in claim
     assert not [command for command in found.next if "shop" in command]
-    assert "workload shop/a-1, a claim" in as_text(found, color=False)
+    assert "workload shop/a-1, a claim" in as_text(found, PLAIN)
 
 
 def test_a_name_shown_in_a_refused_certificate_is_a_claim() -> None:

@@ -1,48 +1,129 @@
-"""`shipper explain`: where the lines come from, where the answers go, and the exit code."""
+"""`shipper explain`: where the answers go, and the exit code."""
 
 import io
 import os
+import shutil
 import sys
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final, TextIO
 
 import msgspec
 
 from shipper.config import ConfigError, checks
 from shipper.config.errors import shown
-from shipper.explain.render import as_json, as_text
+from shipper.explain.fold import Answer, Fold
+from shipper.explain.overview import overview
+from shipper.explain.render import Style, as_json, as_text
 from shipper.explain.report import explain
+from shipper.explain.sources import Source, sources
 from shipper.fields import ACCESS_LOG_KEYS, KEYS
 from shipper.pipeline.record import Loads, mapped_loads
-from shipper.reading.lines import Line, Readable, Unreadable, read
+from shipper.reading.lines import Readable, Unreadable, read_file
 from shipper.terminal import discard_output, shows_colors
 
 FINE, SOME_UNREADABLE, FAILED, INTERRUPTED = 0, 1, 1, 130
-STDIN: Final = "-"
+_SIZE: Final = (80, 24)  # of a terminal, where there is none
 
 
-def run(line: str | None, file: str | None, output: str, fields: Sequence[str] = ()) -> int:
-    """Explain one line, a file, or standard input; `output` is text or json, `fields` are as `--fields` takes them.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What the command line says."""
 
-    The exit code: 1 when a line could not be read. Raises ConfigError for a wrong field, and a file that does not open.
+    arguments: Sequence[str] = ()
+    files: Sequence[str] = ()
+    output: str = "text"  # or json
+    fields: Sequence[str] = ()
+    shows_all: bool = False
+
+
+def run(options: Options) -> int:
+    """Explain one line, files, or standard input.
+
+    The exit code: 1 when a line that looks like an access log could not be read, or a file not to its end. Raises
+    ConfigError for a wrong argument, and a file that does not open.
     """
-    loads = mapped_loads(_mapping(fields))
-    if line is not None and file is not None:
-        raise ConfigError("explain: give a line or --file, not both")
+    inputs = sources(options.arguments, options.files)
+    answers = _Answers(inputs, mapped_loads(_mapping(options.fields)))
     try:
-        with _source(line, file) as lines:
-            return _explain(lines, sys.stdout, output, loads)
+        _show(answers, options, _style(sys.stdout, inputs), sys.stdout)
+        sys.stdout.flush()
     except BrokenPipeError:  # `| head` has seen enough
         discard_output()
         return FINE
-    except OSError as error:  # a disk that fails, or is full
+    except OSError as error:  # a disk that is full
         print(f"shipper: explain: {error.strerror}", file=sys.stderr)
         return FAILED
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    return answers.code
+
+
+class _Answers:
+    """The answers to all lines of some sources, and what came of reading them."""
+
+    def __init__(self, inputs: Sequence[Source], loads: Loads) -> None:
+        self._inputs, self._loads = inputs, loads
+        self._lines = self._readable = 0
+        self._code = FINE
+
+    def __iter__(self) -> Iterator[Answer]:
+        try:
+            for source in self._inputs:
+                yield from self._of(source)
+        except KeyboardInterrupt:  # the end of a log that is followed
+            self._code = INTERRUPTED
+
+    @property
+    def code(self) -> int:
+        """The exit code. One line alone was meant to be an access log, whatever it looks like."""
+        return self._code or (SOME_UNREADABLE if self._lines == 1 and not self._readable else FINE)
+
+    def _of(self, source: Source) -> Iterator[Answer]:
+        with source.open() as file:
+            try:
+                for found in read_file(file, self._loads, source.origin, source.name):
+                    self._lines += 1
+                    if isinstance(found, Readable):
+                        self._readable += 1
+                        yield explain(found)
+                    else:
+                        self._code = SOME_UNREADABLE if isinstance(found, Unreadable) else self._code
+                        yield found
+            except OSError as error:
+                if isinstance(error, BrokenPipeError):
+                    raise
+                print(f"shipper: explain: {source.name or 'standard input'}: {error.strerror}", file=sys.stderr)
+                self._code = FAILED
+
+
+def _show(answers: Iterable[Answer], options: Options, style: Style, to: TextIO) -> None:
+    if options.output == "json":
+        for answer in answers:
+            print(as_json(answer), file=to, flush=True)
+    elif options.shows_all or sys.stdin.isatty():
+        _show_each(answers, style, to)
+    else:
+        fold, only = Fold(), None
+        for answer in answers:
+            only = answer
+            fold.add(answer)
+        if only is not None and fold.lines == 1:
+            print(as_text(only, style), file=to)
+        else:
+            print("\n\n".join(overview(fold, style)), file=to)
+
+
+def _show_each(answers: Iterable[Answer], style: Style, to: TextIO) -> None:
+    between = ""
+    for answer in answers:
+        print(between + as_text(answer, style), file=to, flush=True)  # at once: the input may be a log that is followed
+        between = "\n"
+
+
+def _style(to: TextIO, inputs: Sequence[Source]) -> Style:
+    if isinstance(to, io.TextIOWrapper):
+        to.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
+    width = shutil.get_terminal_size(_SIZE).columns
+    return Style(width, shows_colors(to, os.environ), names_files=len(inputs) > 1)
 
 
 def _mapping(fields: Sequence[str]) -> dict[str, str]:
@@ -62,31 +143,3 @@ def _mapping(fields: Sequence[str]) -> dict[str, str]:
             mapping[name.strip()] = theirs.strip()
     checks.field_mapping("--fields", mapping, {*ACCESS_LOG_KEYS, *KEYS})
     return mapping
-
-
-def _source(line: str | None, file: str | None) -> AbstractContextManager[Iterable[bytes]]:
-    if file is not None:
-        try:
-            return Path(file).open("rb")
-        except OSError as error:
-            raise ConfigError(f"explain: {file}: {error.strerror}") from error
-    if line is not None and line != STDIN:
-        return io.BytesIO(os.fsencode(line))
-    if sys.stdin.isatty():
-        print("shipper: explain: lines are read from the terminal; Ctrl-D ends them", file=sys.stderr)
-    return nullcontext(sys.stdin.buffer)
-
-
-def _explain(lines: Iterable[bytes], to: TextIO, output: str, loads: Loads) -> int:
-    color, between = shows_colors(to, os.environ), ""
-    counts: Counter[type[Line]] = Counter()
-    if isinstance(to, io.TextIOWrapper):
-        to.reconfigure(errors="backslashreplace")  # a name may have letters that the terminal's encoding lacks
-    for found in read(lines, loads):
-        counts[type(found)] += 1
-        said = explain(found) if isinstance(found, Readable) else found
-        answer = as_json(said) if output == "json" else between + as_text(said, color=color)
-        print(answer, file=to, flush=True)  # at once: the input may be a log that is followed
-        between = "\n"
-    is_nothing = counts.total() == 1 and not counts[Readable]  # one line was to be explained, and cannot be
-    return SOME_UNREADABLE if counts[Unreadable] or is_nothing else FINE

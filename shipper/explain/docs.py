@@ -10,18 +10,28 @@ from shipper.reading.flags import FLAGS
 _INTRODUCTION: Final = f"""\
 # Failure reasons
 
-The values of the label `failure_reason`, with `keep: mtls`. `shipper explain` says the same of a line at hand:
+The values of the label `failure_reason`, with `keep: mtls`. `shipper explain` says the same of lines at hand:
 
 ```sh
-kubectl logs deploy/web -c istio-proxy | grep UF | shipper explain
-shipper explain --output json --file 0.log
+kubectl logs deploy/web -c istio-proxy | shipper explain -
+shipper explain 0.log 1.log.gz Explore-logs.json
+shipper explain '[2026-11-23T14:30:22.123Z] "- - -" 0 NR filter_chain_not_found …'
 ```
 
+Of one line it says all that can be known. Of more it shows the failures: equal ones (by reason, side, client and
+server) as one, with their count and times, the most frequent first, and at the end a count of everything else. `--all`
+gives an answer to each line, at once, for a log that is followed. `--output json` is for programs: one object for each
+line, also for what is no failure (`jq 'select(.failure_reason)'`).
+
 It reads Envoy's JSON, Istio's default text format of all versions, and ztunnel's access log; with a container runtime's
-prefix, with what `stern` or `k9s` put around a line, and within the records of docker, Cloud Logging or Elasticsearch.
-A JSON format whose keys have other names is read with `--fields response_flags=flags` (Istio's name and theirs, as
+prefix, as `kubectl logs` (`--prefix`, `--timestamps`), `stern`, `k9s` and `logcli` show them, and within the records of
+docker, Fluent Bit, Cloud Logging (`gcloud logging read --format=json`), Elasticsearch, Loki and Grafana's downloads; in
+JSON over many lines, lists, `.gz` and UTF-16. The body of a 503 that a client got from Envoy, and a TLS error alone,
+are read too. A pod's name beside a line, or in its path below `/var/log/pods`, is put into the commands. A JSON format
+whose keys have other names is read with `--fields response_flags=flags` (Istio's name and theirs, as
 `scrape_configs[].fields`). It needs no network.
-Exit code: 0, or 1 when a line could not be read, 2 for a wrong command line.
+Exit code: 0, or 1 when a line that looks like an access log could not be read, 2 for a wrong command line. Lines of
+other programs are counted, and are no error.
 
 The **peer** is who is at the other end: with side `downstream` the client that connected to the proxy, with side
 `upstream` the server the proxy connected to. `<pod>` and `<namespace>` are those of the proxy that wrote the line, and

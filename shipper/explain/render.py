@@ -1,11 +1,12 @@
 """A report as JSON, or as text for a terminal.
 
-A peer chooses its own name, so nothing of a line reaches a terminal before its control characters are escaped.
+A peer chooses its own name, so nothing of a line reaches a terminal before its control characters are escaped. Prose is
+wrapped to the width; values and commands never are, so that they can be copied.
 """
 
 import json
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import Final
 
@@ -14,14 +15,46 @@ from shipper.explain.verdict import CANNOT_TELL, NO_FAILURE
 from shipper.pipeline.failure import DOWNSTREAM
 from shipper.reading.lines import NoAccessLog, Unreadable
 
-_WIDTH: Final = 108  # of prose; values are never broken
 _LABEL: Final = 10
+_NARROWEST, _WIDEST = 40, 120  # of text that is easily read
 _BOLD, _DIM, _RED, _YELLOW, _GREEN = "1", "2", "31;1", "33;1", "32;1"
 
 _SIDES: Final = {
     DOWNSTREAM: "downstream: a client connected to this proxy",
     "upstream": "upstream: this proxy connected to a server",
 }
+PROSE: Final = ("means", "causes", "missing", "unknown")  # rows that are the same for each failure of a kind
+_WRAPPED: Final = (*PROSE, "trust")
+_LISTS: Final = ("causes", "missing")
+
+Row = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How text is written."""
+
+    width: int
+    color: bool
+    names_files: bool = False  # lines of several files are shown
+
+    def paint(self, value: str, tone: str) -> str:
+        """The text in a colour, where there are any."""
+        return f"\x1b[{tone}m{value}\x1b[0m" if self.color else value
+
+    def wrap(self, text: str, hanging: str = "") -> list[str]:
+        """The lines of prose beside a label; all but the first begin with `hanging`."""
+        width = max(_NARROWEST, min(_WIDEST, self.width)) - _LABEL - 2
+        return wrap(text, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+
+    def place(self, found: Report | Unreadable | NoAccessLog) -> str:
+        """Where a line stands."""
+        return f"{safe(found.file)}:{found.line}" if self.names_files and found.file else f"line {found.line}"
+
+    def block(self, rows: Iterable[Row]) -> Iterator[str]:
+        """The rows as lines."""
+        for label, value in rows:
+            yield f"  {self.paint(label.ljust(_LABEL), _DIM)}{safe(value)}"
 
 
 def as_json(found: Report | Unreadable | NoAccessLog) -> str:
@@ -29,18 +62,14 @@ def as_json(found: Report | Unreadable | NoAccessLog) -> str:
     return json.dumps(asdict(found), separators=(",", ":"))
 
 
-def as_text(found: Report | Unreadable | NoAccessLog, *, color: bool) -> str:
+def as_text(found: Report | Unreadable | NoAccessLog, style: Style) -> str:
     """A block of lines, without the last newline."""
-
-    def paint(value: str, tone: str) -> str:
-        return f"\x1b[{tone}m{value}\x1b[0m" if color else value
-
+    place = style.place(found)
     if not isinstance(found, Report):
-        return f"line {found.line}: {paint('not readable', _YELLOW)}: {safe(found.error)}"
-    lines = [f"line {found.line}: {paint(found.failure_reason or found.summary, _tone(found))}"]
-    for label, value in _rows(found):
-        lines.append(f"  {paint(label.ljust(_LABEL), _DIM)}{safe(value)}")
-    return "\n".join(lines)
+        what = "not readable" if isinstance(found, Unreadable) else "no access log"
+        return f"{place}: {style.paint(what, _YELLOW)}: {safe(found.error)}"
+    head = f"{place}: {style.paint(found.failure_reason or found.summary, tone(found))}"
+    return "\n".join((head, *style.block(rows(found, style))))
 
 
 def safe(value: str) -> str:
@@ -50,35 +79,21 @@ def safe(value: str) -> str:
     return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in value)
 
 
-def _tone(report: Report) -> str:
+def tone(report: Report) -> str:
+    """The colour of a verdict."""
     if report.verdict == NO_FAILURE:
         return _GREEN
     return _YELLOW if report.verdict == CANNOT_TELL or not report.keep else _RED
 
 
-def _rows(report: Report) -> Iterator[tuple[str, str]]:
-    """Labels and values; of equal labels only the first is shown."""
-    if report.side:
-        yield "side", _SIDES[report.side]
-    if report.time:
-        yield "time", report.time
-    yield from _list("who", _who(report))
-    yield from _list("to", _whom(report))
-    yield from _list("trust", (line for one in report.trust for line in wrap(one, _WIDTH)))
-    if held := report.certificate:
-        yield "cert", f"{held.start or '?'} to {held.end or '?'}: {held.in_words}"
-    yield from _list("envoy", (f"{key}: {value}" for key, value in report.evidence.items()))
-    yield from _list("means", wrap(report.meaning, _WIDTH))
-    yield from _list("causes", (f"- {cause}" for cause in report.causes))
-    yield from _list("next", report.next)
-    yield from _list("missing", (f"{one.operator}, {one.where}: {one.tells}" for one in report.missing))
-    yield from _list("unknown", (line for limit in report.limits for line in wrap(limit, _WIDTH)))
-
-
-def _list(label: str, values: Iterator[str] | tuple[str, ...] | list[str]) -> Iterator[tuple[str, str]]:
-    for value in values:
-        yield label, value
-        label = ""
+def rows(report: Report, style: Style, *, without: Iterable[str] = ()) -> Iterator[Row]:
+    """Labels and values, without the rows of some labels; of equal labels only the first is shown."""
+    for label, values in _VALUES.items():
+        shown = label
+        for value in values(report) if label not in without else ():
+            for line in style.wrap(value, "  " if label in _LISTS else "") if label in _WRAPPED else (value,):
+                yield shown, line
+                shown = ""
 
 
 def _who(report: Report) -> Iterator[str]:
@@ -112,3 +127,30 @@ def _whom(report: Report) -> Iterator[str]:
             yield f"cluster {to.cluster}"
         if to.host:
             yield f"host {to.host}"
+
+
+def _proxy(report: Report) -> Iterator[str]:
+    if report.proxy.pod:
+        yield report.proxy.pod + (f" in {report.proxy.namespace}" if report.proxy.namespace else "")
+
+
+def _cert(report: Report) -> Iterator[str]:
+    if held := report.certificate:
+        yield f"{held.start or '?'} to {held.end or '?'}: {held.in_words}"
+
+
+_VALUES: Final[dict[str, Callable[[Report], Iterable[str]]]] = {
+    "side": lambda report: (_SIDES[report.side],) if report.side else (),
+    "time": lambda report: (report.time,) if report.time else (),
+    "who": _who,
+    "to": _whom,
+    "trust": lambda report: report.trust,
+    "proxy": _proxy,
+    "cert": _cert,
+    "envoy": lambda report: (f"{key}: {value}" for key, value in report.evidence.items()),
+    "means": lambda report: (report.meaning,),
+    "causes": lambda report: (f"- {cause}" for cause in report.causes),
+    "next": lambda report: report.next,
+    "missing": lambda report: (f"{one.operator}, {one.where}: {one.tells}" for one in report.missing),
+    "unknown": lambda report: report.limits,
+}

@@ -68,9 +68,19 @@ class Whom:
 
 
 @dataclass(frozen=True, slots=True)
+class Proxy:
+    """The proxy that wrote the line, as far as what stands beside it tells."""
+
+    namespace: str | None
+    pod: str | None
+    container: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One line explained; the fields are the keys of `--output json`."""
 
+    file: str | None
     line: int
     format: str
     keep: bool  # by `keep: mtls`
@@ -81,6 +91,7 @@ class Report:
     time: str | None
     who: Who
     to: Whom
+    proxy: Proxy
     trust: tuple[str, ...]  # which names on it were verified, and which are a claim, where a proxy of this kind tells
     certificate: Certificate | None
     evidence: dict[str, str]
@@ -107,9 +118,10 @@ def explain(line: Readable) -> Report:
         summary, (meaning, causes, commands) = REASONS[failure.reason], TEXTS[failure.reason]
         if line.format == ZTUNNEL:
             causes, commands = (*ambient.CAUSES.get(failure.reason, ()), *causes), ambient.commands_for(record, failure)
-        commands, limits = _filled(commands, record, failure), limits_of(record, failure)
+        commands, limits = _filled(commands, line, failure), limits_of(record, failure)
     limits += _LIMITS.get(line.format, ())
     return Report(
+        file=line.file,
         line=line.line,
         format=line.format,
         keep=failure is not None,
@@ -117,9 +129,10 @@ def explain(line: Readable) -> Report:
         failure_reason=failure.reason if failure else None,
         side=failure.side if failure and line.format != TLS else None,
         summary=summary,
-        time=_value(record, "start_time"),
+        time=_value(record, "start_time") or line.origin.time,
         who=_who(record),
         to=_whom(record, failure),
+        proxy=Proxy(line.origin.namespace, line.origin.pod, line.origin.container),
         trust=tuple(ambient.trust_of(record)) if line.format == ZTUNNEL else (),
         certificate=peer_certificate(record, failure),
         evidence=_evidence(line),
@@ -182,21 +195,24 @@ def _cluster(record: Record) -> str:
     return text(record, "upstream_cluster").removesuffix(";")
 
 
-def _filled(commands: tuple[str, ...], record: Record, failure: Failure) -> tuple[str, ...]:
+def _filled(commands: tuple[str, ...], line: Readable, failure: Failure) -> tuple[str, ...]:
     """The commands, the one that finds the peer first, with the values of the line; some placeholders stay."""
-    known = _names(record, failure)
+    known = _names(line, failure)
     if known["<peer-ip>"]:
         commands = (FIND_PEER, *commands)
     return tuple(re.sub(r"<[a-z-]+>", lambda found: known.get(found[0]) or found[0], one) for one in commands)
 
 
-def _names(record: Record, failure: Failure) -> dict[str, str]:
-    if ambient.is_ztunnel(record):
+def _names(line: Readable, failure: Failure) -> dict[str, str]:
+    record = line.record
+    if ambient.is_ztunnel(record):  # what stands beside the line names the ztunnel, which speaks for many pods
         return {
             name: _pod_ip(value) if name.endswith("ip>") else value
             for name, value in ambient.names(record, failure).items()
         }
-    return _downstream_names(record) if failure.side == DOWNSTREAM else _upstream_names(record)
+    names = _downstream_names(record) if failure.side == DOWNSTREAM else _upstream_names(record)
+    beside = {"<pod>": line.origin.pod, "<namespace>": line.origin.namespace}
+    return names | {name: value for name, value in beside.items() if value}
 
 
 def _downstream_names(record: Record) -> dict[str, str]:

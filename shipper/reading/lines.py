@@ -42,6 +42,7 @@ class Readable:
     record: Record
     is_gateway: bool = False  # by the pod's name beside it
     origin: Origin = UNKNOWN
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Unreadable:
 
     line: int
     error: str
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ class NoAccessLog:
 
     line: int
     error: str
+    file: str | None = None
 
 
 Line = Readable | Unreadable | NoAccessLog
@@ -77,14 +80,16 @@ def read(lines: Iterable[bytes], loads: Loads = orjson.loads, origin: Origin = U
     return _Reader(loads, origin).read(units(Piece(number, line) for number, line in enumerate(lines, 1)))
 
 
-def read_file(file: BinaryIO, loads: Loads = orjson.loads, origin: Origin = UNKNOWN) -> Iterator[Line]:
-    """The same of a file or a pipe. Raises OSError where it cannot be read further."""
-    return _Reader(loads, origin).read(units(pieces(file)))
+def read_file(
+    file: BinaryIO, loads: Loads = orjson.loads, origin: Origin = UNKNOWN, name: str | None = None
+) -> Iterator[Line]:
+    """The same of a file or a pipe, with its name. Raises OSError where it cannot be read further."""
+    return _Reader(loads, origin, name).read(units(pieces(file)))
 
 
 class _Reader:
-    def __init__(self, loads: Loads, origin: Origin) -> None:
-        self._loads, self._origin = loads, origin
+    def __init__(self, loads: Loads, origin: Origin, name: str | None = None) -> None:
+        self._loads, self._origin, self._name = loads, origin, name
         self._search = Search(self._known, self._framed)
 
     def read(self, found: Iterable[Unit]) -> Iterator[Line]:
@@ -103,17 +108,17 @@ class _Reader:
         for first, whole in zip(begun.values(), joiner.flush(), strict=True):
             for line_ in self._unit(first, whole.content, Origin(time=whole.time.decode("ascii", "replace"))):
                 is_whole = isinstance(line_, Readable)
-                yield line_ if is_whole else Unreadable(first, "the rest of this partial line is missing")
+                yield line_ if is_whole else Unreadable(first, "the rest of this partial line is missing", self._name)
 
     def _unit(self, number: int, content: bytes | None, around: Origin) -> Iterator[Line]:
         if content is None:
-            yield Unreadable(number, f"longer than {MAX_UNIT} bytes")
+            yield Unreadable(number, f"longer than {MAX_UNIT} bytes", self._name)
             return
         bare = content.strip(b" \t\r")
         hits = self._hits(bare)
         for (format_, record), own in hits:
             origin = own.or_else(around).or_else(self._origin)
-            yield Readable(number, format_, record, _is_gateway(origin), origin)
+            yield Readable(number, format_, record, _is_gateway(origin), origin, self._name)
         if not hits:
             yield self._miss(number, bare)
 
@@ -187,12 +192,12 @@ class _Reader:
         for _, inner in beginnings(plain):
             if TEXT_CONTENT.match(inner):
                 why = "a text access log, but not in Istio's default format, or it can be read in two ways"
-                return Unreadable(number, why)
+                return Unreadable(number, why, self._name)
         if bare[:1] != b"{":
-            return NoAccessLog(number, "neither JSON nor Istio's text access log")
+            return NoAccessLog(number, "neither JSON nor Istio's text access log", self._name)
         if parse_record(bare) is not None:
-            return NoAccessLog(number, "JSON, but no access log: it has none of the keys of one")
-        return (Unreadable if _promises(plain) else NoAccessLog)(number, "broken JSON")
+            return NoAccessLog(number, "JSON, but no access log: it has none of the keys of one", self._name)
+        return (Unreadable if _promises(plain) else NoAccessLog)(number, "broken JSON", self._name)
 
 
 def _promises(plain: bytes) -> bool:
