@@ -21,7 +21,7 @@ class JsonText:
         self._text = bytearray()  # from the current value on
         self._at = 0  # what is before has been looked at
         self._start: int | None = None  # of the current value in the text
-        self.line = 0  # where the current value begins
+        self.line = 0  # where begins what is held
         self.ended = False
 
     def __len__(self) -> int:
@@ -63,7 +63,10 @@ class JsonText:
         keep = self._at if self._start is None else self._start
         del self._text[:keep]
         self._at -= keep
-        self._start = None if self._start is None else 0
+        if self._start is None:
+            self.line = line
+        else:
+            self._start = 0
         return values
 
     def _took(self, line: int, sign: bytes, start: int) -> bytes | None:
