@@ -74,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="say what fails, for whom, since when", allow_abbrev=False)
     report.add_argument("paths", nargs="*", metavar="PATH",
                         help="log, directory of logs, archive, .gz; - or none: standard input")  # fmt: skip
-    report.add_argument("-o", "--output", choices=("table", "json"), default="table",
-                        help="table: for a terminal; json: for programs, see docs/report.md")  # fmt: skip
+    report.add_argument("-o", "--output", choices=("table", "json", "markdown", "html"), default="table",
+                        help="table: for a terminal; json: see docs/report.md; html: one page")  # fmt: skip
     report.add_argument("--rows", type=int, default=8, metavar="N", help="rows at most (default: 8)")
     report.set_defaults(main=_report)
 

@@ -3,12 +3,14 @@
 import re
 from pathlib import Path
 
-import msgspec
 import pytest
 
-from shipper.report.model import Party, Report
+from shipper.report.build import Builder
+from shipper.report.gather import Gathered
+from shipper.report.model import Report
 from shipper.report.table import table
 from tests.report.conftest import report_of
+from tests.report.hostile import NAME, hostile
 
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -45,23 +47,20 @@ def test_a_terminal_without_unicode(few: Report) -> None:
 
 
 def test_a_name_is_neither_obeyed_nor_read_as_markup(few: Report) -> None:
-    name = "spiffe://x/\x1b]0;owned\x07[bold]\u202e[/bold]\r\n:smile:"
-    row = msgspec.structs.replace(few.rows[0], client=Party(name, "identity"))
-    radius = msgspec.structs.replace(few.clients[0], party=row.client)
-    [cause] = few.findings
-    hostile = msgspec.structs.replace(
-        few, rows=(row,), clients=(radius,), findings=(msgspec.structs.replace(cause, value=name),), notes=(name,)
-    )
-    said = table(hostile, 200, color=False, is_unicode=True)
+    said = table(hostile(few), 200, color=False, is_unicode=True)
     assert not {"\x1b", "\x07", "\u202e", "\r"} & set(said)
-    assert said.count(r"spiffe://x/\x1b]0;owned\x07[bold]\u202e[/bold]\r\n:smile:") == 4
-    assert "\x1b]" not in table(hostile, 200, color=True, is_unicode=True)
+    assert said.count(NAME.encode("unicode_escape").decode()) >= 2
+    assert "\x1b]" not in table(hostile(few), 200, color=True, is_unicode=True)
 
 
-def test_nothing_to_read_is_said(tmp_path_factory: pytest.TempPathFactory) -> None:
-    file = tmp_path_factory.mktemp("empty") / "empty.log"
-    file.touch()
-    assert table(report_of(file), 80, color=False, is_unicode=True) == "There was nothing to read: no line.\n"
+def nothing() -> Report:
+    """The report of no line."""
+    return Builder(Gathered(), "nothing").report(8)
+
+
+def test_nothing_to_read_is_said(tmp_path: Path) -> None:
+    assert table(nothing(), 80, color=False, is_unicode=True) == "There was nothing to read: no line.\n"
+    file = tmp_path / "healthy.log"
     file.write_bytes(b'{"response_flags":"-","response_code":200}\n')
     assert table(report_of(file), 80, color=False, is_unicode=True).startswith(
         "No failed handshake in 1 line of 1 log."

@@ -1,0 +1,45 @@
+"""A report as one page of HTML that needs nothing else: no script, no other file, no network.
+
+All that a line or a peer has said goes through the template, which escapes it, after its control characters.
+"""
+
+from importlib.resources import files
+from typing import Final
+
+from shipper import __version__
+from shipper.explain.render import safe
+from shipper.report import sentences, words
+from shipper.report.model import Report
+from shipper.report.names import ShortNames
+from shipper.report.plot import COLORS, Series, spark, stacked
+
+MOST_RADII: Final = 10
+
+
+def page(report: Report) -> str:
+    """The whole page."""
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+
+    environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined,
+                              finalize=lambda value: safe(value) if type(value) is str else value)  # fmt: skip
+    names, day = ShortNames(report), sentences.day_of(report)
+    colors = {(one.reason, one.side): at for at, one in enumerate(report.reasons)}
+    series = [Series(one.trend, at) for at, one in enumerate(report.reasons)]
+    template = environment.from_string((files("shipper.report") / "page.html").read_text("utf-8"))
+    text: str = template.render(
+        report=report,
+        version=__version__,
+        sentences=sentences,
+        words=words,
+        day=day,
+        name=names.of,
+        trust_domain=names.trust_domain,
+        color=lambda one: colors[one.reason, one.side] % COLORS,
+        spark=lambda row: Markup(spark(row.trend, colors[row.reason, row.side])),  # numbers alone
+        radius_spark=lambda radius: Markup(spark(radius.trend, 0)),
+        plot=Markup(stacked(series, "failed connections over time, by reason")) if any(report.reasons[:1]) else "",
+        highest=max((sum(column) for column in zip(*(one.trend for one in report.reasons), strict=True)), default=0),
+        most_radii=MOST_RADII,
+    )
+    return text
