@@ -669,3 +669,15 @@ def test_a_line_of_an_old_ztunnel_says_that_it_has_no_address() -> None:
     assert found.evidence
     assert any("before Istio 1.26" in limit for limit in found.limits)
     assert found.missing == ()
+
+
+def test_a_waypoints_tunnel_is_looked_for_at_the_ztunnel_behind_it() -> None:
+    tunnel = {"upstream_cluster": "connect_originate", "upstream_host": "10.99.0.22:15008", "response_flags": "UF,URX"}
+    found = report(tunnel | {"upstream_transport_failure_reason": EXPIRED})
+    assert (found.failure_reason, found.side) == ("cert_expired", "upstream")
+    assert any("ztunnel-config certificate" in one and "status.podIP=10.99.0.22" in one for one in found.next)
+    assert any("names no client" in limit for limit in found.limits)
+    refused = {"downstream_local_address": "10.99.0.40:15008", "downstream_remote_address": "10.99.0.8:50000"}
+    found = report(refused | {"response_flags": "-", "downstream_transport_failure_reason": VERIFY})
+    assert any("status.podIP=10.99.0.8" in one for one in found.next)
+    assert "istioctl proxy-config secret <pod> -n <namespace>" in found.next  # the waypoint's own, an Envoy's

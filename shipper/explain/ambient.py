@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from shipper.explain.texts import OWN_SECRET
 from shipper.pipeline.failure import DOWNSTREAM, Failure
 from shipper.pipeline.record import Record, text, without_port
 
@@ -55,6 +56,8 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
 """By failure reason: those that ztunnel's lines can have."""
 
 _REJECTED: Final = "connection closed due to policy rejection: "
+_ORIGINATE: Final = "connect_originate"  # the cluster, and the listener, that begin tunnels
+_TUNNELS: Final = ":15008"  # the port that takes them
 _UNNAMED: Final = ("cert_invalid", "cert_expired", "cert_not_yet_valid", "cert_untrusted")  # not for its name
 _DENIED: Final = re.compile(rf"{_REJECTED}(?:explicitly )?denied by: ([^\s/]+)/(\S+)")
 _MADE_OF: Final = "converted_peer_authentication_"  # before the name of the PeerAuthentication it was made of
@@ -79,6 +82,12 @@ def commands_for(record: Record, failure: Failure) -> tuple[str, ...]:
     if failure.side == DOWNSTREAM and text(record, "dst.addr") and not text(record, "dst.workload"):
         found = (_OWN_POD, *found)
     return tuple(dict.fromkeys((*policy_commands(record), *found)))
+
+
+def commands_at_waypoint(reason: str) -> tuple[str, ...]:
+    """The same for an Envoy at an end of a tunnel: the peer's certificate is a ztunnel's, its own is not."""
+    found = COMMANDS.get("cert_untrusted" if reason == "cert_verify_failed" else reason, ())
+    return tuple(OWN_SECRET if one == _OWN_CERTIFICATE else one for one in found)
 
 
 def policy_commands(record: Record) -> tuple[str, ...]:
@@ -116,6 +125,12 @@ def workload(record: Record, end: str) -> str | None:
     """`namespace/name` of the workload at an end, `src` or `dst`, where the line has it."""
     name = text(record, f"{end}.workload")
     return f"{text(record, f'{end}.namespace') or '?'}/{name}" if name else None
+
+
+def is_tunnel(record: Record) -> bool:
+    """Whether the record is of a tunnel's end in an Envoy, usually a waypoint."""
+    is_inner = text(record, "upstream_cluster").removesuffix(";") == _ORIGINATE
+    return is_inner or text(record, "downstream_local_address").endswith(_TUNNELS)
 
 
 def is_ztunnel(record: Record) -> bool:
@@ -159,6 +174,12 @@ def limits_of(record: Record, failure: Failure) -> Iterator[str]:
     if failure.reason == "handshake_incomplete":
         yield "How long it took: ztunnel sets a handshake no time, and one that stalls is written when it is given up."
     yield from _other_readings(record, failure)
+
+
+def limits_of_tunnel(failure: Failure) -> Iterator[str]:
+    """The same of a tunnel's end in an Envoy."""
+    if failure.side != DOWNSTREAM:
+        yield "Who had called: a waypoint begins the tunnel itself, so the line names no client."
 
 
 def _other_readings(record: Record, failure: Failure) -> Iterator[str]:

@@ -115,6 +115,8 @@ def _limits(record: Record, failure: Failure) -> Iterator[str]:
     if ambient.is_ztunnel(record):
         yield from ambient.limits_of(record, failure)
         return
+    if ambient.is_tunnel(record):
+        yield from ambient.limits_of_tunnel(failure)
     if side == UPSTREAM and reason.startswith("cert_"):
         yield "The upstream's certificate: Envoy logs nothing of one that it has refused."
     if reason == "cert_verify_failed":

@@ -118,6 +118,8 @@ def explain(line: Readable) -> Report:
         summary, (meaning, causes, commands) = REASONS[failure.reason], TEXTS[failure.reason]
         if line.format == ZTUNNEL:
             causes, commands = (*ambient.CAUSES.get(failure.reason, ()), *causes), ambient.commands_for(record, failure)
+        elif ambient.is_tunnel(record):
+            commands = ambient.commands_at_waypoint(failure.reason) or commands
         commands, limits = _filled(commands, line, failure), limits_of(record, failure)
     limits += _LIMITS.get(line.format, ())
     return Report(

@@ -18,7 +18,7 @@ class Text(NamedTuple):
 
 FIND_PEER: Final = "kubectl get pods --all-namespaces --output wide --field-selector status.podIP=<peer-ip>"
 
-_OWN_SECRET: Final = "istioctl proxy-config secret <pod> -n <namespace>"
+OWN_SECRET: Final = "istioctl proxy-config secret <pod> -n <namespace>"
 _PEER_SECRET: Final = "istioctl proxy-config secret <peer-pod> -n <peer-namespace>"
 _SAME_ROOT: Final = "istioctl proxy-config rootca-compare <peer-pod>.<peer-namespace> <pod>.<namespace>"
 _PEER_CONTAINERS: Final = (
@@ -41,7 +41,7 @@ TEXTS: Final[dict[str, Text]] = {
             "on a gateway: credentialName names a secret that does not exist, or that holds no CA bundle",
         ),
         (
-            _OWN_SECRET,
+            OWN_SECRET,
             "kubectl logs <pod> -n <namespace> -c istio-proxy --since=1h | grep -iE 'sds|ca client|certificate'",
             "kubectl get pods -n istio-system",
         ),
@@ -182,7 +182,7 @@ TEXTS: Final[dict[str, Text]] = {
             "the peer does not accept this identity (alert CERTIFICATE_UNKNOWN)",
             "the peer demands a certificate, and this side has none to send (alert CERTIFICATE_REQUIRED)",
         ),
-        (_OWN_SECRET, _SAME_ROOT, _PEER_LOG),
+        (OWN_SECRET, _SAME_ROOT, _PEER_LOG),
     ),
     "no_filter_chain": Text(
         "The peer speaks TLS, but no filter chain of the listener takes what it asks for. "
@@ -202,7 +202,7 @@ TEXTS: Final[dict[str, Text]] = {
             "bytes that are not TLS, or were changed on the way",
             "a TLS implementation with a defect or an unusual setting",
         ),
-        (_PEER_LOG, _OWN_SECRET, _SAME_ROOT),
+        (_PEER_LOG, OWN_SECRET, _SAME_ROOT),
     ),
     "upstream_timeout": Text(
         "No handshake failed: the request was sent, and the upstream did not answer in time (flag UT, HTTP 504). "
