@@ -161,7 +161,7 @@ class Agent:
         saved = {} if self._starts_over else await positions.loaded(self._stopping)
         if saved is None:
             return FINE
-        snapshot = Snapshot(self._admission, saved)
+        snapshot = Snapshot(self._admission, self._pipeline.answers, saved)
         saver = Saver(
             positions, snapshot, after_settling=timing.save_after_settling, after_reading=timing.save_after_reading
         )

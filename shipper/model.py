@@ -19,6 +19,9 @@ class Target:
     key: str  # names the target in the positions: `<namespace>_<pod>_<uid>/<container>`, or a file's stem
     fields: dict[str, str]  # namespace, pod, uid, container, app, node: as far as they are known
     labels: dict[str, str]  # those of all its streams: job, fixed labels, and promoted fields
+    promoted: tuple[
+        str, ...
+    ] = ()  # names of labels that are of its own pod: the others stand on each line whoever it is of
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ of the record and made only once for each set of values.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import orjson
 
 from shipper.fields import KEYS
 from shipper.model import Target
+from shipper.pipeline.answers import Answers
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.failure import TIMEOUT, Failure
 from shipper.pipeline.gateways import is_gateway
@@ -37,6 +38,7 @@ class Plan:
     audit: Audit | None = None
     loads: Loads = orjson.loads  # the keys may have other names
     workloads: Workloads | None = None  # who knows the pods that a log of many pods speaks for; None: nobody
+    answers: Answers = field(default_factory=Answers)  # what it has answered
 
 
 class Assembler:

@@ -1,7 +1,8 @@
 """Counts failed handshakes, each connection once.
 
 Envoy may write several lines about one connection (listener, tcp_proxy, Istio's own): all are shipped, one is counted.
-They share the connection's id, its start and the client's address. If a proxy logs no id, each line counts.
+They share the connection's id, its start and the client's address. If a proxy logs no id, each line counts: so with
+ztunnel, which writes one line about a connection on each of its sides.
 """
 
 from collections import Counter
@@ -22,6 +23,7 @@ class FailureKind(NamedTuple):
     reason: str
     side: str
     shipped: bool
+    app: tuple[str, str] | None = None  # namespace and app that the line speaks for; None: the target's
 
 
 class Audit:
@@ -30,10 +32,18 @@ class Audit:
     def __init__(self) -> None:
         self._seen: dict[Hashable, None] = {}
 
-    def count(self, failure: Failure, record: Record, target: str, shipped: bool, into: Counter[FailureKind]) -> None:
-        """Count the failure, unless its connection was counted already."""
+    def count(
+        self,
+        failure: Failure,
+        record: Record,
+        target: str,
+        shipped: bool,
+        into: Counter[FailureKind],
+        app: tuple[str, str] | None = None,
+    ) -> None:
+        """Count the failure, unless its connection was counted already; `app`: see `FailureKind`."""
         if self.is_first(failure, record, target):
-            into[FailureKind(failure.reason, failure.side, shipped)] += 1
+            into[FailureKind(failure.reason, failure.side, shipped, app)] += 1
 
     def is_first(self, failure: Failure, record: Record, target: str) -> bool:
         """Whether this is the first line about its connection, as far as the last ones are remembered."""

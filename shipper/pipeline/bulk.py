@@ -29,6 +29,7 @@ _Adders = tuple[Callable[[int], None], Callable[[bytes], None], Callable[[Metada
 _NONE: Final["repeat[Metadata]"] = repeat(())
 _FIRST = itemgetter(0)
 _BRACE = {b"{"[0]}
+_OF_ZTUNNEL = b'"scope":"access"'  # where one line is, nearly all are; a wrong guess costs only time
 
 
 class BulkPath:
@@ -88,7 +89,10 @@ class BulkPath:
         loads = self._loads
         times, _, contents = zip(*[line.partition(PLAIN) for line in lines], strict=True)
         try:
-            if set(map(_FIRST, contents)) != _BRACE or max(map(len, contents)) > self._longest:
+            firsts = set(map(_FIRST, contents))
+            if firsts.isdisjoint(_BRACE) or _OF_ZTUNNEL in contents[0]:  # text, or ztunnel's: all fall back
+                return LookedUp((None,) * len(lines), contents, (None,) * len(lines), (), None)
+            if firsts != _BRACE or max(map(len, contents)) > self._longest:
                 return None
             if self._is_decided and not self._metadata:
                 judged: list[tuple[Failure | None, Record]] = []

@@ -11,18 +11,19 @@ from typing import NamedTuple
 STREAMS = (b"stdout", b"stderr")
 PLAIN = b" stdout F "  # between time and content of nearly every line
 
-# The same distinction for a whole block, as regular expressions: lines of JSON, and lines of Envoy's text access log in
-# Istio's default format, `[2026-11-23T10:30:00.123Z] "GET /..`. `[^ \n]` and `[ \t]` keep a match within its line.
-_PREFIX = rb"(?:[^ \n]+ (?:stdout|stderr) F(?::[^ \n]*)? )?"
+# How lines begin, as regular expressions, also for whole blocks: `[^ \n]` and `[ \t]` keep a match within its line.
+PREFIX = rb"(?:[^ \n]+ (?:stdout|stderr) F(?::[^ \n]*)? )?"
 _COLOR = rb"\x1b\[[0-9;:]*m"
-_COLORED = rb"(?:(?:[ \t]*" + _COLOR + rb")+[ \t]*)?"  # a terminal's colours, by a tool that has printed the line
-_JSON = _COLORED + rb"[ \t]*\{"
-_TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'
-JSON_LINE = re.compile(rb"(?m)^" + _PREFIX + _JSON)
-TEXT_LINE = re.compile(rb"(?m)^(?!" + _JSON + rb")" + _PREFIX + _COLORED + _TEXT)  # what begins with `{` has no prefix
-TEXT_CONTENT = re.compile(_TEXT)  # of a line without its prefix and colours
-_BARE_JSON = re.compile(_JSON)
-_COLORS_BEFORE, _COLOR_AFTER = re.compile(_COLORED), re.compile(_COLOR)
+COLORED = rb"(?:(?:[ \t]*" + _COLOR + rb")+[ \t]*)?"  # a terminal's colours, by a tool that has printed the line
+BARE_JSON = COLORED + rb"[ \t]*\{"  # what begins so has no prefix
+TEXT = rb'\[\d{4}-\d\d-\d\dT[^\] \n]*\] "'  # Envoy's text access log in Istio's default format
+ZTUNNEL = (  # ztunnel's access log as text
+    rb"\d{4}-\d\d-\d\dT[^\t \n]*\t(?:error|warn|info|debug|trace)\taccess\tconnection (?:complete|failed|opened)\t"
+)
+TEXT_CONTENT = re.compile(TEXT)  # of a line without its prefix and colours
+ZTUNNEL_CONTENT = re.compile(ZTUNNEL)  # the same
+_BARE_JSON = re.compile(BARE_JSON)
+_COLORS_BEFORE, _COLOR_AFTER = re.compile(COLORED), re.compile(_COLOR)
 
 
 class CriLine(NamedTuple):

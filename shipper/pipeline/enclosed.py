@@ -5,7 +5,7 @@ Pure. The patterns of a keep rule are found in such a line as in any other, for 
 
 from shipper.fields import TELLING_KEYS
 from shipper.pipeline.assemble import is_json
-from shipper.pipeline.cri import TEXT_CONTENT, split_line, without_colors
+from shipper.pipeline.cri import TEXT_CONTENT, ZTUNNEL_CONTENT, split_line, without_colors
 from shipper.pipeline.record import LINE_KEYS, Record, texts
 from shipper.times import parse_time
 
@@ -16,7 +16,8 @@ def enclosed(record: Record) -> tuple[bytes, bytes] | None:
         parts = split_line(line)
         time, content = (parts.time, parts.content) if parts else (b"", line)
         bare = without_colors(content)
-        if (is_json(bare) or TEXT_CONTENT.match(bare)) and TELLING_KEYS.isdisjoint(record):
+        is_known = is_json(bare) or TEXT_CONTENT.match(bare) or ZTUNNEL_CONTENT.match(bare)
+        if is_known and TELLING_KEYS.isdisjoint(record):
             return time or _time(record), bare
     return None
 

@@ -8,13 +8,15 @@ from typing import Final
 
 from shipper.fields import TELLING_KEYS
 from shipper.pipeline.assemble import is_json
-from shipper.pipeline.cri import TEXT_CONTENT, split_line
+from shipper.pipeline.cri import TEXT_CONTENT, ZTUNNEL_CONTENT, split_line
 from shipper.pipeline.enclosed import enclosed
 from shipper.pipeline.record import Loads, parse_record
+from shipper.pipeline.ztunnel import is_access_log
 
 SAMPLE_BYTES: Final = 1 << 16
 SAMPLE_LINES: Final = 16
-_PROXY_LOG: Final = {"level", "scope", "msg"}  # of Istio's agent, which writes to the same log, with logAsJson
+# What is written to the same log with logAsJson, by Istio's agent and by ztunnel itself.
+_PROXY_LOGS: Final = ({"level", "scope", "msg"}, {"level", "scope", "time"})
 
 
 class KnownFormat:
@@ -38,12 +40,15 @@ class KnownFormat:
         if self.is_seen:
             return False
         if not is_json(content):
-            self.is_seen = TEXT_CONTENT.match(content) is not None
+            self.is_seen = bool(TEXT_CONTENT.match(content) or ZTUNNEL_CONTENT.match(content))
             return False
         record = parse_record(content, self._loads)
         if record is None:
             return False
         if (line := enclosed(record)) is not None:
+            if not is_json(line[1]):
+                self.is_seen = True
+                return False
             record = parse_record(line[1], self._loads) or record
-        self.is_seen = not TELLING_KEYS.isdisjoint(record)
-        return not self.is_seen and not record.keys() >= _PROXY_LOG
+        self.is_seen = not TELLING_KEYS.isdisjoint(record) or is_access_log(record)
+        return not self.is_seen and not any(record.keys() >= keys for keys in _PROXY_LOGS)

@@ -12,6 +12,7 @@ import orjson
 
 OVERFLOW: Final = "__overflow__"
 MAX_VALUE_BYTES: Final = 2048  # Loki's max_label_value_length
+WORKLOAD: Final = "workload"  # in a stream that is saved: the workload that it is of; no field has this name
 # The labels given up when there are too many streams; the one with the most values first.
 SHED_ORDER: Final = ("source_san", "termination_details")
 
@@ -40,6 +41,8 @@ class Admission:
 
     Each label has a budget of distinct values, and all targets together have one of streams; beyond a budget values
     become `__overflow__`. A value is released when no stream uses it, and a stream when its target is gone.
+
+    The log of one target may speak for many workloads: then each has streams of its own, released with it.
     """
 
     def __init__(self, names: Sequence[str], max_values: int, max_streams: int) -> None:
@@ -47,14 +50,15 @@ class Admission:
         self.changed = False  # since the last save
         self._max_values = max_values
         self._max_streams = max_streams
-        self._streams: dict[str, set[Values]] = {}
+        self._streams: dict[str | tuple[str, str], set[Values]] = {}  # by target, or target and workload
+        self._workloads: dict[str, set[str]] = {}  # of the targets that have any
         self._uses: list[Counter[str]] = [Counter() for _ in names]
         self._count = 0
         self._shed = [self.names.index(name) for name in SHED_ORDER if name in self.names]
 
-    def admit(self, target: str, values: Values) -> Values:
+    def admit(self, target: str, values: Values, workload: str | None = None) -> Values:
         """The values to use in the label set: these, or `__overflow__` in place of some."""
-        live = self._streams.setdefault(target, set())
+        live = self._live(target, workload)
         fitting = tuple(map(self._fitting, range(len(values)), values))
         if fitting not in live and self._count >= self._max_streams:
             fitting = self._shed_until_live(fitting, live)
@@ -65,29 +69,57 @@ class Admission:
 
     def release(self, target: str) -> None:
         """The target and its streams are gone."""
-        for values in self._streams.pop(target, ()):
+        for workload in list(self._workloads.get(target, ())):
+            self.release_workload(target, workload)
+        self._release(target)
+
+    def release_workload(self, target: str, workload: str) -> None:
+        """The same for one workload of a target."""
+        self._workloads[target].remove(workload)
+        if not self._workloads[target]:
+            del self._workloads[target]
+        self._release((target, workload))
+
+    def workloads(self, target: str) -> Iterable[str]:
+        """The workloads of a target that have streams of their own."""
+        return self._workloads.get(target, ())
+
+    def admitted(self, target: str) -> list[dict[str, str]]:
+        """The line labels of the target's streams, to be saved."""
+        streams = [self._labels(values) for values in sorted(self._streams.get(target, ()))]
+        for workload in sorted(self.workloads(target)):
+            own = sorted(self._streams[target, workload])
+            streams += [self._labels(values) | {WORKLOAD: workload} for values in own]
+        return streams
+
+    def restore(self, target: str, admitted: Iterable[Mapping[str, str]]) -> None:
+        """Admit what was saved; streams with labels that are not configured any more are left out."""
+        names = {*self.names, WORKLOAD}
+        for stream in admitted:
+            values = tuple(stream.get(name, "") for name in self.names)
+            if stream.keys() <= names and values not in (live := self._live(target, stream.get(WORKLOAD))):
+                self._add(live, values)
+
+    def __len__(self) -> int:
+        """Live streams."""
+        return self._count
+
+    def _live(self, target: str, workload: str | None) -> set[Values]:
+        if workload is None:
+            return self._streams.setdefault(target, set())
+        self._workloads.setdefault(target, set()).add(workload)
+        return self._streams.setdefault((target, workload), set())
+
+    def _release(self, owner: str | tuple[str, str]) -> None:
+        for values in self._streams.pop(owner, ()):
             self._count -= 1
             for uses, value in zip(self._uses, values, strict=True):
                 uses[value] -= 1
                 if not uses[value]:
                     del uses[value]
 
-    def admitted(self, target: str) -> list[dict[str, str]]:
-        """The line labels of the target's streams, to be saved."""
-        streams = sorted(self._streams.get(target, ()))
-        return [{name: value for name, value in zip(self.names, values, strict=True) if value} for values in streams]
-
-    def restore(self, target: str, admitted: Iterable[Mapping[str, str]]) -> None:
-        """Admit what was saved; streams with labels that are not configured any more are left out."""
-        live = self._streams.setdefault(target, set())
-        for stream in admitted:
-            values = tuple(stream.get(name, "") for name in self.names)
-            if values not in live and stream.keys() <= set(self.names):
-                self._add(live, values)
-
-    def __len__(self) -> int:
-        """Live streams."""
-        return self._count
+    def _labels(self, values: Values) -> dict[str, str]:
+        return {name: value for name, value in zip(self.names, values, strict=True) if value}
 
     def _fitting(self, at: int, value: str) -> str:
         value, uses = cut(value), self._uses[at]
@@ -112,12 +144,12 @@ class Admission:
 
 
 class LabelSets:
-    """Label texts for the lines of one target."""
+    """Label texts for the lines of one target or, where its log speaks for many, of one workload."""
 
     CACHED: Final = 1024  # a hostile client can send new values without end
 
-    def __init__(self, target: str, own: Mapping[str, str], admission: Admission) -> None:
-        self._target, self._own, self._admission = target, own, admission
+    def __init__(self, target: str, own: Mapping[str, str], admission: Admission, workload: str | None = None) -> None:
+        self._target, self._own, self._admission, self._workload = target, own, admission, workload
         self._texts: dict[Values, str] = {}
         self.overflowed: Counter[str] = Counter()  # lines, by label
 
@@ -126,7 +158,7 @@ class LabelSets:
         found = self._texts.get(values)
         if found is not None:
             return found
-        admitted = self._admission.admit(self._target, values)
+        admitted = self._admission.admit(self._target, values, self._workload)
         names = self._admission.names
         if OVERFLOW in admitted:
             self.overflowed.update(name for name, value in zip(names, admitted, strict=True) if value == OVERFLOW)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from shipper.pipeline.cri import CriLine
+from shipper.pipeline.cri import ZTUNNEL_CONTENT, CriLine
 
 FULL_PART: Final = 16384  # bytes of a part that the rest must follow: containerd's max_container_log_line_size
 
@@ -56,7 +56,7 @@ class Joiner:
         partial = self._partial.get(line.stream)
         if partial is None:
             cut = self.cut.pop(line.stream, None) if self.cut else None
-            is_rest = cut is not None and line.content.lstrip(b" \t")[:1] not in (b"{", b"[")  # else a line begins
+            is_rest = cut is not None and not _begins(line.content)
             if not line.partial and not is_rest:
                 return LogicalLine(line.time, line.content)
             partial = self._partial[line.stream] = PartialLine(line.time, file, start)
@@ -97,3 +97,8 @@ class Joiner:
 
     def _joined(self, partial: PartialLine) -> LogicalLine:
         return LogicalLine(partial.time, None if partial.size > self._max_size else b"".join(partial.parts))
+
+
+def _begins(content: bytes) -> bool:
+    """Whether a line of an access log begins so, JSON or text."""
+    return content.lstrip(b" \t")[:1] in (b"{", b"[") or ZTUNNEL_CONTENT.match(content) is not None

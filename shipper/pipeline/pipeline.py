@@ -1,22 +1,24 @@
 """The stages in order: a block of raw lines to entries.
 
-scan, cri (partial), record or text_format, keep (failure), labels. Pure: bytes and the time come in, values go out.
+scan, cri (partial), record, text_format or ztunnel, keep (failure), labels. Pure: bytes and the time come in, values
+go out.
 """
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import orjson
-from stringzilla import count
 
 from shipper.model import Block, Target
+from shipper.pipeline.ambient import Ambient
+from shipper.pipeline.answers import Answers
 from shipper.pipeline.assemble import Assembler, Plan, is_json
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.bulk import BulkPath
-from shipper.pipeline.cri import JSON_LINE, PLAIN, TEXT_CONTENT, TEXT_LINE, split_line, without_colors
+from shipper.pipeline.cri import TEXT_CONTENT, ZTUNNEL_CONTENT, split_line, without_colors
 from shipper.pipeline.enclosed import enclosed
 from shipper.pipeline.keep import MTLS, KeepRule
+from shipper.pipeline.kinds import kinds_of
 from shipper.pipeline.known_format import KnownFormat
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
@@ -31,11 +33,10 @@ from shipper.pipeline.result import (
     UNKNOWN_FORMAT,
     Result,
 )
-from shipper.pipeline.scan import Scanner, count_lines, lines_at
+from shipper.pipeline.scan import Scanner, lines_at
 from shipper.pipeline.text_format import parse_text_line
 from shipper.pipeline.workloads import Workloads
-
-PLAIN_JSON = PLAIN + b"{"
+from shipper.pipeline.ztunnel import is_access_log, parse_ztunnel_line, to_record
 
 
 class Pipeline:
@@ -59,13 +60,23 @@ class Pipeline:
         """The pipeline of one target: its labels, and its partial lines."""
         return TargetPipeline(self._plan, target)
 
+    @property
+    def answers(self) -> Answers:
+        """What was asked about the workloads that lines speak for."""
+        return self._plan.answers
+
+    def release(self, target: str) -> None:
+        """This target is gone: forget what its labels depended on."""
+        self.admission.release(target)
+        self.answers.release(target)
+
 
 class TargetPipeline:
     """The stages, for the lines of one target."""
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._scanner, self._keeps_text = plan.scanner, plan.rule is MTLS
-        self._assembler = Assembler(plan, target)
+        self._assembler, self._ambient = Assembler(plan, target), Ambient(plan, target)
         self._bulk = BulkPath(plan, self._assembler)
         self._loads, self._format = plan.loads, KnownFormat(plan.loads)
         self.joiner = Joiner(plan.max_line_size)
@@ -93,6 +104,10 @@ class TargetPipeline:
             found.note(self._take(line.time, line.content, found, now))
         return found
 
+    def nothing_unsettled(self) -> None:
+        """All lines that were read are settled."""
+        self._ambient.nothing_unsettled()
+
     # -- a block without partial lines: only candidates are looked at
 
     def _take_candidates(self, data: memoryview, candidates: Sequence[bytes], found: Result, now: int) -> None:
@@ -107,14 +122,15 @@ class TargetPipeline:
             reasons = Counter((fallback(candidates[0]),))
         else:
             reasons = self._bulk.take(candidates, found, fallback)
-        kept, too_long, malformed, unclear = found.kept, *(reasons[why] for why in (TOO_LONG, MALFORMED, UNCLEAR))
-        lines, json, texts = kinds_of(data)
+        malformed, unclear, too_long = reasons[MALFORMED], reasons[UNCLEAR], reasons[TOO_LONG]
+        taken = found.kept + malformed + unclear + too_long
+        lines, json, texts, of_ztunnel = kinds_of(data)
         found.lines += lines
-        filtered = {NOT_JSON: lines - json - texts, MALFORMED: malformed, UNCLEAR: unclear}
-        wanted = json + texts if self._keeps_text else json
-        filtered[TEXT_FORMAT] = json + texts - wanted
+        unread = 0 if self._keeps_text else texts
+        wanted = min(max(json + texts + of_ztunnel - unread, taken), lines - unread)  # kinds may be taken for others
+        filtered = {NOT_JSON: lines - unread - wanted, TEXT_FORMAT: unread, MALFORMED: malformed, UNCLEAR: unclear}
         unmatched = UNKNOWN_FORMAT if json and self._format.is_foreign(data) else NOT_KEPT
-        filtered[unmatched] = wanted - kept - too_long - malformed - unclear
+        filtered[unmatched] = wanted - taken
         for why, times in filtered.items():
             if times:
                 found.filtered[why] += times
@@ -143,13 +159,17 @@ class TargetPipeline:
             return TOO_LONG
         content = without_colors(content)
         if not is_json(content):
-            return self._take_text(time, content, found, now) if TEXT_CONTENT.match(content) else NOT_JSON
+            if TEXT_CONTENT.match(content):
+                return self._take_text(time, content, found, now)
+            return self._take_ztunnel(time, content, found, now) if ZTUNNEL_CONTENT.match(content) else NOT_JSON
         if not self._scanner.matches(content):
             return UNKNOWN_FORMAT if self._format.is_foreign_line(content) else NOT_KEPT
         record = parse_record(content, self._loads)
         if record is not None and (line := enclosed(record)) is not None:
             inner_time, inner = line
             return self._take(time or inner_time, inner, found, now)
+        if record is not None and is_access_log(record):
+            return self._ambient.take(time, content, to_record(record), found, now)
         return self._assembler.take(time, content, record, found, now)
 
     def _take_text(self, time: bytes, content: bytes, found: Result, now: int) -> str:
@@ -162,18 +182,8 @@ class TargetPipeline:
             return UNCLEAR
         return self._assembler.take(time, content, record, found, now) if record else NOT_KEPT
 
-
-def kinds_of(data: memoryview) -> tuple[int, int, int]:
-    """The number of lines, of JSON lines, and of lines in Envoy's text format.
-
-    Where the text of a line looks like the beginning of another, a line that is not JSON may be counted as `no_match`:
-    to look at every line would cost half the speed.
-    """
-    lines, json = count_lines(data), count(data, PLAIN_JSON)
-    if json == lines:
-        return lines, json, 0
-    return lines, _matches(JSON_LINE, data), _matches(TEXT_LINE, data)
-
-
-def _matches(pattern: re.Pattern[bytes], data: memoryview) -> int:
-    return sum(1 for _ in pattern.finditer(data))
+    def _take_ztunnel(self, time: bytes, content: bytes, found: Result, now: int) -> str:
+        if not self._scanner.matches(content):
+            return NOT_KEPT
+        fields = parse_ztunnel_line(content)
+        return self._ambient.take(time, content, to_record(fields), found, now) if fields else MALFORMED

@@ -11,17 +11,26 @@ handshake is a line of `hyper_util`, without any address.
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 import orjson
 
 from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM, Failure
 
+FAILED: Final = rb"error[^A-Za-z_ :|][^A-Za-z_]"
+r"""Every line of the access log that `classify` keeps matches this or, in JSON, `\u00`.
+
+Its error is a field of its own, quoted as ztunnel quotes all text: `error="…` in text, `"error":"…` in JSON, perhaps
+with blanks before the colon. A healthy line has none. The first class spares what Envoy writes between the words of an
+error (`TLS_error|error:…`), and is wide enough to keep the pattern one literal to the search.
+"""
+
 _LINE: Final = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\S+)\s+(?P<level>trace|debug|info|warn|error)\s+(?P<scope>access|hyper_util)\s+"
     r"(?P<message>connection (?:opened|complete|failed)|TLS handshake error: .*?)(?:\s+(?P<fields>[a-z_.]+=.*))?\s*"
 )
-_FIELD: Final = re.compile(r'\s*([a-z_.]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s"]\S*))')
+_FIELD: Final = re.compile(r'\s*([a-z_.]+)=(?:"([^"\\]*(?:\\.[^"\\]*)*)"|([^\s"]\S*))')
 _ESCAPE: Final = re.compile(r"\\(?:u\{([0-9a-fA-F]{1,6})\}|(.))")
 _ESCAPED: Final = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
@@ -46,7 +55,8 @@ def parse_ztunnel_line(content: bytes) -> dict[str, object] | None:
         if field is None:
             return None
         name, quoted, bare = field.groups()
-        fields.setdefault(name, bare if quoted is None else _ESCAPE.sub(_unescaped, quoted))
+        value = bare if quoted is None else _ESCAPE.sub(_unescaped, quoted) if "\\" in quoted else quoted
+        fields.setdefault(name, value)
         at = field.end()
     return fields
 
@@ -108,7 +118,10 @@ def _shown_identity(error: str) -> str | None:
 def classify(fields: Fields) -> Failure | None:
     """Why the handshake failed; None for all else, healthy or failing outside TLS."""
     error = _error(fields)
-    reason = _reason(error, fields) if error else ""
+    if not error:
+        return None
+    is_named = bool(fields.get("src.identity") or fields.get("dst.hbone_addr"))
+    reason = _remembered_reason(error, is_named) if len(error) <= _SHORT else _reason(error, is_named)
     return Failure(reason, UPSTREAM if fields.get("direction") == "outbound" else DOWNSTREAM) if reason else None
 
 
@@ -127,13 +140,20 @@ _STRICT: Final = re.compile(
 )
 _NO_CERTIFICATE: Final = ("signing error: ", "identity error: ")
 _HANDSHAKE: Final = "tls handshake error: "
+_SHORT: Final = 500  # characters: longer texts hold what a peer has written, and do not come again
 
 
-def _reason(error: str, fields: Fields) -> str:
+@lru_cache(maxsize=1024)  # in a storm the same texts come again
+def _remembered_reason(error: str, is_named: bool) -> str:
+    return _reason(error, is_named)
+
+
+def _reason(error: str, is_named: bool) -> str:
+    """The reason; `is_named`: the peer was known by its identity, or came through a tunnel."""
     if error == _REVOKED:
         return "cert_invalid"
     if error.startswith(_DENIED):
-        return "plaintext" if _is_plaintext(error, fields) else ""
+        return "plaintext" if _is_plaintext(error, is_named) else ""
     if error.startswith(_NO_CERTIFICATE):
         return "local_cert_missing"
     if error.startswith(_HANDSHAKE) or error == "Timeout during TLS handshake":
@@ -143,9 +163,9 @@ def _reason(error: str, fields: Fields) -> str:
     return _first(_ALERTS, error) if error.startswith("h2 failed: received fatal alert: ") else ""
 
 
-def _is_plaintext(error: str, fields: Fields) -> bool:
+def _is_plaintext(error: str, is_named: bool) -> bool:
     """A connection that a policy denied for want of an identity; one on addresses alone looks the same."""
-    return _STRICT.search(error) is not None or not (fields.get("src.identity") or fields.get("dst.hbone_addr"))
+    return _STRICT.search(error) is not None or not is_named
 
 
 Rules = tuple[tuple[str, re.Pattern[str]], ...]

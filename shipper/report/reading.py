@@ -13,12 +13,12 @@ import orjson
 from shipper.fields import TELLING_KEYS
 from shipper.pipeline import ztunnel
 from shipper.pipeline.audit import Audit
-from shipper.pipeline.cri import JSON_LINE, TEXT_LINE, split_line
+from shipper.pipeline.cri import split_line
 from shipper.pipeline.failure import TIMEOUT, Failure
 from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.keep import MTLS
+from shipper.pipeline.kinds import is_access_log, kinds_of
 from shipper.pipeline.partial import Joiner
-from shipper.pipeline.pipeline import kinds_of
 from shipper.pipeline.record import Loads, parse_record, text
 from shipper.pipeline.scan import Scanner, lines_at
 from shipper.reading.lines import BODY, JSON, TLS, ZTUNNEL, Line, Readable, Unreadable, read
@@ -89,9 +89,10 @@ class LogReader:
         if hits.has_partial or self._joiner:
             yield from self._joined(bytes(data[:-1]).split(b"\n"))
             return
-        lines, json, texts = kinds_of(data)
-        self._counts[HEALTHY] += json + texts
-        self._counts[OTHER] += lines - json - texts
+        kinds = kinds_of(data)
+        known = kinds.json + kinds.text + kinds.ztunnel
+        self._counts[HEALTHY] += known
+        self._counts[OTHER] += kinds.lines - known
         for line in lines_at(data, hits.ends):
             parts = split_line(line)
             time, content = (parts.time, parts.content) if parts else (b"", line)
@@ -106,10 +107,10 @@ class LogReader:
     def feed_read(self, lines: Iterable[Line]) -> Iterator[Found]:
         """The failed connections of what was read already: of a list, or of JSON over several lines."""
         for line in lines:
-            is_access_log = isinstance(line, Readable) and line.format not in _WORDS
-            kind = HEALTHY if is_access_log else UNREADABLE if isinstance(line, Unreadable) else OTHER
+            is_read = isinstance(line, Readable) and line.format not in _WORDS
+            kind = HEALTHY if is_read else UNREADABLE if isinstance(line, Unreadable) else OTHER
             self._counts[kind] += 1
-            if isinstance(line, Readable) and is_access_log:
+            if isinstance(line, Readable) and is_read:
                 self._spans(_time_of_record(line))
                 yield from self._judged(b"", line, kind)
 
@@ -205,4 +206,4 @@ def _time_of_record(line: Readable) -> int | None:
 
 def _kind_of(line: bytes) -> str:
     """As what `kinds_of` has counted this line."""
-    return HEALTHY if JSON_LINE.match(line) or TEXT_LINE.match(line) else OTHER
+    return HEALTHY if is_access_log(line) else OTHER

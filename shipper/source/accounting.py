@@ -105,10 +105,14 @@ class Accounting:
 
     def _enter_failures(self, target: Target, result: Result) -> None:
         fields = target.fields
-        app = (fields.get("namespace") or target.labels.get("namespace", ""), fields.get("app", ""))
-        if app not in self._apps and len(self._apps) >= MOST_APPS:
-            app = (OVERFLOW, OVERFLOW)
-        self._apps.add(app)
+        own = (fields.get("namespace") or target.labels.get("namespace", ""), fields.get("app", ""))
         for kind, times in result.failures.items():
+            app = self._counted_app(own if kind.app is None else kind.app)
             shipped = "true" if kind.shipped and self._ships else "false"
             self._metrics.handshake_failures.labels(*app, kind.reason, kind.side, shipped).inc(times)
+
+    def _counted_app(self, app: tuple[str, str]) -> tuple[str, str]:
+        if app not in self._apps and len(self._apps) >= MOST_APPS:
+            return OVERFLOW, OVERFLOW
+        self._apps.add(app)
+        return app

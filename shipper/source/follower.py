@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from shipper.entries import Entries
 from shipper.model import Block, Target
+from shipper.pipeline.answers import SavedAnswer
 from shipper.pipeline.pipeline import TargetPipeline
 from shipper.pipeline.result import Result
 from shipper.source.accounting import Ledger
@@ -120,6 +121,8 @@ class Follower:
         self._last = tailer
         if self.is_quiet and tailer.has_grown_since_listed:
             self.is_quiet = False
+        if not len(self.tickets) and not self._pipeline.joiner:
+            self._pipeline.nothing_unsettled()
         return self._account(tailer, len(block.data), self._pipeline.feed(block, wall))
 
     def _flush(self, wall: int) -> Step:
@@ -219,7 +222,7 @@ class Follower:
         if not len(self.tickets) and not self.files.has_work:
             self.behind_since = None
 
-    def saved(self, streams: list[dict[str, str]]) -> SavedTarget:
-        """What a restart needs."""
-        files = self.files
-        return SavedTarget(self.target.fields, streams, files.to_save(), self.is_quiet, files.start_policy.since)
+    def saved(self, streams: list[dict[str, str]], answers: dict[str, list[SavedAnswer]] | None = None) -> SavedTarget:
+        """What a restart needs; `streams` and `answers` are what was admitted for it and asked about its lines."""
+        files, since = self.files, self.files.start_policy.since
+        return SavedTarget(self.target.fields, streams, files.to_save(), self.is_quiet, since, answers or {})

@@ -37,4 +37,5 @@ class Naming:
     def target(self, found: Found, saved: SavedTarget, known: Mapping[str, str]) -> Target:
         """The target, with the fields that are `known` of its pod."""
         fields = {"node": self._node, **found.fields, **known, **saved.fields}
-        return Target(found.key, fields, dict(target_labels(self._promoted, fields, self._constant.items())))
+        labels = dict(target_labels(self._promoted, fields, self._constant.items()))
+        return Target(found.key, fields, labels, self._promoted)

@@ -124,7 +124,7 @@ class TargetSet:
             self._list_again(follower)
         for key, target in self._saved.items():
             if key not in self.followers:
-                self._pipeline.admission.release(key)
+                self._pipeline.release(key)
                 self._snapshot.forget(key)
                 if not self._targets.still_has(key):
                     self._accounting.enter_gone(key, target)
@@ -251,4 +251,4 @@ class TargetSet:
         if not directory.followers:
             del self._by_directory[name]
             self._unwatched.discard(name)
-        self._pipeline.admission.release(follower.target.key)
+        self._pipeline.release(follower.target.key)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hypothesis import strategies as st
 
 from tests.pipeline.reading import TIME, cri
+from tests.pipeline.ztunnel_lines import json_line, text_line
 
 TLS = "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end"
 INSPECTOR = "TLS_error|error:1000009c:SSL_routines:OPENSSL_internal:HTTP_REQUEST:TLS_error_end"
@@ -45,6 +46,10 @@ VALUES: dict[str, list[object]] = {
     "Response_Flags": ["UT"],
     "response_flags_long": ["UT"],
     "user_agent": DECOYS,
+    "scope": ["access", "xds", None],
+    "direction": ["inbound", "outbound"],
+    "message": ["connection failed"],
+    "error": ["io error: invalid peer certificate: UnknownIssuer", "x", None],
 }
 MEMBERS = st.sampled_from([(key, value) for key, values in VALUES.items() for value in values])
 FLAG = st.tuples(st.just("response_flags"), st.sampled_from(FLAGS))
@@ -56,7 +61,20 @@ TEXT_LINE = (
     b'[2026-11-23T10:30:00.5Z] "GET /a HTTP/1.1" 504 %s response_timeout - "-" 0 24 9 - "-" "curl" "1" "pay" '
     b'"10.0.0.1:80" outbound 10.0.0.2:1 10.0.0.3:80 10.0.0.4:5 - default'
 )
+_NAMES = ('" error="x', "\taccess\tconnection ")
+_REFUSED = "tls handshake error: Custom { kind: InvalidData, error: NoCertificatesPresented }"
+ZTUNNEL = [
+    *(
+        text_line({"direction": "inbound", "error": error})
+        for error in ("tls handshake eof", "io error: UnknownIssuer")
+    ),
+    *(text_line({"src.identity": name, "direction": "outbound", "duration": "1ms"}, level="info") for name in _NAMES),
+    *(text_line({"src.identity": name, "direction": "inbound", "error": _REFUSED}, level="warn") for name in _NAMES),
+    *(text_line({"direction": "inbound", "error": _REFUSED})[:-1], b"2026-11-29T20:34:17Z\tinfo\txds\tready"),
+    json_line({"direction": "inbound", "error": _REFUSED}),
+]
 NOT_JSON = [
+    *ZTUNNEL,
     *(TEXT_LINE % flags for flags in (b"UT", b"UF,UT", b"UTX", b"-")),
     *(b"", b" ", b"\r", b'"UT"', b'["UT"]', b"null UT,UT", b"\xff\0UT", b'\xef\xbb\xbf{"response_flags":"UT"}'),
     *(b"info\tEnvoy proxy is ready", b'[2026-11-23T10:30:00.123Z] "GET /UT HTTP/1.1" 504 UT', b'[2026-11-23] "UT"'),

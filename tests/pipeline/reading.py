@@ -20,6 +20,8 @@ from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline, TargetPipeline
 from shipper.pipeline.result import KEPT, TOO_LONG, Result
 from shipper.pipeline.text_format import parse_text_line
+from shipper.pipeline.ztunnel import classify as classify_ztunnel
+from shipper.pipeline.ztunnel import is_access_log, parse_ztunnel_line, to_record
 
 NAMES = {
     "response_flags": "response_flags",
@@ -99,6 +101,10 @@ PREFIX = re.compile(rb"([^ ]+) (stdout|stderr) ([FP])(?::[^ ]*)?(?: (.*))?", re.
 COLOR = rb"\x1b\[[0-9;:]*m"
 UNWANTED = "unwanted or unreadable"
 OTHERWISE = ("no_match", "malformed", "text_unclear", "unknown_format")  # the last is told by a block's first lines
+ZTUNNEL_LOG = re.compile(
+    rb"[0-9]{4}-[0-9]{2}-[0-9]{2}T[^\t ]*\t(?:error|warn|info|debug|trace)\taccess\t"
+    rb"connection (?:complete|failed|opened)\t"
+)
 TEXT_LOG = re.compile(rb'\[[0-9]{4}-[0-9]{2}-[0-9]{2}T[^\] ]*\] "')
 
 
@@ -174,13 +180,25 @@ class Reading:
             return TOO_LONG
         content = uncolored(content)
         if not content.lstrip(b" \t").startswith(b"{"):
+            if ZTUNNEL_LOG.match(content):
+                return self._judge_of_ztunnel(time, content, parse_ztunnel_line(content))
             if not TEXT_LOG.match(content):
                 return "not_json"
             if self.rule is not MTLS:
                 return "text_format"
         record = parsed(content)
+        if record is not None and is_access_log(record):
+            return self._judge_of_ztunnel(time, content, record)
         if record is None or not self._is_wanted(record):
             return UNWANTED
+        return self._store(time, content, record)
+
+    def _judge_of_ztunnel(self, time: bytes, content: bytes, fields: dict[str, object] | None) -> str:
+        if self.rule is not MTLS or fields is None or classify_ztunnel(fields) is None:
+            return UNWANTED
+        return self._store(time, content, to_record(fields))
+
+    def _store(self, time: bytes, content: bytes, record: dict[str, object]) -> str:
         if len(content) > MAX_LINE:
             return TOO_LONG
         nanos = nanos_of(time.decode()) if time else nanos_of(str(record.get("start_time"))) or NOW

@@ -1,10 +1,8 @@
 """The container runtime's format: every way to write a line, and what is none."""
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
-from shipper.pipeline.cri import JSON_LINE, TEXT_CONTENT, TEXT_LINE, CriLine, split_line, without_colors
+from shipper.pipeline.cri import CriLine, split_line, without_colors
 
 TIME = b"2026-11-23T10:30:00.123456789Z"
 TEXT_LOG = b'[2026-11-23T10:30:00.123Z] "GET / HTTP/1.1" 504 UT'
@@ -89,59 +87,3 @@ def test_what_begins_with_a_brace_needs_no_prefix(line: bytes) -> None:
 )
 def test_what_is_no_line_of_a_container(line: bytes) -> None:
     assert split_line(line) is None
-
-
-ATOMS = [
-    b"{",
-    b"}",
-    b"[",
-    TEXT_LOG,
-    TIME,
-    b" ",
-    b"\t",
-    b"\r",
-    b" stdout F ",
-    b" stderr F:x ",
-    b" stdout X ",
-    b" F {",
-    b"x",
-]
-LINES = st.lists(st.lists(st.sampled_from(ATOMS), max_size=5).map(b"".join), max_size=6)
-
-
-def content_of(line: bytes) -> bytes:
-    parts = split_line(line)
-    return line if parts is None else parts.content
-
-
-@given(LINES)
-@example([b"{a stdout F " + TEXT_LOG, b"x"])
-@example([b"x", b" \t{a stdout F " + TEXT_LOG])
-@example([TIME + b" stdout F " + TIME + b" stdout F " + TEXT_LOG])
-@example([TIME + b" stdout F", b" {"])
-def test_a_block_is_told_apart_as_its_lines_are(lines: list[bytes]) -> None:
-    data = b"".join(line + b"\n" for line in lines)
-    is_json = [content_of(line).lstrip(b" \t").startswith(b"{") for line in lines]
-    is_text = [TEXT_CONTENT.match(content_of(line)) is not None for line in lines]
-    assert len(JSON_LINE.findall(data)) == sum(is_json)
-    assert len(TEXT_LINE.findall(data)) == sum(is_text)
-
-
-@pytest.mark.parametrize(
-    ("content", "is_text"),
-    [
-        (TEXT_LOG, True),
-        (b'[2026-11-23T10:30:00.123Z] "- - -" 0 UF', True),
-        (b'[2026-11-23T10:30:00.123+02:00] "', True),
-        (b"[2026-11-23T10:30:00.123Z] GET", False),
-        (b'[2026-11-23] "GET', False),
-        (b'["a", "b"]', False),
-        (b"[2026-11-23 10:30:00.123][18][warning][config] gRPC closed", False),
-        (b"2026-11-23T10:30:00.123456Z\tinfo\tEnvoy proxy is ready", False),
-        (b" " + TEXT_LOG, False),
-    ],
-)
-def test_the_text_access_log_is_recognised_with_and_without_a_prefix(content: bytes, is_text: bool) -> None:
-    assert (TEXT_CONTENT.match(content) is not None) == is_text
-    for line in (content, TIME + b" stdout F " + content, TIME + b" stderr F:x " + content):
-        assert (TEXT_LINE.search(b"x\n" + line + b"\n") is not None) == is_text

@@ -568,5 +568,5 @@ def test_nothing_but_the_cause_is_needed_to_be_found() -> None:
 
 @pytest.mark.parametrize("pattern", MTLS.patterns)
 def test_no_pattern_is_superfluous(pattern: bytes) -> None:
-    raws = [json.dumps(record) for record in BARE] + ['{"response_flags":"\\u004eR"}']
+    raws = [json.dumps(record) for record in BARE] + ['{"response_flags":"\\u004eR"}', '{"error":"io error"}']
     assert any([one for one in MTLS.patterns if re.search(one, raw.encode())] == [pattern] for raw in raws)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shipper.pipeline.failure import ESCAPED, PATTERNS, TIMED_OUT, UPSTREAM, Failure, classify
 from shipper.pipeline.keep import KEEP_RULES, MTLS, UT
+from shipper.pipeline.ztunnel import FAILED
 
 TIMEOUT = Failure("upstream_timeout", UPSTREAM)
 
@@ -81,7 +82,7 @@ def test_no_pattern_is_superfluous(patterns: list[bytes], raw: str) -> None:
 def test_the_rules_by_the_names_of_the_setting() -> None:
     assert {"ut": UT, "mtls": MTLS} == KEEP_RULES
     assert MTLS.judge is classify
-    assert set(MTLS.patterns) == {*UT.patterns, *PATTERNS}
+    assert set(MTLS.patterns) == {*UT.patterns, *PATTERNS, FAILED}
 
 
 def test_every_timeout_is_kept_by_the_other_rule_too() -> None:

@@ -1,17 +1,17 @@
-import json
-from pathlib import Path
+import random
+import re
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.pipeline.failure import REASONS
+from shipper.pipeline.keep import MTLS
 from shipper.pipeline.ztunnel import classify, parse_ztunnel_line, to_record
+from tests.pipeline.logs import CHANCE, Writer
+from tests.pipeline.ztunnel_lines import CORPUS, ERRORS, HOSTILE, json_line, text_line
 
-HERE = Path(__file__).parent.parent / "corpus" / "ztunnel.jsonl"
-CORPUS: list[dict[str, Any]] = [json.loads(line) for line in HERE.read_text("utf-8").splitlines()]
 SIDES = {"inbound": "downstream", "outbound": "upstream"}
 
 
@@ -28,17 +28,6 @@ def test_the_corpus_has_all_reasons_but_one() -> None:
     assert set(REASONS) - said == {"cert_verify_failed", "upstream_timeout"}
 
 
-def quoted(value: str) -> str:
-    """As Rust's Debug writes a string."""
-    known = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
-    return '"' + "".join(known.get(c, c if c.isprintable() else f"\\u{{{ord(c):x}}}") for c in value) + '"'
-
-
-HOSTILE = st.text(st.sampled_from('"\\\t\n\r\0 =u{}[],é\x1f\u2028') | st.characters(codec="utf-8"), max_size=30) | (
-    st.sampled_from(['" error="tls handshake eof" direction="outbound', "\\", '\\"', "\\u{22}", 'a" b="c'])
-)
-
-
 @given(identity=HOSTILE, workload=HOSTILE, error=HOSTILE, direction=st.sampled_from(sorted(SIDES)))
 def test_a_name_cannot_forge_a_field(identity: str, workload: str, error: str, direction: str) -> None:
     wanted = {
@@ -49,13 +38,10 @@ def test_a_name_cannot_forge_a_field(identity: str, workload: str, error: str, d
         "direction": direction,
         "error": error,
     }
-    fields = " ".join(f"{key}={value if key.endswith('addr') else quoted(value)}" for key, value in wanted.items())
-    text = f"2026-11-29T20:34:17.241771Z\terror\taccess\tconnection complete\t{fields}"
-    found = parse_ztunnel_line(text.encode())
+    found = parse_ztunnel_line(text_line(wanted))
     assert found is not None
     assert {key: found[key] for key in wanted} == wanted
-    same = orjson.dumps({"level": "error", "time": "t", "scope": "access", "message": "connection complete", **wanted})
-    twin = parse_ztunnel_line(same)
+    twin = parse_ztunnel_line(json_line(wanted))
     assert twin is not None
     assert classify(twin) == classify(found)
 
@@ -83,3 +69,15 @@ def test_an_identity_that_was_refused_for_its_name_is_shown() -> None:
     fields = parse_ztunnel_line(line.encode())
     assert fields is not None
     assert to_record(fields)["downstream_peer_uri_san"] == "spiffe://partner.example/ns/shop/sa/frontend"
+
+
+@given(ERRORS | HOSTILE, HOSTILE, st.sampled_from(sorted(SIDES)), CHANCE)
+def test_every_line_that_is_kept_matches_a_pattern_however_it_is_written(
+    error: str, name: str, direction: str, chance: random.Random
+) -> None:
+    fields = {"src.workload": name, "dst.addr": "10.0.0.3:8080", "direction": direction, "error": error}
+    head = {"level": "error", "scope": "access", "message": "connection failed"}
+    if classify(fields) is None:
+        return
+    for line in (text_line(fields), json_line(fields), Writer(chance).record([*head.items(), *fields.items()])):
+        assert any(re.search(pattern, line, re.DOTALL) for pattern in MTLS.patterns), line

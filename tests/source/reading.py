@@ -197,7 +197,7 @@ class Reading:
         targets = Targets(root, PodLogsConfig(root=str(root), containers=("istio-proxy",)))
         pipeline, accounting = make_pipeline(), Accounting(self.metrics)
         self.admission = pipeline.admission
-        self.snapshot = Snapshot(self.admission, saved)
+        self.snapshot = Snapshot(self.admission, pipeline.answers, saved)
 
         def make(on_change: OnChange, on_settled: OnSettled) -> TargetSet:
             self.target_set = TargetSet(

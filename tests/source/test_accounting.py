@@ -49,6 +49,15 @@ def test_failures_are_counted_shipped_or_not(ships: bool, kept: bool, shipped: s
     assert value(metrics, "mtls_handshake_failures_total", **FAILURE, shipped=shipped) == 3
 
 
+def test_a_failure_is_of_the_workload_that_its_line_speaks_for() -> None:
+    metrics = Metrics()
+    kinds = [FailureKind("cert_expired", "downstream", True, app) for app in (("shop", "pay"), ("", ""), None)]
+    Accounting(metrics).enter(target("ztunnel", "istio-system"), Result(lines=3, failures=Counter(kinds)), 0)
+    for namespace, app in (("shop", "pay"), ("", ""), ("istio-system", "ztunnel")):
+        labels = FAILURE | {"namespace": namespace, "app": app}
+        assert value(metrics, "mtls_handshake_failures_total", **labels, shipped="true") == 1
+
+
 def test_apps_without_end_become_one() -> None:
     metrics = Metrics()
     accounting = Accounting(metrics)

@@ -35,7 +35,7 @@ class Scene:
         self.changed: list[str] = []
         pipeline = make_pipeline()
         self.admission = pipeline.admission
-        self.snapshot = Snapshot(self.admission, saved)
+        self.snapshot = Snapshot(self.admission, pipeline.answers, saved)
         self.logs = TargetSet(
             Targets(root, PodLogsConfig()),
             pipeline,

@@ -17,6 +17,7 @@ import msgspec
 
 from shipper.log import MINUTE, Seldom
 from shipper.metrics import Metrics
+from shipper.pipeline.answers import SavedAnswer
 from shipper.source.positions.writing import lines_newest_first, write_line
 from shipper.source.tail.saved import SavedFile
 from shipper.threads import in_thread
@@ -27,8 +28,10 @@ VERSION = 1
 REPEATED: Final = 10 * MINUTE  # a disk may be slow for each save
 
 
-class SavedTarget(msgspec.Struct, frozen=True):
+class SavedTarget(msgspec.Struct, frozen=True, omit_defaults=True):
     """One target: what it is known by, the streams that were admitted for it, and its files, the oldest first.
+
+    `answers`: what was answered about the workloads that its lines speak for, see `pipeline/answers`.
 
     `ended`: nothing was written for so long that its container is taken for ended.
     `since`: ns since 1970; while it has no files, the first ones are read from there. 0: from their beginning.
@@ -39,6 +42,7 @@ class SavedTarget(msgspec.Struct, frozen=True):
     files: list[SavedFile] = []
     ended: bool = False
     since: int = 0
+    answers: dict[str, list[SavedAnswer]] = {}
 
     @property
     def unread(self) -> int:
