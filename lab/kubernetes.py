@@ -25,7 +25,7 @@ import orjson
 from aiohttp import web
 
 from lab.faults import Arrival, Fault
-from lab.kubernetes_forms import Form, Kind, Object, kind_of
+from lab.kubernetes_forms import Form, Kind, Object
 from lab.kubernetes_lists import Lists, VersionExpired
 from lab.kubernetes_requests import Asked, Verb, refused
 from lab.kubernetes_watches import Change, Watch
@@ -227,9 +227,7 @@ class ApiServer:
     def _list(self, asked: Asked) -> web.Response:
         if asked.kind == "pods" and not asked.node and "limit" not in asked.query:
             raise ValueError("all pods at once")
-        found = (
-            one for one in self._objects.values() if kind_of(one[0]) == asked.kind and asked.node in ("", one[0].node)
-        )
+        found = (one for one in self._objects.values() if asked.selects(one[0]))
         try:
             text = self._lists.text(asked.form(self.forms), asked.kind, asked.query, self.version, found)
         except VersionExpired:

@@ -128,7 +128,7 @@ def _row(made: Object, version: int) -> dict[str, Any]:
 
 def _pod_cells(pod: Pod) -> list[Any]:
     status = "Terminating" if pod.deleting else {"Succeeded": "Completed", "Failed": "Error"}.get(pod.phase, pod.phase)
-    return [pod.name, "1/1", status, "0", "5d", pod.address or NONE, pod.node or NONE, NONE, NONE]
+    return [pod.name, "1/1", status, pod.restarts, "5d", pod.address or NONE, pod.node or NONE, NONE, NONE]
 
 
 def _node_cells(node: Node) -> list[Any]:

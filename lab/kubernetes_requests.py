@@ -7,8 +7,8 @@ from typing import Final, Literal
 import orjson
 from aiohttp import web
 
-from lab.kubernetes_forms import Form, Kind
-from lab.pods import failure
+from lab.kubernetes_forms import Form, Kind, Object, kind_of
+from lab.pods import Pod, failure
 
 TABLE: Final = "as=Table"
 PARTIAL: Final = "as=PartialObjectMetadata"
@@ -28,12 +28,23 @@ class Asked:
     @property
     def node(self) -> str:
         """The node whose pods are asked for; empty: all objects. Raises ValueError for any other selector."""
-        if "fieldSelector" not in self.query:
+        if "fieldSelector" not in self.query or self.without_host_network:
             return ""
         name, _, node = self.query["fieldSelector"].partition("=")
         if self.kind != "pods" or name != "spec.nodeName" or not node:
             raise ValueError("something else than the pods of one node was asked for")
         return node
+
+    @property
+    def without_host_network(self) -> bool:
+        """Whether the pods of the host network are left out."""
+        return self.kind == "pods" and self.query.get("fieldSelector") == "spec.hostNetwork=false"
+
+    def selects(self, made: Object) -> bool:
+        """Whether it asks for this object."""
+        if self.without_host_network and isinstance(made, Pod) and made.host_network:
+            return False
+        return self.kind == kind_of(made) and self.node in ("", made.node)
 
     def form(self, known: frozenset[Form]) -> Form:
         """The first form in `Accept` that the server knows. Raises ValueError when whole objects come first."""

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from lab.kubernetes_forms import Form, Object, bookmark, kind_of, told
+from lab.kubernetes_forms import Form, Object, bookmark, told
 from lab.kubernetes_requests import Asked
 
 
@@ -28,10 +28,7 @@ class Watch:
 
     def concerns(self, change: Change) -> bool:
         """Whether it asked for this."""
-        asked = self.asked
-        return (
-            asked.kind == kind_of(change.made) and asked.node in ("", change.made.node) and self.since < change.version
-        )
+        return self.since < change.version and self.asked.selects(change.made)
 
     def tell(self, change: Change) -> None:
         """Send a change."""

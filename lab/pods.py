@@ -27,6 +27,8 @@ class Pod:
     owner: tuple[str, str] | None = None  # kind and name of its controller
     address: str = ""
     phase: str = "Running"
+    host_network: bool = False
+    restarts: str = "0"  # as a table shows them
     deleting: str = ""  # since when it is being deleted
     created: str = "2026-11-23T10:30:00Z"
 

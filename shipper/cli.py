@@ -53,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
         run.add_argument(f"--{name}", metavar="NAME", help=f"with --stdin: the {name} that the lines are of")
     run.set_defaults(main=_run)
 
+    directory = commands.add_parser(
+        "directory", help="tell the agents which pod had which address when", allow_abbrev=False
+    )
+    directory.add_argument("--config.file", metavar="FILE", dest="config", help="the configuration, YAML")
+    directory.add_argument("--server.http-listen-address", metavar="HOST", help="where it is asked")
+    directory.add_argument("--server.http-listen-port", metavar="PORT", help="its port; 0: any free one")
+    directory.set_defaults(main=_directory)
+
     check = commands.add_parser("check", help="check a configuration file", allow_abbrev=False)
     check.add_argument("--config.file", metavar="FILE", dest="config", required=True, help="the file to check")
     check.set_defaults(main=_check)
@@ -133,6 +141,18 @@ def _stdin_fields(options: argparse.Namespace) -> dict[str, str]:
         if not value or not value.isprintable():
             raise ConfigError(f"--{name}: expected a name, got {value!r}")
     return given
+
+
+def _directory(options: argparse.Namespace) -> int:
+    names = ("--server.http-listen-address", "--server.http-listen-port")
+    flags = {flag: getattr(options, flag.removeprefix("--").replace("-", "_")) for flag in names}
+    config = _loaded(options.config, flags)
+
+    from shipper import log
+    from shipper.directory import command
+
+    log.set_up(config.server.log_level, config.server.log_format)
+    return command.run(config.server, config.directory)
 
 
 def _check(options: argparse.Namespace) -> int:

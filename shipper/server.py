@@ -7,6 +7,7 @@ loop lives.
 
 import errno
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -35,7 +36,9 @@ HEADERS: Final = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-def probes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[web.RouteDef]:
+def probes(
+    registry: CollectorRegistry, is_ready: Callable[[], bool], not_ready: str = "the log directory was not yet read"
+) -> list[web.RouteDef]:
     """`/metrics`, `/ready` and `/healthz`."""
 
     async def metrics(_: web.Request) -> web.Response:
@@ -44,7 +47,7 @@ def probes(registry: CollectorRegistry, is_ready: Callable[[], bool]) -> list[we
     async def ready(_: web.Request) -> web.Response:
         if is_ready():
             return web.Response(text="ready\n")
-        return web.Response(status=503, text="not ready: the log directory was not yet read\n")
+        return web.Response(status=503, text=f"not ready: {not_ready}\n")
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")
@@ -63,8 +66,9 @@ def application(routes: Sequence[web.RouteDef]) -> web.Application:
         except web.HTTPNotFound:
             return web.Response(status=404, text=f"there is no such page; there are: {paths}\n")
         except web.HTTPMethodNotAllowed as error:
-            headers = {"Allow": ",".join(sorted(error.allowed_methods))}
-            return web.Response(status=405, text="nothing can be changed here: GET and HEAD only\n", headers=headers)
+            allowed = sorted(error.allowed_methods)
+            text = "nothing can be changed here: GET and HEAD only" if "GET" in allowed else "a question is a POST"
+            return web.Response(status=405, text=f"{text}\n", headers={"Allow": ",".join(allowed)})
 
     app = web.Application(middlewares=[errors_in_words])
     app.add_routes(routes)
@@ -78,16 +82,19 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 
 @asynccontextmanager
 async def serving(
-    config: ServerConfig, routes: Sequence[web.RouteDef], on_stop: Callable[[], None] = lambda: None
+    config: ServerConfig,
+    routes: Sequence[web.RouteDef],
+    on_stop: Callable[[], None] = lambda: None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; gives the port. Raises OSError when the address cannot be had.
 
-    `on_stop` ends answers that have no end of their own.
+    `on_stop` ends answers that have no end of their own. `tls`: None for plain HTTP.
     """
     runner = web.AppRunner(application(routes), access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, config.http_listen_address, config.http_listen_port)
+        site = web.TCPSite(runner, config.http_listen_address, config.http_listen_port, ssl_context=tls)
         try:
             await site.start()
         except OSError as error:

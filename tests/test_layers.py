@@ -24,7 +24,7 @@ FLOORS = (
     {"entries"},
     {"pipeline", "promtail", "server"},
     {"reading"},
-    {"explain", "source", "sink"},
+    {"directory", "explain", "source", "sink"},
     {"agent", "report"},
     {"cli"},
     {"__main__"},

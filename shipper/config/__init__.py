@@ -12,6 +12,7 @@ from shipper.config.sections import (
     BasicAuth,
     ClientConfig,
     Config,
+    DirectoryConfig,
     LimitsConfig,
     PodLogsConfig,
     PositionsConfig,

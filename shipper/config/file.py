@@ -180,6 +180,8 @@ def missing_files(config: Config) -> list[str]:
             ("tls_config.key_file", client.tls_config.key_file),
         )
     }
+    directory = config.directory
+    named |= {f"directory.{key}": getattr(directory, key) for key in ("bearer_token_file", "cert_file", "key_file")}
     problems = ((key, path, _unreadable(path)) for key, path in named.items() if path)
     return [f"{key}: cannot read {key_shown(path)}: {problem}" for key, path, problem in problems if problem]
 

@@ -227,6 +227,42 @@ class LimitsConfig(Section, frozen=True):
             raise ConfigError("expected at most max_in_flight_bytes, which must hold one line", "max_line_size")
 
 
+class DirectoryConfig(Section, frozen=True):
+    """`shipper directory`: who had which address when. The agent has no use for it."""
+
+    history: Annotated[Seconds, "for how long the former holders of an address are known"] = Seconds(24 * 3600)
+    max_ended: Annotated[int, Meta(ge=1), "former holders that are kept, 0.4 KiB each; beyond it the oldest go"] = (
+        200_000
+    )
+    settle: Annotated[
+        Seconds, "how late a change may reach the API, and how far clocks may differ; an answer waits so long"
+    ] = Seconds(1)
+    margin: Annotated[Seconds, "so long before an address was given up nobody is named; at least `settle`"] = Seconds(3)
+    wait: Annotated[Seconds, "how long a question is held at most until its time has settled"] = Seconds(1.5)
+    cluster_ranges: Annotated[
+        tuple[str, ...],
+        "networks of pods, Services and nodes, of both families; an address outside is `external`; empty: nothing is",
+    ] = ()
+    app_label: Annotated[tuple[str, ...], "pod labels that name the app; the first that is set counts"] = (
+        "app",
+        "app.kubernetes.io/name",
+    )
+    max_questions: Annotated[int, Meta(ge=1, le=10_000), "in one request"] = 1000
+    bearer_token_file: Annotated[str, "who asks must send this token; read again when it changes; empty: anyone"] = ""
+    cert_file: Annotated[str, "PEM, for TLS; read again when it changes; empty: plain HTTP"] = ""
+    key_file: Annotated[str, "PEM; with `cert_file`"] = ""
+
+    def __post_init__(self) -> None:
+        checks.positive("history", self.history)
+        checks.positive("settle", self.settle)
+        checks.not_negative("wait", self.wait)
+        if not self.margin >= self.settle:
+            raise ConfigError(f"expected at least settle ({self.settle:g}s)", "margin")
+        checks.each("cluster_ranges", self.cluster_ranges, checks.network_problem)
+        checks.each("app_label", self.app_label, checks.pod_label_problem)
+        checks.pair("cert_file", self.cert_file, "key_file", self.key_file)
+
+
 class Config(Section, frozen=True):
     """The whole file."""
 
@@ -235,6 +271,7 @@ class Config(Section, frozen=True):
     clients: Annotated[tuple[ClientConfig, ...], Meta(max_length=1)] = ()
     scrape_configs: Annotated[tuple[ScrapeConfig, ...], Meta(min_length=1, max_length=1)] = (ScrapeConfig(),)
     limits_config: LimitsConfig = LimitsConfig()
+    directory: DirectoryConfig = DirectoryConfig()
 
     def __post_init__(self) -> None:
         scrape = self.scrape_configs[0]

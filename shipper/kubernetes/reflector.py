@@ -60,12 +60,19 @@ class Reflector:
         connect: Connect = connected,
         timing: ApiTiming = API_TIMING,
         *,
+        on_complete: Callable[[float], None] | None = None,
         waits: Waits = backoff.waits,
         max_page: int = MAX_PAGE,
         max_event: int = MAX_EVENT,
     ) -> None:
         """`on_change` is called after a list, and after the events that came together. `max_page` and `max_event` are
-        bytes."""
+        bytes.
+
+        `on_complete` is called after a list, and after a watch that the server has ended, with a number of seconds: all
+        changes up to so long ago are in the store for sure, however late events come. An event that cannot be decoded
+        then costs a list.
+        """
+        self._on_complete = on_complete
         self._store, self._errors, self._on_change = store, errors, on_change
         self._connect, self._timing = connect, timing
         self._requests, self._columns = Requests(resource, timing, max_page), resource.columns
@@ -97,10 +104,11 @@ class Reflector:
                 while True:
                     if not self._version:
                         await self._list(get)
-                    begun = time.monotonic()
-                    await self._watch(get)
+                    seconds, begun = self._requests.watch_seconds(), time.monotonic()
+                    await self._watch(get, seconds)
                     self._succeeded()
                     lasted = time.monotonic() - begun
+                    self._complete(lasted - seconds if lasted >= seconds else lasted)
                     await asyncio.sleep(max(0.0, random.uniform(*self._timing.between_watches) - lasted))
         except VersionGone:
             self._version = ""
@@ -127,6 +135,11 @@ class Reflector:
     def _new_search(self) -> Iterator[float]:
         return self._new_waits(self._timing.first_backoff, self._timing.longest_search)
 
+    def _complete(self, seconds: float) -> None:
+        """All changes up to so long ago are known."""
+        if self._on_complete is not None:
+            self._on_complete(seconds)
+
     def _succeeded(self) -> None:
         self._reset_backoff()
         self._errors.recovered()
@@ -135,13 +148,14 @@ class Reflector:
 
     async def _list(self, get: Get) -> None:
         """Learn of all objects, and which are gone."""
-        missing, version = self._store.begin_list(), ""
+        missing, version, begun = self._store.begin_list(), "", time.monotonic()
         async for page in self._requests.pages(get):
             await self._put(page, missing)
             version = page.metadata.version
         self._store.mark_deleted(missing)
         self._on_change()
         self._version = version
+        self._complete(time.monotonic() - begun)
         self._errors.recovered()  # but the back-off goes on growing: the watch may be refused all the same
 
     async def _put(self, page: Page, missing: set[str]) -> None:
@@ -161,9 +175,9 @@ class Reflector:
 
     # -- the watch
 
-    async def _watch(self, get: Get) -> None:
+    async def _watch(self, get: Get, seconds: int) -> None:
         """Follow the changes since the last version until the server ends the watch. Raises VersionGone."""
-        async with self._requests.watch(get, self._version) as response:
+        async with self._requests.watch(get, self._version, seconds) as response:
             try:
                 await self._follow(response)
             except TimeoutError:  # not even a bookmark: one from an old backup is silent until it is as far as we are
@@ -198,6 +212,9 @@ class Reflector:
         try:
             event = decode_event(text, start, end)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            if self._on_complete is not None:
+                self._version = ""
+                raise
             self._errors.failed(error)
             return False
         if event.object.columns:

@@ -44,6 +44,16 @@ class Resource:
         return self.path.rpartition("/")[2]
 
 
+# All pods with a network of their own, and all nodes, whose address the other pods share. Since Kubernetes 1.28.
+PODS: Final = Resource(
+    path="/api/v1/pods",
+    selector=(("fieldSelector", "spec.hostNetwork=false"),),
+    page=500,
+    columns=("IP", "Node", "Restarts"),
+)
+NODES: Final = Resource(path="/api/v1/nodes", page=500, columns=("Internal-IP",))
+
+
 def pods_of(node: str) -> Resource:
     """The pods of one node, each with its address.
 
@@ -98,14 +108,17 @@ class Requests:
                 raise BodyTooLarge(f"the list of {self._resource.name} has more than {self._max_page} bytes at once")
         return body
 
-    def watch(self, get: Get, version: str) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+    def watch_seconds(self) -> int:
+        """How long the next watch shall last."""
+        return int(random.uniform(*self._timing.watch))
+
+    def watch(self, get: Get, version: str, seconds: int) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         """The changes since a version, as lines. Raises ApiRefused, VersionGone, aiohttp.ClientError, TimeoutError."""
-        seconds = random.uniform(*self._timing.watch)
         query = (
             ("watch", "1"),
             ("resourceVersion", version),
             ("allowWatchBookmarks", "true"),
-            ("timeoutSeconds", str(int(seconds))),
+            ("timeoutSeconds", str(seconds)),
         )
         # A server that does not end the watch at its time is given a little longer.
         within = self._timeout(seconds + self._timing.list_silence, self._timing.watch_silence)

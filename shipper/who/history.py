@@ -94,7 +94,7 @@ class History:
             self._gaps.append((self.known, now))
         if not self.known or len(self._gaps) > MOST_GAPS:  # a list that broke off may have been put before the first
             end = self._gaps.popleft()[1] if self.known else now
-            self._floor = end + self._margins.settle
+            self._floor = max(self._floor, end + self._margins.settle)
 
     def advance(self, known: int) -> None:
         """All changes up to this time have been put."""
@@ -109,14 +109,22 @@ class History:
         while self._ended and (self._ended[0].gone or 0) < self.since:
             self._forget(self._ended.popleft())
 
-    def forget_all(self) -> None:
-        """Begin anew, with a list: the clock was set, so no time so far means anything."""
-        self._claims.clear()
-        self._objects.clear()
+    def restart(self, now: int) -> None:
+        """The clock was set: no time so far means anything. Who has an address now is still known."""
         self._ended.clear()
         self._gaps.clear()
         self._late.clear()
         self.known = self.since = 0
+        self._floor = now + self._margins.settle
+        self._claims = {}
+        for claim in (claim for claims in self._objects.values() for claim in claims):
+            claim.first = now
+            claim.last = None if claim.last is None else 0
+            self._claims[claim.address] = (*self._claims.get(claim.address, ()), claim)
+
+    def holds(self, address: str) -> bool:
+        """Whether anything is known of an address."""
+        return self._canonical(address) in self._claims
 
     # -- claims
 

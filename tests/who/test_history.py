@@ -154,5 +154,9 @@ def test_an_ipv4_address_written_as_ipv6_is_the_same_and_a_name_is_none() -> Non
 
 def test_after_the_clock_was_set_nothing_so_far_means_anything() -> None:
     made = history()
-    made.forget_all()
-    assert (made.addresses, reason(made, 100)) == (0, Reason.NOT_READY)
+    watched(made, 200)
+    made.restart(50 * S)
+    assert reason(made, 150) == Reason.NOT_READY
+    made.advance(60 * S)
+    assert reason(made, 50) == Reason.BEFORE_HISTORY
+    assert made.at("10.0.0.1", 55 * S) == Answer(CART, 51 * S, 59 * S)

@@ -1,0 +1,1 @@
+"""`shipper directory`: tells the agents of a cluster which pod had which address when."""
