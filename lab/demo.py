@@ -1,4 +1,4 @@
-"""Real handshake failures of a real Envoy, shipped to Loki and shown: `make demo`.
+"""Real handshake failures of a real Envoy, and lines that a real ztunnel wrote, shipped to Loki and shown: `make demo`.
 
 Ends by itself in seconds. LOKI_URL names a Loki to use; without it a stand-in runs here. The exit code is 0 when
 everything that should have arrived did, and nothing else.
@@ -10,6 +10,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Protocol
 
 import aiohttp
 
-from lab import agent, clients, report
+from lab import agent, clients, report, ztunnel
 from lab.agent import Run
 from lab.answers import SECOND
 from lab.envoy import EnvoyUnavailableError
@@ -27,6 +28,7 @@ from lab.loki import LokiReceiver
 from lab.mesh import CALLED, INBOUND, Called, Mesh, mesh
 from lab.outbound_config import host
 from lab.query import Found, query_range
+from lab.ztunnel import Written
 
 SELECTOR = '{job="kubernetes-pods-istio-proxy"}'
 PUSH = "/loki/api/v1/push"
@@ -68,6 +70,7 @@ class Demo:
         self._say, self._width, self._ink = say, width, ink
         self._started = time.time_ns()
         self._made: list[Called] = []
+        self._ambient: list[Written] = []
         self._seen: list[Found] = []
         self._shipped: dict[str, set[str]] = {}  # lines that arrived, by keep rule
 
@@ -83,10 +86,10 @@ class Demo:
         async with mesh(self._directory) as scene:
             self._say(f"Envoy    payment-service, STRICT mTLS, on {scene.envoy.address(INBOUND)}")
             self._say(f"log      {scene.log.path}")
-            self._say(
-                f"Envoy    storefront, the same with Istio's default log, on {scene.storefront.address(INBOUND)}\n"
-            )
+            self._say(f"Envoy    storefront, the same with Istio's default log, on {scene.storefront.address(INBOUND)}")
+            self._say(f"ztunnel  {ztunnel.POD}: lines that a real one wrote, text and JSON\n")
             self._made = await _all_calls(scene)
+            self._ambient = ztunnel.run(scene.pods)
         self._say("The calls, from both ends")
         self._say(report.calls(self._made, self._width, self._ink))
         for one in self._made:
@@ -105,9 +108,18 @@ class Demo:
             return
         reasons = {one.line.decode(): one.caller.failure for one in self._made if one.caller.failure}
         reasons |= dict.fromkeys(self._slow(), "upstream_timeout")
+        reasons |= {one.line: one.reason for one in self._ambient if one.reason}
         found = await self._show("mtls", run, "failure_reason", reasons)
-        self._say("By reason")
+        self._say("By reason, side and proxy: sides are not added up, for one failure may be a line at either end")
         self._say(report.counts(found, self._width, self._ink))
+        self._count(found)
+
+    def _count(self, found: list[Found]) -> None:
+        """What came of the ztunnel, by reason and side, against what was to come."""
+        wanted = Counter((one.reason, one.side, "ztunnel") for one in self._ambient if one.reason)
+        counted = Counter({kind: number for kind, number in report.by_kind(found).items() if kind[2] == "ztunnel"})
+        if counted != wanted:
+            self.problems.append(f"of the ztunnel there should be {dict(wanted)}: {dict(counted)}")
 
     def _slow(self) -> list[str]:
         return [one.line.decode() for one in self._made if one.record["response_flags"] == "UT"]
@@ -147,7 +159,7 @@ class Demo:
 
     async def _arrived(self, expected: set[str]) -> list[Found]:
         """This demo's entries that are new since the last look, once all are there or time is up."""
-        ours = {one.line.decode() for one in self._made}
+        ours = {one.line.decode() for one in self._made} | {one.line for one in self._ambient}
         until = time.monotonic() + (0 if self._loki.own else VISIBLE_WITHIN)  # the stand-in shows all at once
         while True:
             found = await self._query()
@@ -165,9 +177,11 @@ class Demo:
         shipped = sum(one.line.decode() in self._shipped["ut"] for one in failed)
         self._say("\nThe truth about the failed handshakes")
         self._say(report.truth(self._made, self._shipped, self._width, self._ink))
+        self._say("\nAnd about the ztunnel's log, where a failed handshake between two pods is a line at either end")
+        self._say(report.of_ztunnel(self._ambient, self._shipped, self._width, self._ink))
         self._say(
-            f"{len(failed)} handshakes failed, and {flagged or 'none'} of them is flagged UT, for UT means: "
-            "the upstream took too long (HTTP 504).\n"
+            f"{len(failed)} handshakes with the Envoys failed, and {flagged or 'none'} of them is flagged UT, for UT "
+            "means: the upstream took too long (HTTP 504).\n"
             f"keep: ut shipped the timeout and {shipped or 'none'} of the failures"
             + ("; keep: mtls shipped them, each with its reason." if "mtls" in self._shipped else ".")
         )

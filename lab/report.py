@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from lab.access_log import decode
+from lab.access_log import decode, is_of_ztunnel
 from lab.ink import HEAD, Ink, plain
 from lab.mesh import Called
 from lab.query import Found
+from lab.ztunnel import Written
 
 NARROWEST = 6  # characters a column is never cut below
 
@@ -52,7 +53,9 @@ def _printable(cell: str) -> str:
 
 
 def cause(record: Mapping[str, Any]) -> str:
-    """Why it failed, in Envoy's words without their frame; empty when it did not."""
+    """Why it failed, in the proxy's words without their frame; empty when it did not."""
+    if is_of_ztunnel(dict(record)):
+        return record["error"] or ""
     reason = record.get("downstream_transport_failure_reason") or record.get("upstream_transport_failure_reason")
     if reason:
         return _X509.sub("", _FRAME.sub("", reason))
@@ -87,25 +90,48 @@ def arrived(found: Sequence[Found], width: int, ink: Ink = plain) -> str:
     if not found:
         return "  (nothing)"
     labelled = any("failure_reason" in entry.labels for entry in found)
-    names = ("namespace", "app", "response_flags", *(["failure_reason"] if labelled else []))
+    names = ("namespace", "app", "response_flags", *(["failure_reason", "side"] if labelled else []))
     rows = []
     for entry in found:
         record = decode(entry.line)
-        peer = (record.get("downstream_peer_uri_san") or "(no certificate)").removeprefix("spiffe://")
+        peer = record.get("downstream_peer_uri_san") or entry.labels.get("source_san") or "(no name)"
         when = f"{datetime.fromtimestamp(entry.nanos / 1e9, UTC):%H:%M:%S.%f}"[:-3]
         labels = [entry.labels.get(name, "") for name in names]
         said = [] if labelled else [brief(record)]
         source = record["downstream_remote_address"]
-        rows.append((when, *labels, source, peer, *said, entry.line))
-    head = ("time", *names, "from", "peer", *([] if labelled else ["reason"]), "line")
+        rows.append((when, _proxy(record), *labels, source, peer.removeprefix("spiffe://"), *said, entry.line))
+    head = ("time", "proxy", *names, "from", "peer", *([] if labelled else ["reason"]), "line")
     return table(head, rows, width, last_first=True, ink=ink)
 
 
 def counts(found: Sequence[Found], width: int, ink: Ink = plain) -> str:
-    """How many entries there are of each reason, the most frequent first."""
-    numbers = Counter((entry.labels.get("failure_reason", ""), entry.labels.get("side", "")) for entry in found)
-    rows = [(reason, side, str(number), "█" * number) for (reason, side), number in numbers.most_common()]
-    return table(("failure_reason", "side", "lines", ""), rows, width, ink=ink)
+    """How many entries there are of each reason, side and kind of proxy, the most frequent first."""
+    rows = [(*kind, str(number), "█" * number) for kind, number in by_kind(found).most_common()]
+    return table(("failure_reason", "side", "proxy", "lines", ""), rows, width, ink=ink)
+
+
+def by_kind(found: Sequence[Found]) -> Counter[tuple[str, str, str]]:
+    """How many entries there are of each failure_reason, side and kind of proxy."""
+    return Counter(
+        (entry.labels.get("failure_reason", ""), entry.labels.get("side", ""), _proxy(decode(entry.line)))
+        for entry in found
+    )
+
+
+def of_ztunnel(lines: Sequence[Written], shipped: Mapping[str, set[str]], width: int, ink: Ink = plain) -> str:
+    """Each line of a ztunnel's log, and whether it arrived; `shipped` holds the lines that did, by keep rule."""
+    rows = [
+        (
+            one.reason or "none",
+            one.side,
+            _format(one.line.encode()),
+            decode(one.line)["error"] or "(a connection that was well)",
+            *(_tick(one.line in arrived) for arrived in shipped.values()),
+        )
+        for one in lines
+    ]
+    head = ("failure", "side", "log", "what ztunnel says")
+    return table((*head, *(f"keep: {rule}" for rule in shipped)), rows, width, ink=ink)
 
 
 def truth(made: Sequence[Called], shipped: Mapping[str, set[str]], width: int, ink: Ink = plain) -> str:
@@ -126,6 +152,10 @@ def truth(made: Sequence[Called], shipped: Mapping[str, set[str]], width: int, i
     totals = ("sum", "", "", "", *(str(sum(column)) for column in zip(*counts, strict=True)))
     head = ("failure", "side", "log", "the reason in it", "failed", "Envoy logged")
     return table((*head, *(f"keep: {rule}" for rule in shipped)), [*rows, totals], width, ink=ink)
+
+
+def _proxy(record: Mapping[str, Any]) -> str:
+    return "ztunnel" if is_of_ztunnel(dict(record)) else "Envoy"
 
 
 def _format(line: bytes) -> str:

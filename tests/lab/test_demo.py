@@ -20,6 +20,15 @@ REASONS = {
     "issuer": "cert_untrusted",
     "SAN_matcher": "cert_san_mismatch",
     "filter_chain_not_found": "plaintext",
+    # ztunnel's
+    "static_strict": "plaintext",
+    "ExpiredContext": "cert_expired",
+    "SanTrustDomainError": "cert_san_mismatch",
+    "CertificateExpired": "peer_rejected_cert",
+    "NoCertificatesPresented": "no_client_cert",
+    "SignatureAlgorithmsExtensionRequired": "tls_version_mismatch",
+    "UnknownIssuer": "cert_untrusted",
+    "identity error": "local_cert_missing",
 }
 
 
@@ -49,14 +58,21 @@ class StandInAgent:
     def _reason(self, record: dict[str, str]) -> str:
         if record.get("response_flags") == "UT":
             return "upstream_timeout"
-        reason = "downstream_transport_failure_reason", "upstream_transport_failure_reason", "response_code_details"
+        reason = (
+            "downstream_transport_failure_reason",
+            "upstream_transport_failure_reason",
+            "response_code_details",
+            "error",
+        )
         text = "".join(record.get(key) or "" for key in reason)
         return next((name for part, name in REASONS.items() if part in text), "")
 
     async def _push(self, url: str, kept: list[tuple[str, str, str]]) -> None:
         message = push_pb2.PushRequest()
         for content, flags, reason in kept:
+            side = "upstream" if "outbound" in content else "downstream"
             labels = f'job="kubernetes-pods-istio-proxy", response_flags="{flags}", failure_reason="{reason}"'
+            labels += f', side="{side}"'
             entry = message.streams.add(labels="{" + labels + "}").entries.add(line=content.encode())
             entry.timestamp.GetCurrentTime()
         body = snappy.compress(message.SerializeToString())
@@ -95,10 +111,11 @@ async def test_a_loki_of_ones_own_is_pushed_to_and_asked() -> None:
     ("agent", "complaint"),
     [
         (StandInAgent(forgets='"UT"'), "keep: ut: 1 of 1 lines missing"),
-        (StandInAgent(forgets="has_expired"), "keep: mtls: 2 of 9 lines missing"),
+        (StandInAgent(forgets="has_expired"), "keep: mtls: 2 of 18 lines missing"),
         (StandInAgent(leaks="has_expired"), "keep: ut: 0 of 1 lines missing, 2 too many"),
-        (StandInAgent(leaks='"response_code":200'), "keep: mtls: 0 of 9 lines missing, 3 too many"),
-        (StandInAgent(forgets="NR filter_chain_not_found"), "keep: mtls: 1 of 9 lines missing"),
+        (StandInAgent(leaks='"response_code":200'), "keep: mtls: 0 of 18 lines missing, 3 too many"),
+        (StandInAgent(forgets="NR filter_chain_not_found"), "keep: mtls: 1 of 18 lines missing"),
+        (StandInAgent(forgets="ExpiredContext"), "of the ztunnel there should be"),
         (MistakenAgent(), "keep: mtls: failure_reason should be cert_expired"),
         (StandInAgent(code=3), "the agent ended with code 3"),
     ],
@@ -128,8 +145,10 @@ async def test_the_agent_itself_ships_what_the_demo_expects() -> None:
     text = "\n".join(said)
     assert "--keep ut: exit code 0" in text
     assert " + 1 sent + 0 dropped + 0 pending" in text
-    assert " + 9 sent + 0 dropped + 0 pending" in text
-    assert re.search(r"│ cert_expired +│ upstream +│ 1 ", text)
+    assert " + 18 sent + 0 dropped + 0 pending" in text
+    assert re.search(r"│ cert_expired +│ upstream +│ Envoy +│ 1 ", text)
+    assert re.search(r"│ cert_expired +│ downstream +│ ztunnel +│ 2 ", text)
+    assert re.search(r"│ peer_rejected_cert +│ upstream +│ ztunnel +│ 1 ", text)
 
 
 async def test_colours_change_nothing_but_the_colour() -> None:

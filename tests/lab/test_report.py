@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab import report
+from lab import report, ztunnel
 from lab.ink import coloured
 from lab.mesh import Called
 from lab.query import Found
@@ -77,10 +77,24 @@ def test_reasons_are_counted_the_most_frequent_first() -> None:
     found = [Found({"failure_reason": reason, "side": side}, 0, "{}") for reason, side in kinds]
     rows = [line.strip("│").split("│") for line in report.counts(found, 80).split("\n")[3:-1]]
     assert [tuple(cell.strip() for cell in row) for row in rows] == [
-        ("cert_expired", "upstream", "2", "██"),
-        ("plaintext", "downstream", "1", "█"),
-        ("cert_expired", "downstream", "1", "█"),
+        ("cert_expired", "upstream", "Envoy", "2", "██"),
+        ("plaintext", "downstream", "Envoy", "1", "█"),
+        ("cert_expired", "downstream", "Envoy", "1", "█"),
     ]
+
+
+def test_a_ztunnels_lines_are_told_from_an_envoys() -> None:
+    lines = ztunnel.written()
+    assert {one.line[0] for one in lines} == {"2", "{"}  # text and JSON
+    found = [Found({"failure_reason": one.reason, "side": one.side}, 0, one.line) for one in lines if one.reason]
+    assert {proxy for _, _, proxy in report.by_kind(found)} == {"ztunnel"}
+    assert report.by_kind(found)["cert_expired", "downstream", "ztunnel"] == 2
+    text = report.arrived(found, 2500)
+    assert "│ ztunnel │" in text
+    assert "│ 10.99.0.66:54684 │" in text
+    rows = report.of_ztunnel(lines, {"ut": set(), "mtls": {one.line for one in found}}, 200).split("\n")[3:-1]
+    assert [row.split("│")[-2].strip() for row in rows] == ["1" if one.reason else "-" for one in lines]
+    assert not any("1" in row.split("│")[-3] for row in rows)
 
 
 def test_colours_are_added_to_a_table_that_stays_as_it_is() -> None:
