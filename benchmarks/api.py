@@ -45,7 +45,8 @@ def pod(number: int) -> Pod:
     }
     name = f"{app}-7d4b9c6f5d"
     owner = "ReplicaSet", name
-    return Pod("shop", f"{name}-{number}", NODE, f"uid-{number}", labels, ANNOTATIONS, owner)
+    address = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+    return Pod("shop", f"{name}-{number}", NODE, f"uid-{number}", labels, ANNOTATIONS, owner, address)
 
 
 class Api:

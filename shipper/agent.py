@@ -63,6 +63,7 @@ from shipper.source.timing import Timing
 
 if TYPE_CHECKING:
     from shipper.kubernetes.client import Connect
+    from shipper.source.workloads import NodeWorkloads
 
 log = logging.getLogger(__name__)
 
@@ -112,6 +113,9 @@ class Agent:
         self.status: Status | None = None  # of the logs, while they are read
         names = [name for name in self._scrape.labels if name in LINE_FIELDS]
         self._admission = Admission(names, limits.max_label_values, limits.max_streams)
+        self._node = os.environ.get("NODE_NAME", "")
+        self._asks_for_pods = self._scrape.kubernetes and bool(self._node)
+        workloads = self._workloads()
         self._pipeline = Pipeline(
             KEEP_RULES[self._scrape.keep],
             self._admission,
@@ -119,15 +123,22 @@ class Agent:
             limits.max_line_size,
             Audit() if self._scrape.count_failures else None,
             mapped_loads(self._scrape.fields),
+            workloads,
         )
         self._accounting = Accounting(self.metrics, ships=self._client is not None)
         self._budget = Budget(limits.max_in_flight_bytes)
-        self.pods = Pods(fields_from(self._scrape), self.metrics, api_timing)
-        self._node = os.environ.get("NODE_NAME", "")
-        self._asks_for_pods = self._scrape.kubernetes and bool(self._node)
+        self.pods = Pods(fields_from(self._scrape), self.metrics, api_timing, workloads=workloads)
         external_labels = config.clients[0].external_labels if config.clients else {}
         ask_pod = self.pods.ask if self._asks_for_pods else None
         self._naming = Naming(self._scrape, external_labels, self._node, ask_pod)
+
+    def _workloads(self) -> "NodeWorkloads | None":
+        """Who knows the pods that a log speaks for, where the API is asked for them."""
+        if not self._asks_for_pods:
+            return None
+        from shipper.source.workloads import NodeWorkloads  # late, for those who ask
+
+        return NodeWorkloads(self._node, os.environ.get("NODE_IP", ""), self._api_timing.remember_deleted)
 
     def stop(self) -> None:
         """End in order; when that was asked for already, at once."""

@@ -25,6 +25,7 @@ class ObjectMeta(msgspec.Struct, frozen=True, gc=False):
     uid: str = ""
     version: str = msgspec.field(name="resourceVersion", default="")
     created: str | None = msgspec.field(name="creationTimestamp", default=None)  # RFC 3339, whole seconds, UTC
+    deleting: str | None = msgspec.field(name="deletionTimestamp", default=None)  # until when it has to be gone
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owners: list[OwnerReference] | None = msgspec.field(name="ownerReferences", default=None)

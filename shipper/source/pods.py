@@ -6,12 +6,16 @@ goes on without its pod's metadata, so that an API which is away holds nothing u
 
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from shipper.kubernetes.metadata import ObjectMeta
 from shipper.kubernetes.rows import Row
 from shipper.kubernetes.timing import API_TIMING, ApiTiming
 from shipper.metrics import Metrics
 from shipper.source.pod_fields import log_directories
+
+if TYPE_CHECKING:
+    from shipper.source.workloads import NodeWorkloads
 
 
 class Pods:
@@ -23,7 +27,10 @@ class Pods:
         metrics: Metrics,
         timing: ApiTiming = API_TIMING,
         clock: Callable[[], float] = time.monotonic,
+        workloads: "NodeWorkloads | None" = None,
     ) -> None:
+        """`workloads`: who wants to know as well."""
+        self._workloads = workloads
         self._fields, self._metrics, self._timing, self._clock = fields, metrics, timing, clock
         self._known: dict[str, dict[str, str]] = {}
         self._deleted: dict[str, float] = {}  # directory -> since when, the longest first
@@ -51,29 +58,52 @@ class Pods:
 
     def put(self, row: Row) -> list[str]:
         """Add or update a pod; the names of its log directories."""
-        fields, names = self._fields(row.metadata), log_directories(row.metadata)
+        names, fields = self._put(row.metadata)
+        if self._workloads:
+            self._workloads.put(row, fields)
+        return names
+
+    def _put(self, pod: ObjectMeta) -> tuple[list[str], dict[str, str]]:
+        fields, names = self._fields(pod), log_directories(pod)
         for name in names:
             self._deleted.pop(name, None)
             self._known[name] = fields
-        return names
+        return names, fields
 
     def remove(self, row: Row) -> None:
         """A pod was deleted."""
-        self.mark_deleted(self.put(row))  # with its last labels
+        names, fields = self._put(row.metadata)  # with its last labels
+        self._end(names)
+        if self._workloads:
+            self._workloads.remove(row.metadata, fields)
 
     def follows(self) -> None:
         """All changes so far were told, and from now on they are told as they happen."""
+        if self._workloads:
+            self._workloads.follows()
 
-    def lost(self, seconds: float) -> None:
+    def lost(self, seconds: float) -> None:  # noqa: ARG002 what was said of them stays
         """Not any more."""
+        if self._workloads:
+            self._workloads.lost()
 
     def begin_list(self) -> set[str]:
         """All names that are not known to be deleted. Take out those that a list has; the rest are of pods that were
         deleted."""
+        if self._workloads:
+            self._workloads.begin_list()
         return self._known.keys() - self._deleted.keys()
 
     def mark_deleted(self, names: Iterable[str]) -> None:
-        """The pods of these log directories were deleted; they are forgotten after a while."""
+        """The pods of these log directories were not in the list; they are forgotten after a while."""
+        missing = list(names)
+        self._end(missing)
+        if self._workloads:
+            for name in missing:
+                self._workloads.end(*name.split("_"))
+            self._workloads.end_list()
+
+    def _end(self, names: Iterable[str]) -> None:
         now = self._clock()
         for name in names:
             self._deleted.setdefault(name, now)

@@ -139,8 +139,10 @@ def test_only_the_agents_pod_is_given_a_token(manifests: dict[str, Manifest], po
 
 def test_it_asks_for_pods_of_its_own_node(config: Config, container: Manifest) -> None:
     assert config.scrape_configs[0].kubernetes is True
-    (variable,) = container["env"]
-    assert variable == {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}
+    assert container["env"] == [
+        {"name": "NODE_NAME", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}},
+        {"name": "NODE_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}},
+    ]
 
 
 def test_it_runs_as_nobody_of_the_group_that_owns_the_logs(pod: Manifest) -> None:
