@@ -71,10 +71,6 @@ class _Status(msgspec.Struct, frozen=True, rename="camel"):
         return [*(self.init_container_statuses or ()), *(self.container_statuses or ())]
 
 
-class _Meta(ObjectMeta, frozen=True, gc=False):
-    deletion: str | None = msgspec.field(name="deletionTimestamp", default=None)
-
-
 class _Spec(msgspec.Struct, frozen=True, rename="camel"):
     node_name: str = ""
     host_network: bool = False
@@ -82,7 +78,7 @@ class _Spec(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class _Pod(msgspec.Struct, frozen=True):
-    metadata: _Meta
+    metadata: ObjectMeta
     kind: str = "Pod"
     spec: _Spec = _Spec()
     status: _Status = _Status()
@@ -224,7 +220,7 @@ def _first(status: _Status) -> int | None:
 
 def _last(pod: _Pod, taken: int) -> int | None:
     """Up to when it had its addresses for sure; None: not known at all."""
-    deletion = _times([pod.metadata.deletion])
+    deletion = _times([pod.metadata.deleting])
     if pod.status.phase not in ("Succeeded", "Failed"):
         return min([taken, *deletion])
     ends = [one.state.terminated.finished_at for one in pod.status.containers if one.state.terminated]
