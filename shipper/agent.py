@@ -38,7 +38,7 @@ from shipper.pipeline.record import mapped_loads
 from shipper.pod_names import app_of
 from shipper.server import probes, serving
 from shipper.sink.client import Client
-from shipper.sink.local import Nowhere, Printer
+from shipper.sink.local import ClosedOutput, Nowhere, Printer
 from shipper.sink.quarantine import QuarantineFile
 from shipper.sink.schedule import LINGER
 from shipper.sink.sender import Sender, nothing_to_save
@@ -60,6 +60,7 @@ from shipper.source.stdin import StdinReader
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.target_set import OnChange, TargetSet
 from shipper.source.timing import Timing
+from shipper.terminal import discard_output
 
 if TYPE_CHECKING:
     from shipper.kubernetes.client import Connect
@@ -151,13 +152,15 @@ class Agent:
         log.info("shipper %s: keep %s, %s", __version__, self._scrape.keep, self._destination())
         code = await (self._run_stdin() if self._options.stdin else self._run_logs())
         self._accounting.notices.unshipped()
-        log.info("ledger: %s", " ".join(f"{name}={amount}" for name, amount in self._ledger().items()))
+        log.info("ledger: %s", self._ledger())
         return code
 
-    def _ledger(self) -> dict[str, int]:
-        """Lines and entries so far; a dry run sends nothing, so it says what was printed."""
+    def _ledger(self) -> str:
+        """Lines and entries so far; a dry run sends nothing."""
         ledger = self.metrics.ledger()
-        return {"printed" if name == "sent" and self._options.dry_run else name: ledger[name] for name in ledger}
+        if self._options.dry_run:
+            return "{read} lines read: {sent} would be sent, {filtered} filtered, {dropped} dropped".format_map(ledger)
+        return " ".join(f"{name}={amount}" for name, amount in ledger.items())
 
     # -- the two ways to read
 
@@ -258,7 +261,14 @@ class Agent:
     async def _sinking(self, before_push: BeforePush) -> AsyncIterator[tuple[Sink, Sender | None]]:
         """The sink, as configured, and the sender if it is one."""
         if self._client is None:
-            yield Printer(sys.stdout, self.metrics) if self._options.dry_run else Nowhere(self.metrics), None
+            if self._options.dry_run:
+                from shipper import dry_run  # late: explain and all that it says
+
+                printer = Printer(dry_run.output(sys.stdout, mapped_loads(self._scrape.fields)), self.metrics)
+                yield printer, None
+                printer.backlog(False)
+            else:
+                yield Nowhere(self.metrics), None
             return
         quarantine = None
         if self._client.on_reject == "quarantine":
@@ -327,15 +337,19 @@ def run(config: Config, options: Options, make_loop: Callable[[], asyncio.Abstra
             loop.add_signal_handler(number, agent.stop)
         return await agent.run()
 
+    code = FAILED
     try:
         with asyncio.Runner(loop_factory=make_loop) as runner:
             return runner.run(main())
+    except* ClosedOutput:  # `| head` has seen enough
+        discard_output()
+        code = FINE
     except* OSError as group:
         for error in _leaves(group):
             log.error("%s", fault(error).text)  # an error of the machine, not a bug: no traceback
     except* Exception:
         log.exception("a part of the agent has failed; this is a bug, please report it")
-    return FAILED
+    return code
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:

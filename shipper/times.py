@@ -94,3 +94,12 @@ def _offset(text: bytes) -> int | None:
         return None
     seconds = int(text[1:3]) * 3600 + int(text[4:6]) * 60
     return -seconds if text[:1] == b"-" else seconds
+
+
+def rfc3339(nanos: int) -> str:
+    """A time in RFC 3339 with all its nanoseconds."""
+    second, fraction = divmod(nanos, SECOND)
+    try:
+        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+    except (ValueError, OverflowError, OSError):
+        return str(nanos)

@@ -25,7 +25,8 @@ FLOORS = (
     {"pipeline", "promtail", "server"},
     {"reading"},
     {"directory", "explain", "source", "sink"},
-    {"agent", "report"},
+    {"dry_run", "report"},
+    {"agent"},
     {"cli"},
     {"__main__"},
 )

@@ -13,6 +13,8 @@ from shipper.reading.origin import UNKNOWN, Origin, of_record
 Found = TypeVar("Found")
 
 _TEXTS: Final = (*LINE_KEYS, "textPayload", "line", "Line", "_raw", "MESSAGE", "content", "body", "event")
+# Where labels stand and the like, which may have the names of an access log's keys: ours do.
+_BESIDE: Final = frozenset({"labels", "stream", "fields", "metadata", "structuredMetadata", "kubernetes", "resource"})
 _DEEPEST: Final = 8  # values within values
 
 
@@ -33,15 +35,15 @@ class Search(Generic[Found]):
             if found := self._of_text(text):
                 yield from ((one, its_origin.or_else(origin)) for one, its_origin in found)
                 return
-        for value in record.values():
-            for inner, its_origin in self._in(value, depth + 1):
+        for key, value in record.items():
+            for inner, its_origin in self._in(value, depth + 1, is_beside=key in _BESIDE):
                 yield inner, its_origin.or_else(origin)
 
-    def _in(self, value: object, depth: int) -> Iterator[tuple[Found, Origin]]:
+    def _in(self, value: object, depth: int, *, is_beside: bool = False) -> Iterator[tuple[Found, Origin]]:
         if depth > _DEEPEST:
             return
         if isinstance(value, dict):
-            if (found := self._of_object(value)) is not None:
+            if not is_beside and (found := self._of_object(value)) is not None:
                 yield found, UNKNOWN
             else:
                 yield from self.within(value, depth)

@@ -1,14 +1,14 @@
-"""Sinks without a Loki: entries are printed, or only counted.
+"""Sinks without a Loki: entries are shown, or only counted.
 
 They settle entries as soon as they are put, and take the sender's place.
 """
 
-from datetime import UTC, datetime
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 from shipper.entries import Entries
 from shipper.metrics import Metrics
-from shipper.times import SECOND
 
 
 class _Immediate:
@@ -21,21 +21,46 @@ class _Immediate:
         """Nothing waits for more entries."""
 
 
-class Printer(_Immediate):
-    """`--dry-run`: prints what would be sent, one entry a line: labels, time, the log line."""
+class Show(Protocol):
+    """Shows entries to a person or a program."""
 
-    def __init__(self, out: TextIO, metrics: Metrics) -> None:
-        self._out, self._metrics = out, metrics
+    def show(self, entries: Entries) -> None:
+        """Show these, perhaps later."""
+
+    def caught_up(self) -> None:
+        """All that is there was read: what was held back is shown now."""
+
+
+class ClosedOutput(Exception):
+    """Nobody reads what is shown any more: the run has no purpose left."""
+
+
+class Printer(_Immediate):
+    """`--dry-run`: shows what would be sent."""
+
+    def __init__(self, show: Show, metrics: Metrics) -> None:
+        self._show, self._metrics = show, metrics
 
     def put(self, entries: Entries) -> None:
-        """Print these."""
-        for entry in entries.unpacked():
-            metadata = "".join(f" {name}={value!r}" for name, value in entry.metadata)
-            line = entry.line.decode(errors="backslashreplace")
-            self._out.write(f"{entries.labels}{metadata} {rfc3339(entry.nanos)} {line}\n")
-        self._out.flush()
+        """Show these."""
+        with _open_output():
+            self._show.show(entries)
         self._metrics.entries_sent.inc(len(entries))
         entries.ticket.owner.settled(entries, 0)
+
+    def backlog(self, more: bool) -> None:
+        """Whether there is more to read at once."""
+        if not more:
+            with _open_output():
+                self._show.caught_up()
+
+
+@contextmanager
+def _open_output() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ClosedOutput from error
 
 
 class Nowhere(_Immediate):
@@ -50,12 +75,3 @@ class Nowhere(_Immediate):
         """Count these."""
         self._metrics.entries_dropped.labels(reason=self.REASON).inc(len(entries))
         entries.ticket.owner.settled(entries, len(entries))
-
-
-def rfc3339(nanos: int) -> str:
-    """A time in RFC 3339 with all its nanoseconds."""
-    second, fraction = divmod(nanos, SECOND)
-    try:
-        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
-    except (ValueError, OverflowError, OSError):
-        return str(nanos)

@@ -32,6 +32,7 @@ class StdinReader:
         buffer = memoryview(bytearray(2 * BLOCK_BYTES))
         while self._tailer.may_have_more:
             self._feed(await self._tailer.read(buffer, BLOCK_BYTES, 0.0))
+            self._sink.backlog(False)
             while self._budget.free <= 0:
                 self._settled.clear()
                 await self._settled.wait()

@@ -100,8 +100,9 @@ async def test_lines_from_a_pipe_are_shipped(node: Node) -> None:
 async def test_a_pipe_can_be_looked_at_without_a_loki(node: Node) -> None:
     code, out, _ = await shipper("run", "--stdin", "--dry-run", stdin=timed_out(1) + b"\n")
     assert code == 0
-    assert out.startswith('{job="kubernetes-pods-istio-proxy", response_flags="UT"} ')
-    assert out.rstrip().endswith(timed_out(1).decode())
+    entry = json.loads(out)
+    assert entry["labels"] == {"job": "kubernetes-pods-istio-proxy", "response_flags": "UT"}
+    assert entry["line"] == json.loads(timed_out(1))
 
 
 async def test_a_port_that_is_taken_is_said_with_its_setting(node: Node) -> None:

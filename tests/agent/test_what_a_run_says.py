@@ -127,7 +127,7 @@ scrape_configs: [{{pod_logs: {{root: {node.root}}}}}]
     code, whole, err = await shipper(*arguments)
     assert code == FINE
     assert re.findall(r'"request_id":"(\d)"', whole) == ["1", "2"]
-    assert "ledger: read=2 filtered=0 printed=2 dropped=0 pending=0" in err
+    assert "ledger: 2 lines read: 2 would be sent, 0 filtered, 0 dropped" in err
     _, rest, _ = await shipper(*arguments, "--positions.file", node.positions)
     assert re.findall(r'"request_id":"(\d)"', rest) == ["2"]
     assert node.positions.read_bytes() == before

@@ -96,7 +96,7 @@ def cloud_logging() -> str:
     )
 
 
-LABELS = {"app": "web", "container": "istio-proxy", "namespace": "shop", "pod": POD}
+LABELS = {"app": "web", "container": "istio-proxy", "namespace": "shop", "pod": POD, "response_flags": "UT"}
 
 
 def logcli_default() -> str:
@@ -151,7 +151,14 @@ def elasticsearch() -> str:
     return json.dumps({"took": 1, "hits": {"total": {"value": 4}, "hits": hits}}, indent=2)
 
 
-FORMS = [fluent_bit, cloud_logging, logcli_default, logcli_jsonl, loki_answer, grafana_json, elasticsearch]
+def dry_run() -> str:
+    """What our own `run --dry-run` writes."""
+    lines = [json.loads(line) if line[0] == "{" else line for line in LINES]
+    rows = ({"time": "2026-11-23T14:30:23.0Z", "labels": LABELS, "metadata": LABELS, "line": line} for line in lines)
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+FORMS = [dry_run, fluent_bit, cloud_logging, logcli_default, logcli_jsonl, loki_answer, grafana_json, elasticsearch]
 
 
 @pytest.mark.parametrize("form", [*FORMS, docker, grafana_txt, grafana_csv])

@@ -1,0 +1,131 @@
+"""What a dry run shows of the entries that would be sent: a table for a terminal, JSON lines for a pipe.
+
+The table is in time order as far as the logs are there already: it is written once all is read, and then as more comes.
+Imported only by a dry run.
+"""
+
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple, TextIO
+
+import orjson
+
+from shipper.entries import Entries
+from shipper.explain.fold import pair_of
+from shipper.explain.render import safe
+from shipper.explain.report import explain
+from shipper.reading.lines import Readable, read
+from shipper.reading.origin import Origin
+from shipper.times import rfc3339
+
+MOST_ROWS: Final = 100_000  # that are held back to be put in order: some 50 MB
+
+Loads = Callable[[bytes], Any]  # reads a JSON text
+
+_LABEL: Final = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*")')
+_IDENTITY: Final = re.compile(r"spiffe://cluster\.local/ns/([^/]+)/sa/([^/]+)")
+_SIZE: Final = (80, 24)  # of a terminal that does not tell
+_TIME, _REASON, _GAP = 24, 20, 2  # columns
+_NARROWEST: Final = 12
+
+
+class JsonLines:
+    """`{"time":…,"labels":{…},"metadata":{…},"line":…}`: the line as an object where it is JSON, else as text."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def show(self, entries: Entries) -> None:
+        """Write these."""
+        labels = labels_of(entries.labels)
+        for entry in entries.unpacked():
+            told: dict[str, Any] = {"time": rfc3339(entry.nanos), "labels": labels}
+            if entry.metadata:
+                told["metadata"] = dict(entry.metadata)
+            told["line"] = _embedded(entry.line)
+            self._out.write(f"{orjson.dumps(told).decode()}\n")
+        self._out.flush()
+
+    def caught_up(self) -> None:
+        """Nothing was held back."""
+
+
+class _Row(NamedTuple):
+    nanos: int
+    who: str
+    whom: str
+    reason: str
+
+
+class Table:
+    """A line for each entry: when, who, whom, why."""
+
+    def __init__(self, out: TextIO, width: int, loads: Loads = orjson.loads, most: int = MOST_ROWS) -> None:
+        self._out, self._loads, self._most = out, loads, most
+        self._name = max(_NARROWEST, (width - _TIME - _REASON - 3 * _GAP) // 2)  # columns of a name
+        self._rows: list[_Row] = []
+        self._has_head = False
+
+    def show(self, entries: Entries) -> None:
+        """Note these for the table."""
+        labels = labels_of(entries.labels)
+        for entry in entries.unpacked():
+            self._rows.append(_Row(entry.nanos, *self._told(entry.line, labels)))
+        if len(self._rows) >= self._most:
+            self.caught_up()
+
+    def caught_up(self) -> None:
+        """Write what is there, in its order."""
+        if self._rows and not self._has_head:
+            self._write("TIME", "WHO", "WHOM", "WHY")
+            self._has_head = True
+        for row in sorted(self._rows):
+            self._write(rfc3339(row.nanos)[:23] + "Z", row.who, row.whom, row.reason)
+        self._rows.clear()
+        self._out.flush()
+
+    def _write(self, time: str, who: str, whom: str, why: str) -> None:
+        who, whom = (_fitted(name, self._name).ljust(self._name + _GAP) for name in (who, whom))
+        self._out.write(f"{time.ljust(_TIME + _GAP)}{who}{whom}{why}\n")
+
+    def _told(self, line: bytes, labels: Mapping[str, str]) -> tuple[str, str, str]:
+        workload = "/".join(filter(None, (labels.get("namespace"), labels.get("app") or labels.get("pod"))))
+        origin = Origin(labels.get("namespace"), labels.get("pod"))
+        found = next(read([line], self._loads, origin), None)
+        if not isinstance(found, Readable):
+            return "?", workload or "?", labels.get("failure_reason", "?")
+        report = explain(found)
+        pair = pair_of(report)
+        who, whom = (_IDENTITY.sub(r"\1/\2", name) for name in (pair.who, pair.whom))
+        why = labels.get("failure_reason") or report.failure_reason or labels.get("response_flags", "?")
+        if report.side == "downstream":
+            return who or "?", (whom if report.to.san else workload or whom) or "?", why
+        return workload or who or "?", whom or "?", why
+
+
+def output(to: TextIO, loads: Loads) -> JsonLines | Table:
+    """What suits this stream."""
+    return Table(to, shutil.get_terminal_size(_SIZE).columns, loads) if to.isatty() else JsonLines(to)
+
+
+def labels_of(text: str) -> dict[str, str]:
+    """The labels of a stream, by name, from our own text of them."""
+    return {name: orjson.loads(value) for name, value in _LABEL.findall(text)}
+
+
+def _embedded(line: bytes) -> object:
+    if line.lstrip()[:1] == b"{":
+        try:
+            orjson.loads(line)
+        except ValueError:
+            pass
+        else:
+            return orjson.Fragment(line)
+    return line.decode(errors="replace")
+
+
+def _fitted(text: str, width: int) -> str:
+    """The text in so many columns: of a long one the end tells more than the beginning."""
+    text = safe(text)
+    return text if len(text) <= width else f"…{text[len(text) - width + 1 :]}"
