@@ -11,14 +11,12 @@ import math
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import orjson
-from aiohttp import web
 
 from shipper import __version__
 from shipper.config import Config
@@ -30,13 +28,15 @@ from shipper.lifecycle import End, run_parts
 from shipper.log import counted_entries
 from shipper.loop import Loop
 from shipper.metrics import Metrics
+from shipper.pages.facts import Facts
+from shipper.pages.routes import routes
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import KEEP_RULES
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.record import mapped_loads
 from shipper.pod_names import app_of
-from shipper.server import probes, serving
+from shipper.server import serving
 from shipper.sink.client import Client
 from shipper.sink.local import ClosedOutput, Nowhere, Printer
 from shipper.sink.quarantine import QuarantineFile
@@ -60,7 +60,10 @@ from shipper.source.stdin import StdinReader
 from shipper.source.tail.look_back import StartPolicy
 from shipper.source.target_set import OnChange, TargetSet
 from shipper.source.timing import Timing
+from shipper.tap.access import Access
+from shipper.tap.border import Tap
 from shipper.terminal import discard_output
+from shipper.times import SECOND, rfc3339
 
 if TYPE_CHECKING:
     from shipper.kubernetes.client import Connect
@@ -127,6 +130,7 @@ class Agent:
             workloads,
         )
         self._accounting = Accounting(self.metrics, ships=self._client is not None)
+        self._access = Access(config.server)
         self._budget = Budget(limits.max_in_flight_bytes)
         self.pods = Pods(fields_from(self._scrape), self.metrics, api_timing, workloads=workloads)
         external_labels = config.clients[0].external_labels if config.clients else {}
@@ -181,8 +185,9 @@ class Agent:
         )
         async with AsyncExitStack() as parts:
             sink, sender = await parts.enter_async_context(self._sinking(saver.before_push))
-            reader = self._reader(sink, saver, snapshot, saved)
-            await self._start_surroundings(parts, reader, sender, positions)
+            tap = Tap(sink.put, sink.push_fullest, sink.backlog) if self._access.is_possible else None
+            reader = self._reader(tap or sink, saver, snapshot, saved)
+            await self._start_surroundings(parts, reader, sender, positions, tap)
             gc.freeze()  # what is there now stays: no collection needs to look at it again
             gc.set_threshold(50_000)  # entries are no garbage: they go when they are settled
             reading = reader.run(once=self._options.once)
@@ -286,7 +291,7 @@ class Agent:
             yield sender, sender
 
     async def _start_surroundings(
-        self, parts: AsyncExitStack, reader: Reader, sender: Sender | None, positions: Positions
+        self, parts: AsyncExitStack, reader: Reader, sender: Sender | None, positions: Positions, tap: Tap | None
     ) -> None:
         """Start what asks the Kubernetes API, and what serves HTTP."""
         if self._asks_for_pods:
@@ -305,21 +310,38 @@ class Agent:
         self.metrics.registry.register(status)
         if self._options.dry_run:  # it may run beside an agent that has the port
             return
-        url = self._client.url if self._client else None
 
-        async def targets(_: web.Request) -> web.Response:
-            loki = {
-                "url": url,
-                "failing": sender.failing if sender else "",
-                "failing_streams": sender.failing_streams if sender else {},
-            }
+        def describe() -> dict[str, Any]:
             saves = {"filename": self._config.positions.filename, "failing": positions.failing}
-            told = {"loki": loki, "positions": saves, "targets": status.targets()}
-            body = orjson.dumps(told, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-            return web.Response(body=body, content_type="application/json")
+            return {"loki": self._told_of_loki(sender), "positions": saves, "targets": status.targets()}
 
-        routes = [*probes(self.metrics.registry, lambda: reader.is_ready), web.get("/targets", targets)]
-        await parts.enter_async_context(serving(self._config.server, routes))
+        facts = Facts(
+            self._config,
+            self.metrics,
+            self._node,
+            self._asks_for_pods,
+            describe,
+            lambda: reader.is_ready,
+            lambda: self._budget.pending,
+            mapped_loads(self._scrape.fields),
+            self._access,
+            tap,
+        )
+        await parts.enter_async_context(serving(self._config.server, routes(facts), tap.close if tap else None))
+
+    def _told_of_loki(self, sender: Sender | None) -> dict[str, Any]:
+        """What Loki says, for /targets; times are RFC 3339, empty where there is none."""
+
+        def ago(seconds: float) -> str:
+            return rfc3339(int((time.time() - seconds) * SECOND)) if 0 < seconds < math.inf else ""
+
+        return {
+            "url": self._client.url if self._client else None,
+            "failing": sender.failing if sender else "",
+            "failing_since": ago(sender.failing_for) if sender else "",
+            "last_stored": ago(sender.stored_ago) if sender else "",
+            "failing_streams": sender.failing_streams if sender else {},
+        }
 
     def _destination(self) -> str:
         if self._client:

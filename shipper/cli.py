@@ -87,6 +87,22 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--rows", type=int, default=8, metavar="N", help="rows at most (default: 8)")
     report.set_defaults(main=_report)
 
+    tap = commands.add_parser("tap", help="show what a running agent keeps, live", allow_abbrev=False)
+    tap.add_argument(
+        "url",
+        nargs="?",
+        metavar="URL",
+        default="http://localhost:9080",
+        help="the agent's address (default: http://localhost:9080)",
+    )
+    tap.add_argument(
+        "-o",
+        "--output",
+        choices=("text", "json"),
+        help="json: one object per line, which explain reads; the default where it is no terminal",
+    )
+    tap.set_defaults(main=_tap)
+
     promtail = commands.add_parser("import", help="convert a Promtail configuration", allow_abbrev=False)
     promtail.add_argument("file", metavar="FILE", help="promtail.yaml or its ConfigMap; -: standard input")
     promtail.add_argument("--output", metavar="FILE", help="write to this new file instead of standard output")
@@ -172,6 +188,12 @@ def _report(options: argparse.Namespace) -> int:
     from shipper.report import command
 
     return command.run(command.Options(options.paths or ["-"], options.output, options.rows))
+
+
+def _tap(options: argparse.Namespace) -> int:
+    from shipper.tap import command
+
+    return command.run(options.url, options.output)
 
 
 def _import(options: argparse.Namespace) -> int:

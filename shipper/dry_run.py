@@ -4,27 +4,22 @@ The table is in time order as far as the logs are there already: it is written o
 Imported only by a dry run.
 """
 
-import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple, TextIO
 
 import orjson
 
 from shipper.entries import Entries
-from shipper.explain.fold import pair_of
+from shipper.explain.kept import explain_kept, row_of
 from shipper.explain.render import safe
-from shipper.explain.report import explain
-from shipper.reading.lines import Readable, read
-from shipper.reading.origin import Origin
+from shipper.tap.label_text import labels_of
 from shipper.times import rfc3339
 
 MOST_ROWS: Final = 100_000  # that are held back to be put in order: some 50 MB
 
 Loads = Callable[[bytes], Any]  # reads a JSON text
 
-_LABEL: Final = re.compile(r'([A-Za-z_]\w*)=("(?:[^"\\]|\\.)*")')
-_IDENTITY: Final = re.compile(r"spiffe://cluster\.local/ns/([^/]+)/sa/([^/]+)")
 _SIZE: Final = (80, 24)  # of a terminal that does not tell
 _TIME, _REASON, _GAP = 24, 20, 2  # columns
 _NARROWEST: Final = 12
@@ -71,7 +66,8 @@ class Table:
         """Note these for the table."""
         labels = labels_of(entries.labels)
         for entry in entries.unpacked():
-            self._rows.append(_Row(entry.nanos, *self._told(entry.line, labels)))
+            row = row_of(explain_kept(entry.line, labels, self._loads), labels)
+            self._rows.append(_Row(entry.nanos, *row))
         if len(self._rows) >= self._most:
             self.caught_up()
 
@@ -89,29 +85,10 @@ class Table:
         who, whom = (_fitted(name, self._name).ljust(self._name + _GAP) for name in (who, whom))
         self._out.write(f"{time.ljust(_TIME + _GAP)}{who}{whom}{why}\n")
 
-    def _told(self, line: bytes, labels: Mapping[str, str]) -> tuple[str, str, str]:
-        workload = "/".join(filter(None, (labels.get("namespace"), labels.get("app") or labels.get("pod"))))
-        origin = Origin(labels.get("namespace"), labels.get("pod"))
-        found = next(read([line], self._loads, origin), None)
-        if not isinstance(found, Readable):
-            return "?", workload or "?", labels.get("failure_reason", "?")
-        report = explain(found)
-        pair = pair_of(report)
-        who, whom = (_IDENTITY.sub(r"\1/\2", name) for name in (pair.who, pair.whom))
-        why = labels.get("failure_reason") or report.failure_reason or labels.get("response_flags", "?")
-        if report.side == "downstream":
-            return who or "?", (whom if report.to.san else workload or whom) or "?", why
-        return workload or who or "?", whom or "?", why
-
 
 def output(to: TextIO, loads: Loads) -> JsonLines | Table:
     """What suits this stream."""
     return Table(to, shutil.get_terminal_size(_SIZE).columns, loads) if to.isatty() else JsonLines(to)
-
-
-def labels_of(text: str) -> dict[str, str]:
-    """The labels of a stream, by name, from our own text of them."""
-    return {name: orjson.loads(value) for name, value in _LABEL.findall(text)}
 
 
 def _embedded(line: bytes) -> object:

@@ -84,14 +84,14 @@ async def _add_headers(_: web.Request, response: web.StreamResponse) -> None:
 async def serving(
     config: ServerConfig,
     routes: Sequence[web.RouteDef],
-    on_stop: Callable[[], None] = lambda: None,
+    on_stop: Callable[[], None] | None = None,
     tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[int]:
     """Serve while the context lasts; gives the port. Raises OSError when the address cannot be had.
 
     `on_stop` ends answers that have no end of their own. `tls`: None for plain HTTP.
     """
-    runner = web.AppRunner(application(routes), access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(application(routes), access_log=None, shutdown_timeout=0.5, handler_cancellation=True)
     await runner.setup()
     try:
         site = web.TCPSite(runner, config.http_listen_address, config.http_listen_port, ssl_context=tls)
@@ -104,7 +104,8 @@ async def serving(
         log.info("serving %s on %s port %d", paths, config.http_listen_address, port)
         yield port
     finally:
-        on_stop()
+        if on_stop:
+            on_stop()
         await runner.cleanup()
 
 

@@ -77,6 +77,15 @@ def parse_iso_time(text: str) -> int | None:
     return (moment - _EPOCH) // _MICROSECOND * 1000
 
 
+def rfc3339(nanos: int) -> str:
+    """A time in RFC 3339 with all its nanoseconds."""
+    second, fraction = divmod(nanos, SECOND)
+    try:
+        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+    except (ValueError, OverflowError, OSError):
+        return str(nanos)
+
+
 @lru_cache(maxsize=4096)  # lines of one second share it
 def _second(text: bytes) -> int | None:
     if not re.fullmatch(rb"\d{4}-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d", text):  # Python 3.14 would take 24:00:00
@@ -94,12 +103,3 @@ def _offset(text: bytes) -> int | None:
         return None
     seconds = int(text[1:3]) * 3600 + int(text[4:6]) * 60
     return -seconds if text[:1] == b"-" else seconds
-
-
-def rfc3339(nanos: int) -> str:
-    """A time in RFC 3339 with all its nanoseconds."""
-    second, fraction = divmod(nanos, SECOND)
-    try:
-        return f"{datetime.fromtimestamp(second, UTC):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
-    except (ValueError, OverflowError, OSError):
-        return str(nanos)

@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from lab.containerd import LogWriter
-from shipper.dry_run import JsonLines, Table, labels_of, output
+from shipper.dry_run import JsonLines, Table, output
 from shipper.entries import Entries, Ticket
 from shipper.explain.report import explain
 from shipper.metrics import Metrics
 from shipper.model import Columns
 from shipper.reading.lines import Readable, read
 from shipper.sink.local import ClosedOutput, Printer
+from shipper.tap.label_text import labels_of
 from shipper.times import SECOND, parse_time
 
 NOON = (parse_time(b"2026-11-23T12:00:00Z") or 0) // SECOND

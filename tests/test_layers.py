@@ -25,8 +25,9 @@ FLOORS = (
     {"pipeline", "promtail", "server"},
     {"reading"},
     {"directory", "explain", "source", "sink"},
-    {"dry_run", "report"},
-    {"agent"},
+    {"tap"},
+    {"dry_run", "pages"},
+    {"agent", "report"},
     {"cli"},
     {"__main__"},
 )

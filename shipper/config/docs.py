@@ -12,7 +12,7 @@ from msgspec import NODEFAULT, inspect
 from shipper.config.document import joined
 from shipper.config.file import FLAGS
 from shipper.config.types import WHOLE, aliases, expected, meanings
-from shipper.config.units import Bytes, LookBack, Seconds, duration_text, size_text
+from shipper.config.units import Bytes, Seconds, quantity_text
 from shipper.fields import FIELDS
 
 _INTRODUCTION: Final = """\
@@ -76,12 +76,8 @@ def default_of(field: inspect.Field) -> object:
 def default_text(value: object) -> str:
     """A value as a file would have it."""
     match value:
-        case LookBack() if value == float("inf"):
-            return "all"
-        case Seconds():
-            return duration_text(value)
-        case Bytes():
-            return size_text(value)
+        case Seconds() | Bytes():
+            return quantity_text(value)
         case bool():
             return str(value).lower()
         case tuple():

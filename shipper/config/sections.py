@@ -35,6 +35,10 @@ class ServerConfig(Section, frozen=True):
 
     http_listen_address: Annotated[str, "host or address to listen on; in a pod `0.0.0.0`"] = "127.0.0.1"
     http_listen_port: Annotated[int, Meta(ge=0, le=65535), "0: any free port; the log says which"] = 9080
+    show_lines: Annotated[
+        bool,
+        "show log lines and identities on `/`, `/targets` and `/tap`; on a loopback address they are shown anyway",
+    ] = False
     log_level: Annotated[Literal["debug", "info", "warn", "error"], "lowest severity that is logged"] = "info"
     log_format: Annotated[Literal["text", "json"], "format of the agent's own log, on stderr"] = "text"
 

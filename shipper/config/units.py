@@ -93,3 +93,10 @@ def size_text(size: int) -> str:
     """The size in its largest unit that gives a whole number: `64KiB`."""
     name = next(name for name, unit in _BYTES.items() if size % unit == 0 and (size or name == "B"))
     return f"{shown(int(size) // _BYTES[name])}{name}"
+
+
+def quantity_text(value: Seconds | Bytes) -> str:
+    """A duration, a look-back or a size as a file would have it."""
+    if isinstance(value, Bytes):
+        return size_text(value)
+    return "all" if isinstance(value, LookBack) and math.isinf(value) else duration_text(value)

@@ -60,6 +60,11 @@ class Destination:
         return str(self._error) if self._error else ""
 
     @property
+    def failing_for(self) -> float:
+        """Seconds since it accepts none; 0 while it does."""
+        return self._clock() - self._failing_since if self._error else 0.0
+
+    @property
     def is_failing(self) -> bool:
         """Whether the next push is a probe."""
         return self._error is not None
@@ -133,7 +138,7 @@ class Destination:
 
     def _recover(self) -> None:
         if self._reports.over():
-            log.info("Loki accepts pushes again after %.1f s", self._clock() - self._failing_since)
+            log.info("Loki accepts pushes again after %.1f s", self.failing_for)
         self._epoch += 1
         self._ordinary = Attempt(self._epoch, probes=False)
         self._error, self._waits, self._not_before = None, None, 0.0

@@ -143,6 +143,16 @@ class Sender:
         return refusal if self.pending and since > self._destination.last_success else ""
 
     @property
+    def failing_for(self) -> float:
+        """Seconds since nothing goes to Loki, as far as that is known; 0 while something does."""
+        return (self._destination.failing_for or self.stuck_for) if self.failing else 0.0
+
+    @property
+    def stored_ago(self) -> float:
+        """Seconds since Loki has stored something; infinite: it has not."""
+        return self._clock() - self._destination.last_success
+
+    @property
     def failing_streams(self) -> dict[str, str]:
         """Streams that fail while others are stored, and why."""
         return {labels: str(stream.fault) for labels, stream in self._streams.items() if stream.fault}

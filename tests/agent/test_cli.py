@@ -134,7 +134,7 @@ async def test_sigterm_ends_it_while_loki_hangs_and_the_next_run_delivers(node: 
     assert len(node.loki.stored()) == 1
 
 
-async def test_the_server_tells_health_metrics_and_targets(node: Node, pod: Pod) -> None:
+async def test_the_server_tells_health_metrics_and_what_is_kept(node: Node, pod: Pod) -> None:
     pod().write(timed_out(1))
     arguments = ["run", "--log-dir", node.root, "--client.url", node.loki.url, "--positions.file", node.positions]
     command = [sys.executable, "-m", "shipper", *map(str, arguments), "--server.http-listen-port", "0"]
@@ -148,14 +148,23 @@ async def test_the_server_tells_health_metrics_and_targets(node: Node, pod: Pod)
         await node.loki.until(lambda: any(push.status == 204 for push in node.loki.pushes), within=20)
         async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
             pages = {}
-            for path in ("/ready", "/healthz", "/metrics", "/targets"):
+            for path in ("/", "/ready", "/healthz", "/metrics", "/targets", "/config"):
                 async with session.get(path) as response:
                     pages[path] = (response.status, await response.text())
+            async with session.get("/tap") as response:
+                pod("search-api-5f6d8b7c9-zzq4d").write(timed_out(2))
+                await response.content.readuntil(b'"request_id\\":\\"2\\"')
+                process.terminate()
+                assert b"event: end" in await response.content.read()
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.communicate()
     assert {status for status, _ in pages.values()} == {200}
     assert "shipper_lines_read_total 1.0" in pages["/metrics"][1]
+    assert "stored something last at" in pages["/"][1]
+    assert "payment-service" in pages["/"][1]
+    assert f"url: {node.loki.url}" in pages["/config"][1]
     (target,) = json.loads(pages["/targets"][1])["targets"]
     assert target["labels"]["app"] == "payment-service"
     assert target["files"][0]["read"] == target["files"][0]["size"]

@@ -20,6 +20,7 @@ from shipper import __version__, server
 from shipper.config import MIB, Config
 from shipper.config.file import parse
 from shipper.lifecycle import DRAIN
+from shipper.tap.access import is_loopback
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -251,6 +252,11 @@ def test_the_configuration_fits_the_pod(config: Config, pod: Manifest, container
 def test_the_agent_reads_the_file_that_is_mounted(manifests: dict[str, Manifest], container: Manifest) -> None:
     (name,) = manifests["ConfigMap"]["data"]
     assert container["args"] == ["run", "--config.file", f"{mounts(container)['config']['mountPath']}/{name}"]
+
+
+def test_no_log_line_is_shown_to_whoever_reaches_the_port(config: Config) -> None:
+    assert not config.server.show_lines
+    assert not is_loopback(config.server.http_listen_address)
 
 
 def test_probes_ask_the_agent_itself(container: Manifest) -> None:

@@ -31,6 +31,17 @@ def destination(clock: Clock) -> Destination:
     return Destination(lambda: map(float, itertools.count(1)), clock)
 
 
+def test_it_is_known_since_when_it_fails(destination: Destination, clock: Clock) -> None:
+    assert destination.failing_for == 0
+    destination.failed(destination.begin(), BUSY)
+    clock.now += 7
+    destination.failed(destination.begin(), BUSY)
+    clock.now += 5
+    assert destination.failing_for == 12
+    destination.works(destination.begin(), stored=True)
+    assert destination.failing_for == 0
+
+
 def test_pushes_that_began_before_it_failed_count_once(destination: Destination, clock: Clock) -> None:
     attempts = [destination.begin() for _ in range(8)]
     for attempt in attempts:
