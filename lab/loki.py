@@ -58,6 +58,14 @@ class Push:
     answered: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query as it came."""
+
+    headers: Mapping[str, str]
+    wanted: Mapping[str, str]
+
+
 class LokiReceiver:
     """Loki's HTTP API, as far as an agent and the demo need it."""
 
@@ -66,6 +74,9 @@ class LokiReceiver:
         self.fault: Fault | None = None  # holds until changed
         self.script: deque[Fault] = deque()  # comes first, one a request
         self.pushes: list[Push] = []
+        self.queries: list[Query] = []
+        self.query_script: deque[Fault] = deque()  # comes first, one a query
+        self.most_entries = query.MOST  # that a query may ask for
         self.ingester = Ingester(self.limits, clock)
         self._closing = asyncio.Event()
         self._changed = asyncio.Event()
@@ -194,11 +205,18 @@ class LokiReceiver:
             return web.Response(status=refused.status, text=f"{refused.text}\n")
         return web.Response(status=204)
 
-    async def _query_range(self, request: web.Request) -> web.Response:
-        try:
-            return web.json_response(query.answer(self.ingester.streams, request.query))
-        except ValueError as error:
-            return web.Response(status=400, text=f"{error}\n")
+    async def _query_range(self, request: web.Request) -> web.StreamResponse:
+        self.queries.append(Query(request.headers.copy(), dict(request.query)))
+
+        def answer() -> web.Response:
+            try:
+                return web.json_response(query.answer(self.ingester.streams, request.query, self.most_entries))
+            except ValueError as error:
+                return web.Response(status=400, text=f"{error}\n")
+
+        fault = self.query_script.popleft() if self.query_script else None
+        arrival = Arrival(request, b"", (), answer, self._closing)
+        return (await fault(arrival) if fault else None) or answer()
 
     async def _ready(self, _: web.Request) -> web.Response:
         return web.Response(text="ready\n")

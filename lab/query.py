@@ -1,8 +1,10 @@
-"""Loki's range query, as far as one selector goes: asked of any Loki, and answered for the receiver.
+"""Loki's range query, as far as one selector and a line filter go: asked of any Loki, and answered for the receiver.
 
 {job="kubernetes-pods-istio-proxy", response_flags="UT"}
+{job="kubernetes-pods-istio-proxy"} |~ `UT|NR`
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +15,9 @@ from lab import label_text
 from lab.ingester import Stream
 
 MOST = 5000  # entries of an answer: max_entries_limit_per_query
+LONGEST = 721 * 3600 * 10**9  # nanoseconds: max_query_length
+
+_FILTER = re.compile(r"(?P<selector>\{.*\})\s*\|~\s*`(?P<pattern>[^`]*)`", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,19 +54,28 @@ async def query_range(base_url: str, selector: str, start: int, end: int) -> lis
     return sorted(found, key=lambda entry: entry.nanos)
 
 
-def answer(streams: Mapping[str, Stream], wanted: Mapping[str, str]) -> dict[str, Any]:
+def answer(streams: Mapping[str, Stream], wanted: Mapping[str, str], most: int = MOST) -> dict[str, Any]:
     """The JSON of Loki's answer from these streams.
 
-    Takes selectors of equalities alone; anything else is a ValueError.
+    Takes selectors of equalities and one line filter alone; anything else is a ValueError.
     """
-    selector = _selector(wanted.get("query", ""))
+    query = wanted.get("query", "")
+    filtered = _FILTER.fullmatch(query)
+    selector = _selector(filtered["selector"] if filtered else query)
+    pattern = re.compile(filtered["pattern"].encode() if filtered else b"")
     start, end, limit = int(wanted["start"]), int(wanted["end"]), int(wanted.get("limit", "100"))
+    if limit > most:
+        raise ValueError(
+            f"max entries limit per query exceeded, limit > max_entries_limit_per_query ({limit} > {most})"
+        )
+    if end - start > LONGEST:
+        raise ValueError("the query time range exceeds the limit (query length: 721h1m0s, limit: 30d1h)")
     matching = [
         (stream, nanos, line)
         for stream in streams.values()
         if all(stream.labels.get(name, "") == value for name, value in selector.items())
         for nanos, line in stream.entries
-        if start <= nanos < end
+        if start <= nanos < end and pattern.search(line)
     ]
     matching.sort(key=lambda one: one[1], reverse=wanted.get("direction", "backward") != "forward")
     results: dict[str, tuple[dict[str, str], list[list[str]]]] = {}

@@ -11,6 +11,7 @@ from shipper import __version__
 from shipper.config import Config, ConfigError
 from shipper.config.file import FLAGS, load, missing_files
 from shipper.config.units import seconds
+from shipper.report.arguments import add_arguments
 
 STDIN_FIELDS = ("namespace", "pod", "app")  # what a pipe does not tell of its lines
 USAGE = 2  # exit code of a wrong command line or configuration
@@ -80,11 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.set_defaults(main=_explain)
 
     report = commands.add_parser("report", help="say what fails, for whom, since when", allow_abbrev=False)
-    report.add_argument("paths", nargs="*", metavar="PATH",
-                        help="log, directory of logs, archive, .gz; - or none: standard input")  # fmt: skip
-    report.add_argument("-o", "--output", choices=("table", "json", "markdown", "html"), default="table",
-                        help="table: for a terminal; json: see docs/report.md; html: one page")  # fmt: skip
-    report.add_argument("--rows", type=int, default=8, metavar="N", help="rows at most (default: 8)")
+    add_arguments(report)
     report.set_defaults(main=_report)
 
     tap = commands.add_parser("tap", help="show what a running agent keeps, live", allow_abbrev=False)
@@ -185,9 +182,11 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    config = _loaded(options.config, {})
+
     from shipper.report import command
 
-    return command.run(command.Options(options.paths or ["-"], options.output, options.rows))
+    return command.run(command.options_of(options), config)
 
 
 def _tap(options: argparse.Namespace) -> int:

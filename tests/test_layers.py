@@ -106,7 +106,10 @@ def test_what_explains_a_line_knows_only_what_reads_one() -> None:
 
 
 def test_the_report_reads_logs_as_the_agent_does_and_knows_nothing_of_shipping_them() -> None:
-    assert offences(below("report"), SINK, "shipper.agent", "shipper.entries", "shipper.metrics") == []
+    modules = below("report")
+    assert offences(modules, "shipper.agent", "shipper.entries", "shipper.metrics") == []
+    of_sink = {name for path in modules for name in imports(path) if name.startswith(f"{SINK}.")}
+    assert {name for name in of_sink if not name.startswith((f"{SINK}.answers", f"{SINK}.no_answer"))} == set()
 
 
 def test_tables_and_pages_are_made_of_what_is_imported_when_they_are_asked_for() -> None:

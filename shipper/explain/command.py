@@ -44,7 +44,7 @@ def run(options: Options) -> int:
     ConfigError for a wrong argument, and a file that does not open.
     """
     inputs = sources(options.arguments, options.files)
-    answers = _Answers(inputs, mapped_loads(_mapping(options.fields)))
+    answers = _Answers(inputs, mapped_loads(field_mapping(options.fields)))
     try:
         _show(answers, options, _style(sys.stdout, inputs), sys.stdout)
         sys.stdout.flush()
@@ -126,7 +126,7 @@ def _style(to: TextIO, inputs: Sequence[Source]) -> Style:
     return Style(width, shows_colors(to, os.environ), names_files=len(inputs) > 1)
 
 
-def _mapping(fields: Sequence[str]) -> dict[str, str]:
+def field_mapping(fields: Sequence[str]) -> dict[str, str]:
     """`response_flags=flags,start_time=log.time`, or the same as a JSON object. Raises ConfigError."""
     mapping: dict[str, str] = {}
     for text in fields:

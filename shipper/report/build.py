@@ -23,7 +23,7 @@ from shipper.report.model import (
     Report,
     Row,
 )
-from shipper.report.resolve import Connection, resolved
+from shipper.report.resolve import Connection, identities_of, resolved
 from shipper.report.timeline import Timeline, columns, width
 from shipper.report.timeline import merged as merged_timelines
 from shipper.times import SECOND
@@ -64,8 +64,10 @@ class Builder:
         self._total = sum(group.count for group in fold.totals.values())
         for time in filter(None, (self._begin, self._end)):
             fold.reach(time)
-        self._connections = resolved(fold.groups.items())
-        self._earlier = {_pair(one) for one in resolved(before.fold.groups.items())} if before else set()
+        earlier = before.fold.groups if before else {}
+        identities = identities_of([*fold.groups, *earlier])
+        self._connections = resolved(fold.groups.items(), identities)
+        self._earlier = {_pair(one) for one in resolved(earlier.items(), identities)}
 
     def report(self, rows: int) -> Report:
         """The whole; `rows` is how many rows it has at most."""

@@ -11,7 +11,8 @@ from shipper.pipeline.record import Loads, text
 from shipper.reading.lines import read_file
 from shipper.report.blocks import blocks
 from shipper.report.fold import Fold, Kind, Sample
-from shipper.report.parties import ends_of, network_of
+from shipper.report.holders import Holders
+from shipper.report.parties import ends_of, network_of, peer_address
 from shipper.report.reading import Found, LogReader
 from shipper.report.sources import DAMAGED, Log, Unopened, damage
 
@@ -19,24 +20,33 @@ from shipper.report.sources import DAMAGED, Log, Unopened, damage
 class Gathered:
     """What was counted; grows as logs are read."""
 
-    def __init__(self, fold: Fold | None = None, loads: Loads = orjson.loads) -> None:
+    def __init__(self, fold: Fold | None = None, loads: Loads = orjson.loads, holders: Holders | None = None) -> None:
         self.fold = fold or Fold()
         self.lines: Counter[str] = Counter()  # by kind
         self.logs = 0
         self.begin: int | None = None  # nanoseconds since 1970; None: no line told a time
         self.end: int | None = None
         self.notes: list[str] = []
-        self._audit, self._loads = Audit(), loads
+        self._audit, self._loads, self._holders = Audit(), loads, holders
+        self._readers: dict[str, LogReader] = {}  # by pod, of those whose lines come in any order
 
-    def reader(self, key: str, fields: Mapping[str, str]) -> LogReader:
+    def reader(self, pod: str, fields: Mapping[str, str]) -> LogReader:
         """Reads one more log; what it finds must be counted with `count`."""
         self.logs += 1
-        return LogReader(fields, key, self._audit, self.lines, self._loads)
+        return LogReader(fields, pod, self._audit, self.lines, self._loads)
+
+    def reader_of(self, pod: str, fields: Mapping[str, str]) -> LogReader:
+        """The same, one for each pod."""
+        if pod not in self._readers:
+            self._readers[pod] = self.reader(pod, fields)
+        return self._readers[pod]
 
     def count(self, found: Iterable[Found]) -> None:
         """Count failed connections."""
         for one in found:
             record, fields = one.line.record, one.fields
+            if self._holders is not None:
+                fields = self._holders.named(fields, peer_address(record, one.failure.side), one.nanos)
             ends = ends_of(record, one.failure.side, fields)
             kind = Kind(
                 one.failure.reason,

@@ -43,17 +43,20 @@ class Ends(NamedTuple):
 
 def ends_of(record: Record, side: str, fields: Fields) -> Ends:
     """Both ends of the connection that this line tells of."""
-    own, peer = _workload(fields, ""), _workload(fields, "peer_")
+    own, peer, address = _workload(fields, ""), _workload(fields, "peer_"), peer_address(record, side)
     if side == DOWNSTREAM:
-        address = source_ip(record)
         client = Names(text(record, "downstream_peer_uri_san"), peer, _address(address))
         here = _service(text(record, "requested_server_name")) or _address(_local(record))
         return Ends(client, Names(text(record, "downstream_local_uri_san"), own, here), address)
-    address = without_port(text(record, "upstream_host"))
     there = _service(_called(record)) or _address(address)
-    server = Names(text(record, "upstream_peer_uri_san"), "", there)
+    server = Names(text(record, "upstream_peer_uri_san"), peer, there)
     client = Names(_own_identity(record), own, _address(source_ip(record)))
     return Ends(client, server, address)
+
+
+def peer_address(record: Record, side: str) -> str:
+    """Of the end that did not write the line, without the port; empty if unknown."""
+    return source_ip(record) if side == DOWNSTREAM else without_port(text(record, "upstream_host"))
 
 
 def network_of(address: str) -> str:

@@ -6,6 +6,7 @@ What is no candidate is counted by kind, never parsed. Knows nothing of files, L
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 import orjson
@@ -75,7 +76,7 @@ class LogReader:
     ) -> None:
         self._pod, self._fields = pod, fields
         self._audit, self._counts, self._loads = audit, counts, loads
-        self._scanner = Scanner(MTLS.patterns)
+        self._scanner = _scanner()
         self._is_gateway = is_gateway(fields)
         self._judges = {at: MTLS.judge_for(is_gateway=at) for at in (False, True)}
         self._joiner = Joiner(MAX_UNIT)
@@ -98,11 +99,13 @@ class LogReader:
             time, content = (parts.time, parts.content) if parts else (b"", line)
             yield from self._take(time, content, _kind_of(line))
 
-    def feed_entry(self, nanos: int, content: bytes) -> Iterator[Found]:
-        """The failed connection of a line whose time is known."""
+    def feed_entry(self, nanos: int, content: bytes, fields: Mapping[str, str]) -> Iterator[Found]:
+        """The failed connection of a line whose time is known, with its own fields."""
         kind = _kind_of(content)
         self._counts[kind] += 1
-        yield from (found._replace(nanos=nanos) for found in self._take(b"", content, kind))
+        if self._scanner.matches(content):
+            for found in self._take(b"", content, kind):
+                yield found._replace(nanos=nanos, fields=fields)
 
     def feed_read(self, lines: Iterable[Line]) -> Iterator[Found]:
         """The failed connections of what was read already: of a list, or of JSON over several lines."""
@@ -187,6 +190,11 @@ class LogReader:
         if nanos is not None:
             self.begin = min(nanos, nanos if self.begin is None else self.begin)
             self.end = max(nanos, nanos if self.end is None else self.end)
+
+
+@cache  # one for all logs: it is used by one at a time
+def _scanner() -> Scanner:
+    return Scanner(MTLS.patterns)
 
 
 _HEAD: Final = 16 << 10  # bytes in which the first and the last line of a block are looked for

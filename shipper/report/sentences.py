@@ -11,6 +11,7 @@ from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM
 from shipper.report import words
 from shipper.report.model import Finding, Reason, Report, Row
 from shipper.report.reading import FAILED, KINDS
+from shipper.times import SECOND, parse_iso_time
 
 _SIDES: Final = {DOWNSTREAM: "the server's proxy", UPSTREAM: "the client's proxy"}
 _GREW: Final = 2  # times as many in the second half as in the first
@@ -66,17 +67,35 @@ def finding(found: Finding, report: Report) -> Said:
 
 def growth(report: Report) -> str:
     """Which reason grew: beside the time before, else in the second half of the time."""
+    share = _now_to_before(report)
     grown = [
-        (after - before, f"{one.reason} ({one.side}) from {words.number(before)} to {words.number(after)}")
+        (after - before * share, f"{one.reason} ({one.side}) from {words.number(before)} to {words.number(after)}")
         for one in report.reasons
         for before, after in (_change(one),)
-        if after >= _FEW and after >= _GREW * before
+        if after >= _FEW and after >= _GREW * before * share
     ]
     if not grown:
         return ""
     said = ", ".join(text for _, text in sorted(grown, reverse=True)[:2])
-    halves = "the first half of the time beside the second"
-    return f"{said}: {'the time before beside now' if report.against else halves}"
+    if report.against is None:
+        return f"{said}: the first half of the time beside the second"
+    lengths = [words.length(_seconds(*times)) for times in ((report.against.begin, report.against.end), _times(report))]
+    return f"{said}: {lengths[0]} before beside the {lengths[1]} of now"
+
+
+def _now_to_before(report: Report) -> float:
+    """How long the time of now is beside the time before."""
+    against = report.against
+    return 1.0 if against is None else _seconds(*_times(report)) / (_seconds(against.begin, against.end) or 1.0)
+
+
+def _times(report: Report) -> tuple[str, str]:
+    return report.begin or "", report.end or ""
+
+
+def _seconds(begin: str, end: str) -> float:
+    times = [parse_iso_time(text) or 0 for text in (begin, end)]
+    return (times[1] - times[0]) / SECOND
 
 
 def _change(one: Reason) -> tuple[int, int]:
