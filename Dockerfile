@@ -46,7 +46,7 @@ COPY --from=build /opt/shipper /opt/shipper
 RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent, shipper.source.pod_watch, shipper.who.pods_file; \
       import shipper.source.workloads, shipper.directory.command; \
       import shipper.explain.command, shipper.promtail.command, shipper.push_pb2, concurrent.futures.thread, encodings.idna; \
-      import shipper.report.command, shipper.dry_run, shipper.tap.command, shipper.pages.answers; \
+      import shipper.report.command, shipper.report.remote, shipper.dry_run, shipper.tap.command, shipper.pages.answers; \
       files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]; \
       print(*(file for file in files if file.endswith('.py') and not file.startswith(sys.prefix)), sep='\n')" > /tmp/loaded \
  && python3 -m compileall -q -f --invalidation-mode unchecked-hash -i /tmp/loaded \

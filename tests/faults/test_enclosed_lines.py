@@ -4,6 +4,7 @@ import json
 
 from lab.containerd import LogWriter, cri_line
 from lab.lines import timed_out
+from shipper.times import rfc3339
 from tests.faults.whole_agent import World
 
 
@@ -13,9 +14,7 @@ def test_lines_are_read_whatever_stands_around_them() -> None:
     text = [line.decode() for line in lines]
     try:
         with LogWriter(world.root) as log:
-            log.write_raw(
-                json.dumps({"log": f"{text[0]}\n", "stream": "stdout", "time": "2026-11-23T10:30:00Z"}).encode()
-            )
+            log.write_raw(json.dumps({"log": f"{text[0]}\n", "stream": "stdout", "time": rfc3339(log.now())}).encode())
             log.write_raw(b"\n")
             log.write_raw(json.dumps({"date": 1.5, "log": text[1], "kubernetes": {"pod_name": "x"}}).encode() + b"\n")
             log.write_raw(cri_line(log.now(), b"\x1b[36m" + lines[2] + b"\x1b[0m"))
