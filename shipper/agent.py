@@ -119,7 +119,7 @@ class Agent:
         self._admission = Admission(names, limits.max_label_values, limits.max_streams)
         self._node = os.environ.get("NODE_NAME", "")
         self._asks_for_pods = self._scrape.kubernetes and bool(self._node)
-        workloads = self._workloads()
+        self.workloads = self._workloads()
         self._pipeline = Pipeline(
             KEEP_RULES[self._scrape.keep],
             self._admission,
@@ -127,12 +127,12 @@ class Agent:
             limits.max_line_size,
             Audit() if self._scrape.count_failures else None,
             mapped_loads(self._scrape.fields),
-            workloads,
+            self.workloads,
         )
         self._accounting = Accounting(self.metrics, ships=self._client is not None)
         self._access = Access(config.server)
         self._budget = Budget(limits.max_in_flight_bytes)
-        self.pods = Pods(fields_from(self._scrape), self.metrics, api_timing, workloads=workloads)
+        self.pods = Pods(fields_from(self._scrape), self.metrics, api_timing, workloads=self.workloads)
         external_labels = config.clients[0].external_labels if config.clients else {}
         ask_pod = self.pods.ask if self._asks_for_pods else None
         self._naming = Naming(self._scrape, external_labels, self._node, ask_pod)

@@ -50,7 +50,7 @@ class NodeWorkloads:
         self._ended: deque[Incarnation] = deque()
         self._listed_at: int | None = None
         self._unlisted: set[str] = set()  # uids that have an address, and that the list has not named so far
-        self._follows = False
+        self.is_current = False  # the watch is up to date
 
     # -- what the API tells
 
@@ -97,18 +97,18 @@ class NodeWorkloads:
 
     def follows(self) -> None:
         """From now on, what is known is so now."""
-        self._follows = True
+        self.is_current = True
         self._advance()
 
     def lost(self) -> None:
         """Not any more."""
         self._advance()
-        self._follows = False
+        self.is_current = False
 
     def _advance(self) -> int:
         """The time; where all is known, it is known up to then."""
         now = self._clock()
-        if self._follows:
+        if self.is_current:
             self._history.advance(now)
         return now
 

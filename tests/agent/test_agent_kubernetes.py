@@ -245,6 +245,29 @@ async def test_a_static_pod_is_joined_by_its_configuration(
     assert apps(node) == {(gateway.name, "gateway")}
 
 
+@pytest.mark.parametrize("node_address", ["10.0.0.1", "10.0.1.7"], ids=["a pod's", "the node's"])
+async def test_a_line_of_ztunnel_that_names_an_address_is_of_the_pod_that_had_it(
+    node: Node, logged: Logged, api: ApiServer, monkeypatch: pytest.MonkeyPatch, node_address: str
+) -> None:
+    monkeypatch.setenv("NODE_IP", node_address)
+    node.api["api_timing"] = replace(FAST, catch_up=0.01)
+    ztunnel = api.put(Pod("istio-system", "ztunnel-x2x7k", uid="uid-3", labels={"app": "ztunnel"}))
+    api.put(replace(PAYMENT, address="10.0.1.7"))
+    log = logged(ztunnel)
+    async with node.running(node.config(scrape=SCRAPE + ", keep: mtls")) as agent, asyncio.timeout(20):
+        while not (agent.workloads and agent.workloads.is_current):
+            await asyncio.sleep(0.005)
+        log.write(
+            b"2026-11-30T10:00:00.000000Z\twarn\taccess\tconnection failed\tsrc.addr=10.0.9.9:5000 "
+            b'dst.addr=10.0.1.7:15008 direction="inbound" error="tls handshake error: '
+            b'Custom { kind: InvalidData, error: NoCertificatesPresented }"'
+        )
+        await node.loki.entries(1)
+    (entry,) = node.loki.stored()
+    known = node_address != "10.0.1.7"
+    assert (entry.labels.get("app"), entry.labels.get("pod")) == (("payment", PAYMENT.name) if known else (None, None))
+
+
 async def test_without_the_name_of_the_node_nothing_is_asked(
     node: Node, logged: Logged, api: ApiServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
