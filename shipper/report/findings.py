@@ -197,6 +197,8 @@ def _burst(timeline: Timeline, world: World) -> tuple[int, int, str, str] | None
     assert world.begin is not None
     assert world.end is not None
     wide = int((world.end - world.begin) * _BURST) // timeline.step
+    if wide < 1:  # all of it is a moment
+        return None
     steps = sorted(timeline.counts)
     best, best_at, inside, left = 0, 0, 0, 0
     for right, at in enumerate(steps):
@@ -206,7 +208,7 @@ def _burst(timeline: Timeline, world: World) -> tuple[int, int, str, str] | None
             left += 1
         if left <= right and inside > best:
             best, best_at = inside, steps[left]
-    if wide < 1 or best < _IN_BURST * world.connections:
+    if best < _IN_BURST * world.connections:
         return None
     lasted = words.length(wide * timeline.step / SECOND)
     return best_at * timeline.step, best, f"happened within {lasted}, from", "a moment: what was changed then?"
