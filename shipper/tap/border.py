@@ -51,9 +51,14 @@ class Tap:
         return list(self._recent)
 
     @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._listeners)
+
+    @property
     def is_full(self) -> bool:
         """Whether no more may listen."""
-        return len(self._listeners) >= MOST_LISTENERS
+        return self.listeners >= MOST_LISTENERS
 
     @contextmanager
     def listening(self) -> Iterator["Listener"]:

@@ -45,7 +45,7 @@ async def _write_all(response: web.StreamResponse, listener: Listener, pause: fl
             await response.write(ALIVE)
             continue
         taken, lost = listener.take()
-        if body := b"".join(_events(taken, lost)):
+        if body := b"".join(events_of(taken, lost)):
             async with asyncio.timeout(STUCK):
                 await response.write(body)  # returns when the reader has taken most of it
         if not listener.is_closed:
@@ -53,7 +53,7 @@ async def _write_all(response: web.StreamResponse, listener: Listener, pause: fl
     await response.write(written(Event(END)))
 
 
-def _events(taken: list[Entries], lost: int) -> Iterator[bytes]:
+def events_of(taken: list[Entries], lost: int) -> Iterator[bytes]:
     """What was taken, as far as one write holds it; the rest counts as lost."""
     room, space = MOST_ENTRIES, MOST_BYTES
     for entries in taken:

@@ -1,5 +1,6 @@
 """An agent as the pages see it, made up: whatever its logs, its Loki and its counters say."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -74,6 +75,14 @@ class Made:
         """Lines are kept and handed on."""
         assert self.facts.tap
         self.facts.tap.put(entries(*lines, **labels))
+
+    async def watched(self) -> Tap:
+        """The tap, once somebody listens."""
+        assert self.facts.tap
+        async with asyncio.timeout(10):
+            while not self.facts.tap.listeners:
+                await asyncio.sleep(0.001)
+        return self.facts.tap
 
     @asynccontextmanager
     async def client(self) -> AsyncIterator[Client]:

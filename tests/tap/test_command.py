@@ -128,42 +128,34 @@ async def test_nobody_there_is_said_as_the_network_says_it() -> None:
 
 
 async def test_an_agent_that_goes_away_is_said_and_asked_again() -> None:
-    made, words, seen = Made(), list[str](), asyncio.Queue[Event]()
-    assert made.facts.tap
-    async with TestServer(application(routes(made.facts))) as server:
+    made, words, seen = Made(), asyncio.Queue[str](), asyncio.Queue[Event]()
+    async with asyncio.timeout(10), TestServer(application(routes(made.facts))) as server:
         url = str(server.make_url("/tap"))
-        watching = asyncio.create_task(watch(url, seen.put_nowait, words.append, first_wait=0.01))
+        watching = asyncio.create_task(watch(url, seen.put_nowait, words.put_nowait, first_wait=0.01))
         for number in (1, 2):
-            while not made.facts.tap._listeners:
-                await asyncio.sleep(0.001)
+            tap = await made.watched()
             made.put(timed_out(number), app="a")
-            assert json.loads((await asyncio.wait_for(seen.get(), 5)).data["line"])["request_id"] == str(number)
-            made.facts.tap._listeners[0].close()  # as the agent's stop does
-            while len(words) < number:
-                await asyncio.sleep(0.001)
+            assert json.loads((await seen.get()).data["line"])["request_id"] == str(number)
+            tap.close()  # as the agent's stop does
+            assert await words.get() == ("the agent has stopped; trying again, and what is kept meanwhile is not shown")
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
-    assert set(words) == {"the agent has stopped; trying again, and what is kept meanwhile is not shown"}
 
 
 @pytest.mark.parametrize("end", ["interrupt", "closed pipe"])
 async def test_it_ends_quietly(end: str) -> None:
-    made = Made()
-    assert made.facts.tap
-    async with TestServer(application(routes(made.facts))) as server:
+    made, (out, into) = Made(), os.pipe()
+    async with asyncio.timeout(10), TestServer(application(routes(made.facts))) as server:
         command = [sys.executable, "-m", "shipper", "tap", str(server.make_url("/"))]
-        process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=dict(os.environ))
-        assert process.stdout
-        assert process.stderr
-        while not made.facts.tap._listeners:
-            await asyncio.sleep(0.01)
+        process = await asyncio.create_subprocess_exec(*command, stdout=into, stderr=PIPE)
+        os.close(into)
+        await made.watched()
         made.put(timed_out(1), app="a")
-        assert json.loads(await asyncio.wait_for(process.stdout.readline(), 10))["labels"] == {"app": "a"}
-        if end == "interrupt":
-            process.send_signal(signal.SIGINT)
-        else:
-            process.stdout._transport.close()  # type: ignore[attr-defined]
-            made.put(timed_out(2), app="a")
-        err = await asyncio.wait_for(process.stderr.read(), 10)
-        assert await asyncio.wait_for(process.wait(), 10) == (130 if end == "interrupt" else 0)
-    assert err == b""
+        with os.fdopen(out, "rb") as reading:
+            assert json.loads(await asyncio.to_thread(reading.readline))["labels"] == {"app": "a"}
+            if end == "interrupt":
+                process.send_signal(signal.SIGINT)
+                assert await process.wait() == 130
+        made.put(timed_out(2), app="a")
+        _, err = await process.communicate()
+    assert (process.returncode, err) == (130 if end == "interrupt" else 0, b"")

@@ -100,13 +100,13 @@ async def test_head_has_no_end_and_is_refused() -> None:
 def test_one_write_is_bounded_and_counts_the_rest(counts: list[int]) -> None:
     taken: list[Entries] = [entries(*[b"x"] * count) for count in counts]
     reading = Reading()
-    found = [event for body in serve._events(taken, 3) for event in reading.feed(body)]
+    found = [event for body in serve.events_of(taken, 3) for event in reading.feed(body)]
     assert total(found) == sum(counts) + 3
     assert sum(event.kind == ENTRY for event in found) == min(sum(counts), serve.MOST_ENTRIES)
 
 
 def test_a_line_too_large_for_a_write_is_counted() -> None:
-    (body,) = serve._events([entries(b"x" * (serve.MOST_BYTES + 1))], 0)
+    (body,) = serve.events_of([entries(b"x" * (serve.MOST_BYTES + 1))], 0)
     assert body == written(Event(LOST, 1))
 
 
