@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from shipper.pipeline.failure import DOWNSTREAM
 from shipper.pipeline.record import Record, source_ip, text, without_port
+from shipper.pod_names import app_of
 
 NameKind = Literal["identity", "workload", "service", "address", "unknown"]
 IDENTITY: Final = "identity"
@@ -43,7 +44,7 @@ class Ends(NamedTuple):
 
 def ends_of(record: Record, side: str, fields: Fields) -> Ends:
     """Both ends of the connection that this line tells of."""
-    own, peer, address = _workload(fields, ""), _workload(fields, "peer_"), peer_address(record, side)
+    own, peer, address = _own_workload(record, side, fields), _workload(fields, "peer_"), peer_address(record, side)
     if side == DOWNSTREAM:
         client = Names(text(record, "downstream_peer_uri_san"), peer, _address(address))
         here = _service(text(record, "requested_server_name")) or _address(_local(record))
@@ -68,6 +69,15 @@ def network_of(address: str) -> str:
     except ValueError:
         return ""
     return f"{':'.join(group.lstrip('0') or '0' for group in groups[:4])}::/64"
+
+
+def _own_workload(record: Record, side: str, fields: Fields) -> str:
+    """Of the proxy that wrote the line; a ztunnel speaks for the pods of its node, and names the one."""
+    if "direction" not in record:
+        return _workload(fields, "")
+    own = "dst" if side == DOWNSTREAM else "src"
+    pod, namespace = text(record, f"{own}.workload"), text(record, f"{own}.namespace")
+    return f"{namespace}/{app_of(pod)}" if pod and namespace else ""
 
 
 def _workload(fields: Fields, prefix: str) -> str:

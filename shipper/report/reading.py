@@ -148,7 +148,7 @@ class LogReader:
         """A candidate; it was counted already as one of this kind."""
         if content[:1] == b"{":  # nine in ten: nothing stands around it
             record = parse_record(content, self._loads)
-            if record is not None and not TELLING_KEYS.isdisjoint(record):
+            if record is not None and not TELLING_KEYS.isdisjoint(record) and not ztunnel.is_access_log(record):
                 yield from self._judged(time, Readable(0, JSON, record), kind)
                 return
         for line in read((content,), self._loads):
