@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/ready
 
-.PHONY: help demo screenshots test coverage lint bench soak image proto lock clean
+.PHONY: help demo screenshots test coverage lint bench soak image helm manifests proto lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-11s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,13 @@ soak: $(READY) ## ten minutes of kills, leaks, hostile bytes and bad networks; M
 
 image: $(READY) ## build the image and run its agent, without a registry; as root; CACHE=directory, else .image
 	$(BIN)/python -m image $(if $(CACHE),--cache $(CACHE))
+
+helm: $(READY) ## build Helm beside the other tools, for the chart's tests and the next; needs Go
+	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v4/cmd/helm@v4.3.2
+
+manifests: $(READY) ## render deploy/daemonset.yaml, and the schema of the chart's values; needs helm
+	$(BIN)/python -m release.manifests
+	$(BIN)/python -m release.values_schema
 
 proto: $(READY) ## generate shipper/push_pb2.py
 	$(BIN)/python -m grpc_tools.protoc -Iproto --python_out=shipper --pyi_out=shipper push.proto
