@@ -25,8 +25,8 @@ CORPUS = [json.loads(line) for line in (HERE / "corpus" / "envoy.jsonl").read_te
 TWINS = [json.loads(line) for line in (HERE / "corpus" / "istio_text.jsonl").read_text("utf-8").splitlines()]
 DOCUMENT = HERE.parent / "docs" / "failure-reasons.md"
 KEYS = [
-    *("file", "line", "format", "keep", "verdict", "failure_reason", "side", "summary", "time", "who", "to", "proxy"),
-    *("trust", "certificate", "evidence", "flags", "meaning", "causes", "next", "missing", "limits"),
+    *("file", "line", "format", "keep", "verdict", "failure_reason", "side", "summary", "time", "who", "to", "peer"),
+    *("proxy", "trust", "certificate", "evidence", "flags", "meaning", "causes", "next", "missing", "limits"),
 ]
 VERIFY = "TLS_error:|1:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED"
 PLAIN = Style(80, color=False)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from shipper.explain.ambient import COMMANDS
-from shipper.explain.texts import FIND_PEER, TEXTS
+from shipper.explain.texts import FIND_PEER, SHOW_PEER, TEXTS
 from shipper.pipeline.failure import REASONS
 from shipper.reading.flags import FLAGS
 
@@ -30,15 +30,23 @@ JSON over many lines, lists, `.gz` and UTF-16. The body of a 503 that a client g
 are read too. A pod's name beside a line, or in its path below `/var/log/pods`, is put into the commands. A JSON format
 whose keys have other names is read with `--fields response_flags=flags` (Istio's name and theirs, as
 `scrape_configs[].fields`). It needs no network.
+
+The agent's labels and metadata `peer_*`, which `logcli`, Loki and Grafana give beside a line, say which workload had
+the peer's address when the connection was made:
+`from 10.0.1.20:54321, which was pod legacy-client in default, without the mesh's mTLS`.
+Such names are in the commands too, and clients of one workload are one row, whatever their addresses.
+
 Exit code: 0, or 1 when a line that looks like an access log could not be read, 2 for a wrong command line. Lines of
 other programs are counted, and are no error.
 
 The **peer** is who is at the other end: with side `downstream` the client that connected to the proxy, with side
 `upstream` the server the proxy connected to. `<pod>` and `<namespace>` are those of the proxy that wrote the line, and
-`<ip>` is the address of the pod that a ztunnel spoke for. A peer's address leads to its pod:
+`<ip>` is the address of the pod that a ztunnel spoke for. A peer's address leads to the pod that has it *now*; which
+had it then, the labels `peer_*` tell:
 
 ```sh
 {FIND_PEER}
+{SHOW_PEER}
 ```
 
 | `failure_reason` | In a sentence |

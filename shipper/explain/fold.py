@@ -93,9 +93,11 @@ class Fold:
 
 
 def pair_of(report: Report) -> Pair:
-    """What this failure is counted by. A client's port is a new one with each connection, so it says nothing."""
+    """What this failure is counted by. A client's port is a new one with each connection, so it says nothing. Where it
+    is known which workload had its address, that is the name."""
     who, to = report.who, report.to
-    client = who.san or who.subject or without_port(who.address or "")
+    had = report.peer.workload if report.side == DOWNSTREAM else ""
+    client = who.san or who.subject or had or without_port(who.address or "")
     names = (to.san, to.sni) if report.side == DOWNSTREAM else (to.cluster, to.san, to.sni, to.authority, to.host)
     server = next(filter(None, names), None) or to.address or ""
     return Pair(report.failure_reason or "", report.side, client, server)

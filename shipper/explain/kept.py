@@ -12,7 +12,7 @@ from shipper.explain.report import Report, explain
 from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.record import Loads
 from shipper.reading.lines import Readable, read
-from shipper.reading.origin import Origin
+from shipper.reading.origin import Origin, peer_of
 
 UNKNOWN: Final = "?"
 
@@ -29,7 +29,8 @@ class Row(NamedTuple):
 
 def explain_kept(line: bytes, labels: Mapping[str, str], loads: Loads = orjson.loads) -> Report | None:
     """The report of a line of a stream with these labels, its JSON read by `loads`; None where it cannot be read."""
-    found = next(read([line], loads, Origin(labels.get("namespace"), labels.get("pod"))), None)
+    origin = Origin(labels.get("namespace"), labels.get("pod"), peer=peer_of(labels))
+    found = next(read([line], loads, origin), None)
     if not isinstance(found, Readable):
         return None
     return explain(replace(found, is_gateway=found.is_gateway or is_gateway(labels)))

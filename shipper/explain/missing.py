@@ -11,6 +11,8 @@ from shipper.explain import ambient
 from shipper.explain.verdict import CANNOT_TELL, REFUSED_UNSEEN
 from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM, Failure
 from shipper.pipeline.record import Record, text
+from shipper.reading.origin import NOBODY, Peer
+from shipper.who.holder import UNKNOWN
 
 LISTENER: Final = "in an access log of the inbound listener (deploy/mesh)"
 OUTBOUND: Final = "in the access log of the outbound HTTP and TCP filters (deploy/mesh)"
@@ -70,6 +72,8 @@ _NO_NAME: Final = frozenset(
     }
 )
 
+_NO_IDENTITY: Final = "Who it was: no certificate had come when it failed, so there is {} and no identity."
+
 
 def missing_fields(record: Record, failure: Failure | None, verdict: str) -> tuple[Missing, ...]:
     """The keys that would tell more about this line, if its format had them."""
@@ -98,12 +102,19 @@ def _wanted(record: Record, failure: Failure | None, verdict: str) -> Iterator[t
                 yield field, tells, LISTENER
 
 
-def limits_of(record: Record, failure: Failure) -> tuple[str, ...]:
-    """What no field of the line can tell, in sentences."""
-    return tuple(_limits(record, failure))
+def limits_of(record: Record, failure: Failure, peer: Peer = NOBODY) -> tuple[str, ...]:
+    """What no field of the line can tell, in sentences. `peer`: who had its address, where that is known."""
+    return (*_limits(record, failure, peer), *_limits_of_peer(peer))
 
 
-def _limits(record: Record, failure: Failure) -> Iterator[str]:
+def _limits_of_peer(peer: Peer) -> Iterator[str]:
+    if peer.kind == UNKNOWN.kind:
+        yield "Who had the peer's address then: it was not known for sure when the line was shipped."
+    elif peer.kind == "node":
+        yield "Which pod it was: those of the host network share their node's address."
+
+
+def _limits(record: Record, failure: Failure, peer: Peer) -> Iterator[str]:
     reason, side = failure
     named = text(record, "downstream_peer_uri_san") or text(record, "downstream_peer_subject")
     if text(record, "src.identity") and side == DOWNSTREAM:
@@ -111,7 +122,7 @@ def _limits(record: Record, failure: Failure) -> Iterator[str]:
     elif side == DOWNSTREAM and named:
         yield "The client's names are its own claim: nobody has verified them."
     elif side == DOWNSTREAM and reason in _NO_NAME and record.get("scope") != "hyper_util":  # which has no address
-        yield "Who it was: no certificate had come when it failed, so there is an address and no identity."
+        yield _NO_IDENTITY.format("a workload that had the address" if peer.workload else "an address")
     if ambient.is_ztunnel(record):
         yield from ambient.limits_of(record, failure)
         return

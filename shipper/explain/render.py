@@ -23,6 +23,9 @@ _SIDES: Final = {
     DOWNSTREAM: "downstream: a client connected to this proxy",
     "upstream": "upstream: this proxy connected to a server",
 }
+# It did not come through the mesh, whatever its pod is: a sidecar may be told to send plaintext.
+_WITHOUT_MTLS: Final = (("plaintext", DOWNSTREAM), ("no_client_cert", DOWNSTREAM))
+_BARE: Final = ", without the mesh's mTLS"
 PROSE: Final = ("means", "causes", "missing", "unknown")  # rows that are the same for each failure of a kind
 _WRAPPED: Final = (*PROSE, "trust")
 _LISTS: Final = ("causes", "missing")
@@ -109,7 +112,7 @@ def _who(report: Report) -> Iterator[str]:
     if who.claimed:
         yield f"workload {who.claimed}, a claim"
     if who.address:
-        yield f"from {who.address}"
+        yield f"from {who.address}" + (_had(report) if report.side == DOWNSTREAM else "")
 
 
 def _whom(report: Report) -> Iterator[str]:
@@ -126,7 +129,21 @@ def _whom(report: Report) -> Iterator[str]:
         if to.cluster:
             yield f"cluster {to.cluster}"
         if to.host:
-            yield f"host {to.host}"
+            yield f"host {to.host}{_had(report)}"
+
+
+def _had(report: Report) -> str:
+    """Who had the address that was just named, and without what it came."""
+    peer = report.peer
+    if peer.pod:
+        had = f", which was pod {peer.pod}" + (f" in {peer.namespace}" if peer.namespace else "")
+    elif peer.workload:
+        had = f", which was {peer.workload}"
+    elif peer.node and peer.kind == "node":
+        had = f", which was node {peer.node} or a pod of its host network"
+    else:
+        had = ", which is none of this cluster's" if peer.kind == "external" else ""
+    return had + _BARE if peer.workload and (report.failure_reason, report.side) in _WITHOUT_MTLS else had
 
 
 def _proxy(report: Report) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Final
 from shipper.explain import ambient
 from shipper.explain.certificate import Certificate, peer_certificate
 from shipper.explain.missing import Missing, limits_of, missing_fields
-from shipper.explain.texts import FIND_PEER, TEXTS
+from shipper.explain.texts import FIND_PEER, PODS_OF_HOST, SHOW_PEER, TEXTS
 from shipper.explain.verdict import HANDSHAKE_FAILURE, UPSTREAM_TIMEOUT, not_a_handshake
 from shipper.pipeline import ztunnel
 from shipper.pipeline.failure import DOWNSTREAM, REASONS, Failure
@@ -20,6 +20,8 @@ from shipper.pipeline.keep import MTLS
 from shipper.pipeline.record import Record, source_ip, text, without_port
 from shipper.reading.flags import flags_in_words
 from shipper.reading.lines import BODY, FRAGMENT, TLS, ZTUNNEL, Readable
+from shipper.reading.origin import Peer
+from shipper.who.holder import EXTERNAL
 
 # Envoy's own words, in the order of their weight.
 _EVIDENCE: Final = (
@@ -91,6 +93,7 @@ class Report:
     time: str | None
     who: Who
     to: Whom
+    peer: Peer  # who had the address of the one at the other end: the client's with side downstream
     proxy: Proxy
     trust: tuple[str, ...]  # which names on it were verified, and which are a claim, where a proxy of this kind tells
     certificate: Certificate | None
@@ -120,7 +123,7 @@ def explain(line: Readable) -> Report:
             causes, commands = (*ambient.CAUSES.get(failure.reason, ()), *causes), ambient.commands_for(record, failure)
         elif ambient.is_tunnel(record):
             commands = ambient.commands_at_waypoint(failure.reason) or commands
-        commands, limits = _filled(commands, line, failure), limits_of(record, failure)
+        commands, limits = _filled(commands, line, failure), limits_of(record, failure, line.origin.peer)
     limits += _LIMITS.get(line.format, ())
     return Report(
         file=line.file,
@@ -134,6 +137,7 @@ def explain(line: Readable) -> Report:
         time=_value(record, "start_time") or line.origin.time,
         who=_who(record),
         to=_whom(record, failure),
+        peer=line.origin.peer,
         proxy=Proxy(line.origin.namespace, line.origin.pod, line.origin.container),
         trust=tuple(ambient.trust_of(record)) if line.format == ZTUNNEL else (),
         certificate=peer_certificate(record, failure),
@@ -199,10 +203,21 @@ def _cluster(record: Record) -> str:
 
 def _filled(commands: tuple[str, ...], line: Readable, failure: Failure) -> tuple[str, ...]:
     """The commands, the one that finds the peer first, with the values of the line; some placeholders stay."""
-    known = _names(line, failure)
-    if known["<peer-ip>"]:
+    peer = line.origin.peer
+    known = _names(line, failure) | _peer_names(peer)
+    if peer.pod and peer.namespace:
+        commands = (SHOW_PEER, *commands)
+    elif peer.kind == "node" and peer.node:
+        commands = (PODS_OF_HOST, *commands)
+    elif known["<peer-ip>"] and peer.kind != EXTERNAL.kind:  # no pod of this cluster has an address from outside
         commands = (FIND_PEER, *commands)
     return tuple(re.sub(r"<[a-z-]+>", lambda found: known.get(found[0]) or found[0], one) for one in commands)
+
+
+def _peer_names(peer: Peer) -> dict[str, str]:
+    """Of who had the address, which is surer than what a certificate claims."""
+    found = {"<peer-pod>": peer.pod, "<peer-namespace>": peer.namespace, "<peer-node>": peer.node}
+    return {place: name for place, name in found.items() if name}
 
 
 def _names(line: Readable, failure: Failure) -> dict[str, str]:

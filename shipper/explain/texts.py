@@ -1,8 +1,8 @@
 """What each failure reason means, what usually causes it, and what to run next: one text for each of `REASONS`.
 
 The peer is who is at the other end: the client with side downstream, the server with side upstream. Commands may hold
-`<pod>` and `<namespace>` (of the proxy that wrote the line), `<peer-pod>`, `<peer-namespace>`, `<peer-ip>` and
-`<host>` (the upstream's service name).
+`<pod>` and `<namespace>` (of the proxy that wrote the line), `<peer-pod>`, `<peer-namespace>`, `<peer-node>`,
+`<peer-ip>` and `<host>` (the upstream's service name).
 """
 
 from typing import Final, NamedTuple
@@ -17,6 +17,10 @@ class Text(NamedTuple):
 
 
 FIND_PEER: Final = "kubectl get pods --all-namespaces --output wide --field-selector status.podIP=<peer-ip>"
+SHOW_PEER: Final = "kubectl get pod <peer-pod> -n <peer-namespace> --output wide"
+PODS_OF_HOST: Final = (
+    "kubectl get pods --all-namespaces --output wide --field-selector spec.nodeName=<peer-node>,spec.hostNetwork=true"
+)
 
 OWN_SECRET: Final = "istioctl proxy-config secret <pod> -n <namespace>"
 _PEER_SECRET: Final = "istioctl proxy-config secret <peer-pod> -n <peer-namespace>"

@@ -5,6 +5,7 @@ a line stands in them as text under some key, or as an object.
 """
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import Final, Generic, TypeVar
 
 from shipper.pipeline.record import LINE_KEYS, Record, texts
@@ -49,7 +50,11 @@ class Search(Generic[Found]):
                 yield from self.within(value, depth)
         elif isinstance(value, list):
             for one in value:
-                if isinstance(one, str):  # Loki's own answer: `[["1790000000000000000", "the line"], …]`
-                    yield from self._of_text(one.encode(errors="replace"))
+                if isinstance(one, str):  # Loki's own answer: `[["1790000000000000000", "the line", {…}], …]`
+                    beside = (of_record(other) for other in value if isinstance(other, dict))
+                    origin = reduce(Origin.or_else, beside, UNKNOWN)
+                    yield from (
+                        (found, own.or_else(origin)) for found, own in self._of_text(one.encode(errors="replace"))
+                    )
                 else:
                     yield from self._in(one, depth + 1)

@@ -5,10 +5,11 @@ Only names that are harmless in a shell are put into commands.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shipper.explain.report import Report, explain
+from shipper.reading.origin import Origin, peer_of
 from shipper.report.fold import Sample
 from shipper.report.model import Dates
 
@@ -16,10 +17,8 @@ _NAME: Final = re.compile(r"[a-z0-9](?:[-.a-z0-9]{0,251}[a-z0-9])?")
 _PLACES: Final[Mapping[str, str]] = {
     "<pod>": "pod",
     "<namespace>": "namespace",
-    "<peer-pod>": "peer_pod",
-    "<peer-namespace>": "peer_namespace",
 }
-"""Placeholders of commands, with the field that fills each."""
+"""Placeholders of commands, with the field that fills each; those of the peer `explain` fills itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +35,8 @@ class Advice:
 
 def advice(sample: Sample) -> Advice:
     """What to say of this line's failure."""
-    said = explain(sample.line)
+    origin = sample.line.origin.or_else(Origin(peer=peer_of(sample.fields)))
+    said = explain(replace(sample.line, origin=origin))
     return Advice(
         summary=said.summary,
         causes=said.causes,

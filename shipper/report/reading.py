@@ -23,8 +23,9 @@ from shipper.pipeline.partial import Joiner
 from shipper.pipeline.record import Loads, parse_record, text
 from shipper.pipeline.scan import Scanner, lines_at
 from shipper.reading.lines import BODY, JSON, TLS, ZTUNNEL, Line, Readable, Unreadable, read
+from shipper.reading.origin import NOBODY
 from shipper.reading.units import MAX_UNIT
-from shipper.report.whose import fields_of_origin, pod_key
+from shipper.report.whose import fields_of_origin, fields_of_peer, pod_key
 from shipper.times import parse_iso_time, parse_time
 
 FAILED, REPEATED, TIMED_OUT, HEALTHY, UNREADABLE, OTHER, TOO_LONG = (
@@ -166,6 +167,8 @@ class LogReader:
         if failure is None:
             return
         fields = fields_of_origin(line.origin) or self._fields
+        if line.origin.peer != NOBODY:
+            fields = {**fields, **fields_of_peer(line.origin.peer)}
         pod = pod_key(fields) or self._pod
         if failure == TIMEOUT or not self._audit.is_first(failure, line.record, pod):
             self._recount(kind, TIMED_OUT if failure == TIMEOUT else REPEATED)

@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final
 
 from shipper.config import ClientConfig
+from shipper.pipeline.labels import OVERFLOW
 from shipper.report import words
 from shipper.report.gather import Gathered
 from shipper.report.loki.answer import QueryRefused, QueryUnavailable
@@ -15,7 +16,7 @@ from shipper.report.whose import pod_key
 
 _FIELDS: Final = (
     *("namespace", "pod", "container", "app", "node"),
-    *("peer_namespace", "peer_app", "peer_pod", "peer_node"),
+    *("peer_kind", "peer_namespace", "peer_app", "peer_pod", "peer_node", "peer_owner"),
 )
 
 ERRORS: Final = (QueryRefused, QueryUnavailable, PageTooLarge, WindowTooLarge)
@@ -50,8 +51,9 @@ async def count_all(pages: AsyncIterator[list[Entry]], gathered: Gathered) -> No
 
 @lru_cache(maxsize=4096)
 def fields_of(labels: Labels) -> dict[str, str]:
-    """What the labels of a stream tell of its log, and of its peer."""
-    return {name: value for name, value in labels if name in _FIELDS and value}
+    """What the labels of a stream tell of its log, and of its peer. That peers had too many names is no name."""
+    told = {name: value for name, value in labels if name in _FIELDS and value}
+    return {name: value for name, value in told.items() if value != OVERFLOW or not name.startswith("peer_")}
 
 
 async def compared(

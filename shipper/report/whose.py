@@ -1,10 +1,11 @@
 """Whose log it is: what a path tells, or what stands beside a line. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import lru_cache
 from pathlib import PurePath
 
-from shipper.reading.origin import Origin
+from shipper.reading.origin import Origin, Peer
 from shipper.source.discovery.layouts import PodDirectory, fields_of, parse_link
 
 
@@ -28,3 +29,8 @@ def pod_key(fields: Mapping[str, str]) -> str:
 def fields_of_origin(origin: Origin) -> Mapping[str, str]:
     """What was told beside a line of the pod that wrote it; empty where no pod was named."""
     return fields_of(origin.namespace or "", origin.pod, origin.container or "") if origin.pod else {}
+
+
+def fields_of_peer(peer: Peer) -> Mapping[str, str]:
+    """What was told beside a line of who the peer was, as the agent's fields."""
+    return {f"peer_{name}": value for name, value in asdict(peer).items() if value}

@@ -322,7 +322,9 @@ def test_a_prefix_tells_whose_line_it_is(before: str, origin: Origin) -> None:
 
 def test_a_line_tells_no_origin_of_its_own() -> None:
     """A client writes its path, its user agent and its SNI; a name in them is not the proxy's."""
-    forged = LINES[3].replace('"- - -"', f'"GET /{{pod="evil"}} [pod/evil/istio-proxy] {POD} istio-proxy HTTP/1.1"')
+    forged = LINES[3].replace(
+        '"- - -"', f'"GET /{{pod="evil",peer_pod="evil"}} [pod/evil/istio-proxy] {POD} istio-proxy HTTP/1.1"'
+    )
     [line] = read([forged.encode()])
     assert not isinstance(line, Readable) or line.origin == Origin()
 

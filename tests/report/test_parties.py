@@ -81,3 +81,16 @@ def test_a_ztunnels_failures_are_counted_as_each_is_classified(tmp_path: Path) -
     wanted = [one for one in corpus if one["wanted"]["keep"] and "hyper_util" not in one["line"]]
     assert found.connections == len(wanted) > 50
     assert found.lines.get("unreadable", 0) == 0
+
+
+def test_labels_beside_a_line_name_the_peer(tmp_path: Path) -> None:
+    """What `logcli` prints of a stream: the agent's own words of who had the address, and of none that was too much."""
+    line = {"downstream_remote_address": "10.0.1.20:1", "downstream_transport_failure_reason": "TLS_error|HTTP_REQUEST"}
+    line |= {"response_flags": "NR", "response_code": "0", "response_code_details": "filter_chain_not_found"}
+    labels = {"namespace": "money", "pod": "payment-0", "peer_namespace": "default"}
+    file = tmp_path / "logcli.jsonl"
+    apps = ("legacy-client", "__overflow__")
+    rows = [{"labels": labels | {"peer_app": app}, "line": json.dumps(line)} for app in apps]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    found = {row.client.name for row in report_of(file).rows}
+    assert found == {"default/legacy-client", "10.0.1.20"}
