@@ -51,7 +51,8 @@ image: $(READY) ## build the image and run its agent, without a registry; as roo
 helm: $(READY) ## build Helm beside the other tools, for the chart's tests and the next; needs Go
 	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v4/cmd/helm@v4.3.2
 
-manifests: $(READY) ## render deploy/daemonset.yaml, and the schema of the chart's values; needs helm
+manifests: $(READY) ## put the version everywhere, render deploy/daemonset.yaml, and the schema of the chart's values; needs helm
+	$(BIN)/python -m release.version
 	$(BIN)/python -m release.manifests
 	$(BIN)/python -m release.values_schema
 
