@@ -1,7 +1,7 @@
 """A report as JSON, or as text for a terminal.
 
 A peer chooses its own name, so nothing of a line reaches a terminal before its control characters are escaped. Prose is
-wrapped to the width; values and commands never are, so that they can be copied.
+wrapped to the width, commands so that a shell reads them as they were; values never are, so that they can be copied.
 """
 
 import json
@@ -11,6 +11,7 @@ from textwrap import wrap
 from typing import Final
 
 from shipper.explain.report import Report
+from shipper.explain.shell import folded
 from shipper.explain.verdict import CANNOT_TELL, NO_FAILURE
 from shipper.pipeline.failure import DOWNSTREAM
 from shipper.reading.lines import NoAccessLog, Unreadable
@@ -27,7 +28,8 @@ _SIDES: Final = {
 _WITHOUT_MTLS: Final = (("plaintext", DOWNSTREAM), ("no_client_cert", DOWNSTREAM))
 _BARE: Final = ", without the mesh's mTLS"
 PROSE: Final = ("means", "causes", "missing", "unknown")  # rows that are the same for each failure of a kind
-_WRAPPED: Final = (*PROSE, "trust")
+_WRAPPED: Final = (*PROSE, "trust", "cert")
+_COMMANDS: Final = "next"
 _LISTS: Final = ("causes", "missing")
 
 Row = tuple[str, str]
@@ -49,6 +51,10 @@ class Style:
         """The lines of prose beside a label; all but the first begin with `hanging`."""
         width = max(_NARROWEST, min(_WIDEST, self.width)) - _LABEL - 2
         return wrap(text, width, subsequent_indent=hanging, break_long_words=False, break_on_hyphens=False)
+
+    def fold(self, command: str) -> Iterator[str]:
+        """The lines of a command beside a label."""
+        return folded(command, max(_NARROWEST, self.width) - _LABEL - 2)
 
     def place(self, found: Report | Unreadable | NoAccessLog) -> str:
         """Where a line stands."""
@@ -94,9 +100,15 @@ def rows(report: Report, style: Style, *, without: Iterable[str] = ()) -> Iterat
     for label, values in _VALUES.items():
         shown = label
         for value in values(report) if label not in without else ():
-            for line in style.wrap(value, "  " if label in _LISTS else "") if label in _WRAPPED else (value,):
+            for line in _lines(label, value, style):
                 yield shown, line
                 shown = ""
+
+
+def _lines(label: str, value: str, style: Style) -> Iterable[str]:
+    if label == _COMMANDS:
+        return style.fold(value)
+    return style.wrap(value, "  " if label in _LISTS else "") if label in _WRAPPED else (value,)
 
 
 def _who(report: Report) -> Iterator[str]:

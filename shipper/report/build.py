@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, TypeVar
 
 from shipper.pipeline.failure import DOWNSTREAM, REASONS, UPSTREAM
@@ -15,6 +16,7 @@ from shipper.report.model import (
     VERSION,
     Against,
     Distinct,
+    Finding,
     Growth,
     LeftOut,
     Party,
@@ -22,6 +24,8 @@ from shipper.report.model import (
     Reason,
     Report,
     Row,
+    Seen,
+    Side,
 )
 from shipper.report.resolve import Connection, identities_of, resolved
 from shipper.report.timeline import Timeline, columns, width
@@ -37,13 +41,15 @@ MOST_RADII: Final = 100
 
 Key = TypeVar("Key")
 
-Pair = tuple[str, str, Party, Party]
+SIDES: Final[tuple[Side, Side]] = (DOWNSTREAM, UPSTREAM)
+
+Pair = tuple[str, Side, Party, Party]
 """Reason, side, client and server: what is one row."""
 
 
 @dataclass(slots=True)
 class Merged:
-    """The groups of one row, client, server or reason, added up."""
+    """The groups of one row, or of one client or server, all of one side, added up."""
 
     parts: list[Connection]
     connections: int
@@ -61,7 +67,7 @@ class Builder:
         first, last = span(fold.totals.values())
         gathered.spans(first, last)
         self._begin, self._end = gathered.begin, gathered.end
-        self._total = sum(group.count for group in fold.totals.values())
+        self._failed = _failed(gathered)
         for time in filter(None, (self._begin, self._end)):
             fold.reach(time)
         earlier = before.fold.groups if before else {}
@@ -74,7 +80,9 @@ class Builder:
         fold, by_pair = self._gathered.fold, _merged(self._connections, _pair, self._step())
         all_rows = sorted(by_pair.items(), key=lambda item: (-item[1].connections, str(item[0])))
         shown = all_rows[:rows]
-        shown_connections = sum(merged.connections for _, merged in shown)
+        in_rows: Counter[Side] = Counter()
+        for (_, side, _, _), merged in shown:
+            in_rows[side] += merged.connections
         return Report(
             version=VERSION,
             source=self._source,
@@ -83,18 +91,13 @@ class Builder:
             step=self._trend_step(),
             logs=self._gathered.logs,
             lines={kind: count for kind, count in self._gathered.lines.items() if count},
-            connections=self._total,
-            by_side={
-                side: sum(group.count for kind, group in fold.totals.items() if kind.side == side)
-                for side in (DOWNSTREAM, UPSTREAM)
-            },
-            pairs=len({(one.client, one.server) for one in self._connections}),
-            findings=findings(self._connections, self._world()),
+            sides={side: Seen(self._failed[side], len(self._pairs(side))) for side in SIDES},
+            findings=tuple(chain.from_iterable(map(self._findings, self._sides()))),
             reasons=tuple(self._reasons()),
             rows=tuple(self._row(pair, merged) for pair, merged in shown),
             left_out=LeftOut(
                 rows=len(all_rows) - len(shown) + fold.given_up,
-                connections=self._total - shown_connections,
+                connections={side: self._failed[side] - in_rows[side] for side in SIDES},
                 is_exact=not fold.given_up,
                 missed_at_most=fold.missed_at_most,
             ),
@@ -104,10 +107,24 @@ class Builder:
             notes=tuple(self._gathered.notes),
         )
 
-    def _world(self) -> World:
-        connections = self._connections
+    def _sides(self) -> list[Side]:
+        """Those that saw any, the one that saw most first."""
+        return sorted((side for side in SIDES if self._failed[side]), key=lambda side: -self._failed[side])
+
+    def _of(self, side: Side) -> list[Connection]:
+        return [one for one in self._connections if one.kind.side == side]
+
+    def _pairs(self, side: Side) -> set[tuple[Party, Party]]:
+        return {(one.client, one.server) for one in self._of(side)}
+
+    def _findings(self, side: Side) -> tuple[Finding, ...]:
+        connections = self._of(side)
+        return findings(connections, self._world(side, connections))
+
+    def _world(self, side: Side, connections: Sequence[Connection]) -> World:
         return World(
-            connections=self._total,
+            side=side,
+            connections=self._failed[side],
             begin=self._begin,
             end=self._end,
             step=self._gathered.fold.ruler.step,
@@ -126,11 +143,11 @@ class Builder:
         groups = [one.group for one in merged.parts]
         return Row(
             reason=reason,
-            side=side,  # type: ignore[arg-type]  # one of both
+            side=side,
             client=client,
             server=server,
             connections=merged.connections,
-            share=merged.connections / self._total,
+            share=merged.connections / self._failed[side],
             first=words.rfc3339(merged.first),
             last=words.rfc3339(merged.last),
             goes_on=self._goes_on(merged),
@@ -153,9 +170,9 @@ class Builder:
             earlier = self._before.fold.totals.get(kind) if self._before else None
             yield Reason(
                 reason=kind.reason,
-                side=kind.side,  # type: ignore[arg-type]  # one of both
+                side=kind.side,
                 connections=total.count,
-                share=total.count / self._total,
+                share=total.count / self._failed[kind.side],
                 first=words.rfc3339(total.first),
                 last=words.rfc3339(total.last),
                 trend=self._trend(total.timeline),
@@ -165,12 +182,12 @@ class Builder:
             )
 
     def _radii(self, of: Callable[[Connection], Party], other: Callable[[Connection], Party]) -> tuple[Radius, ...]:
-        """What fails for each client, or at each service; the widest first."""
-        by_party = _merged(self._connections, of, self._step())
-        widest = sorted(by_party.items(), key=lambda item: (-item[1].connections, item[0].name))
-        return tuple(self._radius(party, merged, other) for party, merged in widest[:MOST_RADII])
+        """What fails for each client, or at each service, told by side; the widest first."""
+        by_party = _merged(self._connections, lambda one: (of(one), one.kind.side), self._step())
+        widest = sorted(by_party.items(), key=lambda item: (-item[1].connections, item[0][0].name))
+        return tuple(self._radius(party, side, merged, other) for (party, side), merged in widest[:MOST_RADII])
 
-    def _radius(self, party: Party, merged: Merged, other: Callable[[Connection], Party]) -> Radius:
+    def _radius(self, party: Party, side: Side, merged: Merged, other: Callable[[Connection], Party]) -> Radius:
         reasons: Counter[str] = Counter()
         others: Counter[Party] = Counter()
         for one in merged.parts:
@@ -178,8 +195,9 @@ class Builder:
             others[other(one)] += one.group.count
         return Radius(
             party=party,
+            side=side,
             connections=merged.connections,
-            share=merged.connections / self._total,
+            share=merged.connections / self._failed[side],
             reasons=ordered(reasons),
             others=tuple(sorted(others, key=lambda one: (-others[one], one.name))[:MOST_OTHERS]),
             others_count=len(others),
@@ -194,7 +212,7 @@ class Builder:
         return Against(
             begin=words.rfc3339(before.begin) or "",
             end=words.rfc3339(before.end) or "",
-            connections=sum(group.count for group in before.fold.totals.values()),
+            connections=dict(_failed(before)),
             new_rows=len(set(rows) - self._earlier),
             gone_rows=len(self._earlier - set(rows)),
         )
@@ -228,6 +246,14 @@ class Builder:
             return None
         pace = (merged.last - merged.first) // (merged.connections - 1)
         return self._end - merged.last <= max(_PATIENCE, _PAUSES * pace)
+
+
+def _failed(gathered: Gathered) -> Counter[Side]:
+    """All failed connections, by the side that saw them."""
+    failed: Counter[Side] = Counter(dict.fromkeys(SIDES, 0))
+    for kind, total in gathered.fold.totals.items():
+        failed[kind.side] += total.count
+    return failed
 
 
 def _merged(connections: Iterable[Connection], key: Callable[[Connection], Key], step: int) -> dict[Key, Merged]:

@@ -1,4 +1,4 @@
-"""One cause that explains most of what failed: what have the connections in common?
+"""One cause that explains most of what failed, as seen from one side: what have the connections in common?
 
 A thing in common tells something only where there could have been others: one service is no finding in the log of one
 pod, and the mesh's own CA is none where one client fails.
@@ -11,7 +11,7 @@ from typing import Final
 
 from shipper.report import words
 from shipper.report.fold import span
-from shipper.report.model import Finding
+from shipper.report.model import Finding, Side
 from shipper.report.resolve import Connection
 from shipper.report.timeline import Timeline, merged
 from shipper.times import SECOND
@@ -53,8 +53,9 @@ class Shared:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What there was to be seen."""
+    """What there was to be seen from one side."""
 
+    side: Side
     connections: int
     begin: int | None
     end: int | None
@@ -143,6 +144,7 @@ def _finding(trait: Trait, value: str, shared: Shared, world: World) -> Finding:
     return Finding(
         kind=trait.kind,  # type: ignore[arg-type]  # one of its kinds
         value=value,
+        side=world.side,
         connections=shared.connections,
         share=shared.connections / world.connections,
         reasons=by_reason,
@@ -179,6 +181,7 @@ def _moment(connections: Sequence[Connection], world: World) -> Finding | None:
     return Finding(
         kind="moment",
         value=time or "",
+        side=world.side,
         connections=count,
         share=count / world.connections,
         reasons=ordered(reasons),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from shipper.reading.lines import Readable
+from shipper.report.model import Side
 from shipper.report.parties import Names
 from shipper.report.timeline import Ruler, Timeline
 
@@ -21,7 +22,7 @@ class Kind(NamedTuple):
     """What connections are counted by; texts are empty where unknown."""
 
     reason: str
-    side: str
+    side: Side
     client: Names
     server: Names
     issuer: str
@@ -64,7 +65,7 @@ class Total(NamedTuple):
     """What totals are kept by, whatever becomes of groups."""
 
     reason: str
-    side: str
+    side: Side
 
 
 class Fold:

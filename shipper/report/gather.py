@@ -7,6 +7,7 @@ from functools import lru_cache
 import orjson
 
 from shipper.pipeline.audit import Audit
+from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM
 from shipper.pipeline.record import Loads, text
 from shipper.reading.lines import read_file
 from shipper.report.blocks import blocks
@@ -50,7 +51,7 @@ class Gathered:
             ends = ends_of(record, one.failure.side, fields)
             kind = Kind(
                 one.failure.reason,
-                one.failure.side,
+                DOWNSTREAM if one.failure.side == DOWNSTREAM else UPSTREAM,
                 ends.client,
                 ends.server,
                 text(record, "downstream_peer_issuer"),
@@ -59,7 +60,7 @@ class Gathered:
                 fields.get("peer_node", ""),
                 fields.get("node", ""),
             )
-            self.fold.add(kind, one.nanos, ends.peer_address, one.pod, Sample(one.line, fields))
+            self.fold.add(kind, one.nanos, ends.peer_address, ends.own_pod or one.pod, Sample(one.line, fields))
 
     def spans(self, begin: int | None, end: int | None) -> None:
         """A log, or a query, begins and ends at these times."""

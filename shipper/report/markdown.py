@@ -50,7 +50,7 @@ class _Markdown:
         for section in sentences.sections(report):
             yield self._section(section)
         yield self._paragraph(sentences.left_out(report))
-        if report.connections:
+        if report.seen:
             yield self._radii("Client", report.clients, "at")
             yield self._radii("Service", report.servers, "for")
         yield self._tail()
@@ -110,6 +110,7 @@ class _Markdown:
                 radius.others_count, 3
             )
             name, count = cell(self._names.of(radius.party)), words.number(radius.connections)
+            count += sentences.of_side(radius.side, self._report)
             yield f"| {name} | {count} | {words.reasons(radius.reasons)} | {others} |"
         yield from self._paragraph(more(len(radii), MOST_RADII).strip())
 

@@ -21,7 +21,15 @@ def _says(description: str) -> Meta:
 Text = Annotated[str, _says("empty: unknown")]
 Time = Annotated[str | None, _says("RFC 3339, UTC; null: no line told a time")]
 Trend = Annotated[tuple[int, ...], _says("connections in equal steps from the report's `begin` to its `end`")]
-Share = Annotated[float, _says("of all failed connections, 0 to 1")]
+Side = Annotated[
+    Literal["downstream", "upstream"],
+    _says("of the proxy that saw it: downstream is the server's, upstream the client's"),
+]
+Share = Annotated[float, _says("of the failed connections of its side, 0 to 1")]
+BySide = Annotated[
+    dict[Side, int],
+    _says("failed connections; a connection between two proxies may stand on both sides: never add them up"),
+]
 
 
 class Party(Part, frozen=True):
@@ -56,10 +64,7 @@ class Row(Part, frozen=True):
     """Equal failures: one reason, on one side, between one pair."""
 
     reason: Annotated[str, _says("a `failure_reason`, see docs/failure-reasons.md")]
-    side: Annotated[
-        Literal["downstream", "upstream"],
-        _says("of the proxy that saw it: downstream is the server's, upstream the client's"),
-    ]
+    side: Side
     client: Annotated[Party, _says("who connected")]
     server: Annotated[Party, _says("to whom")]
     connections: Annotated[int, _says("each counted once on its side")]
@@ -95,7 +100,7 @@ class Reason(Part, frozen=True):
     """All connections that failed for one reason, seen from one side."""
 
     reason: str
-    side: Literal["downstream", "upstream"]
+    side: Side
     connections: int
     share: Share
     first: Time
@@ -107,13 +112,14 @@ class Reason(Part, frozen=True):
 
 
 class Finding(Part, frozen=True):
-    """One cause that explains most of the failed connections."""
+    """One cause that explains most of the failed connections of a side."""
 
     kind: Annotated[
         Literal["serial", "client", "node", "network", "issuer", "server", "moment"],
         _says("what the connections have in common"),
     ]
     value: Annotated[str, _says("the issuer, the serial number, the name; of a moment its time")]
+    side: Side
     connections: int
     share: Share
     reasons: Annotated[dict[str, int], _says("connections by reason, the most frequent first")]
@@ -129,9 +135,10 @@ class Finding(Part, frozen=True):
 
 
 class Radius(Part, frozen=True):
-    """What fails for one client, or at one service."""
+    """What fails for one client, or at one service, as the proxies of one side saw it."""
 
     party: Party
+    side: Side
     connections: int
     share: Share
     reasons: Annotated[dict[str, int], _says("connections by reason, the most frequent first")]
@@ -145,7 +152,7 @@ class LeftOut(Part, frozen=True):
     """Rows that are not shown."""
 
     rows: int
-    connections: int
+    connections: BySide
     is_exact: Annotated[bool, _says("false: there were more groups than are kept; rows is then the most there can be")]
     missed_at_most: Annotated[int, _says("connections that any row's count may lack; 0 unless not exact")]
 
@@ -155,9 +162,16 @@ class Against(Part, frozen=True):
 
     begin: str
     end: str
-    connections: int
+    connections: BySide
     new_rows: Annotated[int, _says("rows of now that the time before did not have, shown or not")]
     gone_rows: Annotated[int, _says("rows of the time before that are no more")]
+
+
+class Seen(Part, frozen=True):
+    """What the proxies of one side saw."""
+
+    connections: Annotated[int, _says("failed ones, each once")]
+    pairs: Annotated[int, _says("of a client and a server")]
 
 
 class Report(Part, frozen=True):
@@ -170,9 +184,10 @@ class Report(Part, frozen=True):
     step: Annotated[float, _says("seconds of one step of all trends")]
     logs: Annotated[int, _says("logs that were read, or streams of Loki")]
     lines: Annotated[dict[str, int], _says("lines by kind; each line is of one kind, and they add up to all")]
-    connections: Annotated[int, _says("failed connections, each once on its side")]
-    by_side: Annotated[dict[str, int], _says("the same by side: a connection between two proxies may stand on both")]
-    pairs: Annotated[int, _says("of a client and a server")]
+    sides: Annotated[
+        dict[Side, Seen],
+        _says("what failed; a connection between two proxies may stand on both sides: never add them up"),
+    ]
     findings: tuple[Finding, ...]
     reasons: tuple[Reason, ...]
     rows: tuple[Row, ...]
@@ -181,3 +196,8 @@ class Report(Part, frozen=True):
     servers: tuple[Radius, ...]
     against: Annotated[Against | None, _says("null: not compared")]
     notes: Annotated[tuple[str, ...], _says("what could not be read, and what to know of these figures")]
+
+    @property
+    def seen(self) -> dict[Side, int]:
+        """Failed connections by the sides that saw any."""
+        return {side: found.connections for side, found in self.sides.items() if found.connections}

@@ -19,6 +19,7 @@ WORKLOAD: Final = "workload"
 SERVICE: Final = "service"
 ADDRESS: Final = "address"
 UNKNOWN: Final = "unknown"
+ZTUNNEL: Final = "ztunnel"  # the app of a log that tells of other workloads
 
 Fields = Mapping[str, str]
 """Of a log: namespace, app, pod, node; of a stream in Loki also peer_namespace, peer_app, peer_pod and peer_node."""
@@ -40,19 +41,21 @@ class Ends(NamedTuple):
     client: Names
     server: Names
     peer_address: str  # of the end that did not write the line, without the port
+    own_pod: str = ""  # that the line itself names as the end that it speaks for, or its address; empty: the log's pod
 
 
 def ends_of(record: Record, side: str, fields: Fields) -> Ends:
     """Both ends of the connection that this line tells of."""
-    own, peer, address = _own_workload(record, side, fields), _workload(fields, "peer_"), peer_address(record, side)
+    (own, own_pod), peer = _own(record, side, fields), _workload(fields, "peer_")
+    address = peer_address(record, side)
     if side == DOWNSTREAM:
         client = Names(text(record, "downstream_peer_uri_san"), peer, _address(address))
         here = _service(text(record, "requested_server_name")) or _address(_local(record))
-        return Ends(client, Names(text(record, "downstream_local_uri_san"), own, here), address)
+        return Ends(client, Names(text(record, "downstream_local_uri_san"), own, here), address, own_pod)
     there = _service(_called(record)) or _address(address)
     server = Names(text(record, "upstream_peer_uri_san"), peer, there)
     client = Names(_own_identity(record), own, _address(source_ip(record)))
-    return Ends(client, server, address)
+    return Ends(client, server, address, own_pod)
 
 
 def peer_address(record: Record, side: str) -> str:
@@ -71,13 +74,18 @@ def network_of(address: str) -> str:
     return f"{':'.join(group.lstrip('0') or '0' for group in groups[:4])}::/64"
 
 
-def _own_workload(record: Record, side: str, fields: Fields) -> str:
-    """Of the proxy that wrote the line; a ztunnel speaks for the pods of its node, and names the one."""
+def _own(record: Record, side: str, fields: Fields) -> tuple[str, str]:
+    """Workload and pod of the proxy that wrote the line. A ztunnel speaks for the pods of its node, and names the one;
+    of a failed handshake its address alone, of which a stream in Loki tells whose it is."""
     if "direction" not in record:
-        return _workload(fields, "")
+        return _workload(fields, ""), ""
     own = "dst" if side == DOWNSTREAM else "src"
     pod, namespace = text(record, f"{own}.workload"), text(record, f"{own}.namespace")
-    return f"{namespace}/{app_of(pod)}" if pod and namespace else ""
+    if pod and namespace:
+        return f"{namespace}/{app_of(pod)}", f"{namespace}/{pod}"
+    if fields.get("app", ZTUNNEL) != ZTUNNEL:
+        return _workload(fields, ""), f"{fields.get('namespace', '')}/{fields.get('pod', '')}"
+    return "", without_port(text(record, "downstream_local_address")) if side == DOWNSTREAM else source_ip(record)
 
 
 def _workload(fields: Fields, prefix: str) -> str:

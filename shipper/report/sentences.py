@@ -3,17 +3,17 @@
 Values of lines are given apart from words of ours, so that each output escapes them in its own way.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Final, NamedTuple
 
 from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM
 from shipper.report import words
-from shipper.report.model import Finding, Reason, Report, Row
+from shipper.report.model import Finding, Reason, Report, Row, Side
 from shipper.report.reading import FAILED, KINDS
 from shipper.times import SECOND, parse_iso_time
 
-_SIDES: Final = {DOWNSTREAM: "the server's proxy", UPSTREAM: "the client's proxy"}
+_SIDES: Final[Mapping[Side, str]] = {DOWNSTREAM: "the server's proxy", UPSTREAM: "the client's proxy"}
 _GREW: Final = 2  # times as many in the second half as in the first
 _FEW: Final = 5
 
@@ -36,28 +36,49 @@ class Section(NamedTuple):
 def heading(report: Report) -> str:
     """How many failed, between how many, in what."""
     lines = f"{words.counted(sum(report.lines.values()), 'line')} of {words.counted(report.logs, 'log')}"
-    if not report.connections:
+    if not report.seen:
         return (
             f"No failed handshake in {lines}." if sum(report.lines.values()) else "There was nothing to read: no line."
         )
-    pairs = words.counted(report.pairs, "pair") + ("" if report.left_out.is_exact else " at least")
-    failed = words.counted(report.connections, "connection")
-    return f"{failed} failed in the TLS handshake, between {pairs} of client and server, in {lines}."
+    failed = {
+        side: words.counted(count, "connection") + " failed in the TLS handshake" for side, count in report.seen.items()
+    }
+    if len(failed) > 1:
+        failed = {side: f"{said} as {_SIDES[side]} saw it ({side})" for side, said in failed.items()}
+    parts = (f"{said}, between {_pairs(report, side)} of client and server" for side, said in failed.items())
+    return f"{'; '.join(parts)}; in {lines}." if len(failed) > 1 else f"{next(parts)}, in {lines}."
+
+
+def _pairs(report: Report, side: Side) -> str:
+    return words.counted(report.sides[side].pairs, "pair") + ("" if report.left_out.is_exact else " at least")
 
 
 def sides(report: Report) -> str:
-    """Who saw them. Sums over both sides are said to be such."""
-    seen = {side: count for side, count in report.by_side.items() if count}
-    if len(seen) == 1:
-        side = next(iter(seen))
-        return f"all seen by {_SIDES[side]} ({side})"
-    parts = " and ".join(f"{words.number(count)} seen by {_SIDES[side]} ({side})" for side, count in seen.items())
-    return f"{parts}: a connection between two proxies may be counted on both sides" if parts else ""
+    """Who saw them, and why both sides are not added up."""
+    if len(report.seen) > 1:
+        return "a connection between two proxies may be on both sides, so they are not added up"
+    return "".join(f"all seen by {_SIDES[side]} ({side})" for side in report.seen)
+
+
+def of_side(side: Side, report: Report) -> str:
+    """` (upstream)`, where there is another side in the report; else empty."""
+    return f" ({side})" if len(report.seen) > 1 else ""
+
+
+def by_side(connections: Mapping[Side, int]) -> str:
+    """`12 connections`; of both sides `12 connections (downstream) and 3 (upstream)`."""
+    seen = [(side, count) for side, count in connections.items() if count]
+    if len(seen) < 2:
+        return words.counted(sum(connections.values()), "connection")
+    (first, count), *rest = seen
+    also = "".join(f" and {words.number(some)} ({side})" for side, some in rest)
+    return f"{words.counted(count, 'connection')} ({first}){also}"
 
 
 def finding(found: Finding, report: Report) -> Said:
     """One cause, with the share that it explains."""
-    share = f"{words.percent(found.share)} ({words.number(found.connections)} of {words.number(report.connections)})"
+    of_all = words.number(report.sides[found.side].connections) + (f" {found.side}" if len(report.seen) > 1 else "")
+    share = f"{words.percent(found.share)} ({words.number(found.connections)} of {of_all})"
     value = words.clock(found.value, day_of(report)) if found.kind == "moment" else found.value
     since = ""
     if found.first and found.quiet and found.is_sudden:
@@ -111,7 +132,7 @@ def compared(report: Report) -> str:
         return ""
     new = words.counted(against.new_rows, "row is", "rows are")
     gone = words.counted(against.gone_rows, "row is", "rows are")
-    before = words.counted(against.connections, "connection")
+    before = by_side(against.connections)
     return f"{new} new, {gone} gone; before ({words.span(against.begin, against.end)}) {before} failed."
 
 
@@ -137,7 +158,7 @@ def left_out(report: Report) -> str:
         f"{one.reason} {words.number(one.connections)}" for one in report.reasons if (one.reason, one.side) not in shown
     ]
     also = f", among them {', '.join(unseen)}" if unseen else ""
-    return f"and {rows} with {words.counted(out.connections, 'connection')}{also}{lack}"
+    return f"and {rows} with {by_side(out.connections)}{also}{lack}"
 
 
 def sections(report: Report) -> Iterator[Section]:

@@ -6,9 +6,11 @@ nothing of it is read as markup.
 
 import io
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from shipper.explain.render import safe
+from shipper.explain.shell import folded
 from shipper.report import sentences, words
 from shipper.report.model import Distinct, Radius, Report, Row
 from shipper.report.names import ShortNames, more
@@ -142,13 +144,14 @@ class _Table:
         if row.certificate and row.certificate.in_words:
             self._say(f"certificate: {row.certificate.in_words}")
         for command in row.next[:MOST_COMMANDS]:
-            self._say(f"$ {command}", "cyan")
+            for mark, line in zip(chain("$", repeat(" ")), folded(command, self._console.width - 2), strict=False):
+                self._say(f"{mark} {line}", "cyan")
 
     # -- blast radius
 
     def _radii(self) -> None:
         report = self._report
-        if not report.connections:
+        if not report.seen:
             return
         self._console.print()
         for name, radii, verb in (("client", report.clients, "at"), ("service", report.servers, "for")):
@@ -160,7 +163,8 @@ class _Table:
 
     def _radius(self, radius: Radius, verb: str) -> Said:
         others = ", ".join(self._names.of(other) for other in radius.others[:MOST_OTHERS])
-        failed = f"{words.number(radius.connections)} ({words.reasons(radius.reasons)})"
+        side = sentences.of_side(radius.side, self._report)
+        failed = f"{words.number(radius.connections)}{side} ({words.reasons(radius.reasons)})"
         return Said(
             "",
             self._names.of(radius.party),

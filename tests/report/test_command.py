@@ -56,7 +56,7 @@ def test_other_keys(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     file.write_bytes(LINE.replace(b"downstream_transport_failure_reason", b"why").replace(b"response_flags", b"flags"))
     fields = "downstream_transport_failure_reason=why,response_flags=flags"
     code, out, _ = run(capsys, "-o", "json", "--fields", fields, str(file))
-    assert (code, json.loads(out)["connections"]) == (0, 1)
+    assert (code, json.loads(out)["sides"]["downstream"]["connections"]) == (0, 1)
 
 
 def test_a_line_that_cannot_be_read_is_told_by_the_exit_code(

@@ -3,7 +3,7 @@
 import pytest
 
 from lab import outage
-from shipper.report.model import Report
+from shipper.report.model import Report, Seen
 from shipper.report.reading import FAILED, HEALTHY, OTHER, REPEATED, TIMED_OUT
 from shipper.report.words import rfc3339
 from tests.report.conftest import Morning
@@ -34,13 +34,12 @@ def test_every_row_has_the_figures_of_a_slow_reference(report: Report, wanted: F
 
 
 def test_the_totals_are_those_of_the_reference(report: Report, wanted: Figures) -> None:
-    assert report.connections == wanted.connections == 1200
-    assert report.by_side == {"downstream": 1200, "upstream": 0}
-    assert report.pairs == len({row[2:] for row in wanted.rows})
+    assert wanted.connections == 1200
+    assert report.sides == {"downstream": Seen(1200, len({row[2:] for row in wanted.rows})), "upstream": Seen(0, 0)}
     assert (report.begin or "")[:16] == "2026-11-30T08:00"
     assert report.end == rfc3339(max(line.nanos for line in outage.lines()))
     assert sum(one.connections for one in report.reasons) == 1200
-    assert report.left_out.rows == report.left_out.connections == 0
+    assert (report.left_out.rows, report.left_out.connections) == (0, {"downstream": 0, "upstream": 0})
 
 
 def test_every_line_is_of_one_kind(report: Report) -> None:

@@ -1,13 +1,14 @@
 """Who called whom: the best name that a line and its log give."""
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shipper.reading.lines import Readable, read
-from shipper.report.parties import Names, ends_of, network_of
+from shipper.report.parties import Ends, Names, ends_of, network_of
 from tests.report.conftest import report_of
 
 CLUSTER = {"upstream_cluster": "outbound|80||web.shop.svc.cluster.local;", "upstream_host": "10.0.0.9:80"}
@@ -48,7 +49,7 @@ ZTUNNEL = Path(__file__).parents[1] / "corpus" / "ztunnel.jsonl"
 def test_the_best_name_of_each_end(
     record: dict[str, Any], side: str, fields: dict[str, str], client: Names, server: Names, peer: str
 ) -> None:
-    assert ends_of(record, side, fields) == (client, server, peer)
+    assert ends_of(record, side, fields) == Ends(client, server, peer)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +71,44 @@ def test_a_ztunnels_line_is_of_the_pod_that_it_names() -> None:
     ends = ends_of(found.record, "upstream", {"namespace": "istio-system", "app": "ztunnel", "pod": "ztunnel-x2x7k"})
     assert (ends.client.identity, ends.client.workload) == ("spiffe://cluster.local/ns/shop/sa/cart", "shop/cart")
     assert ends.server.other == ("service", "web.shop.svc.cluster.local")
+    assert ends.own_pod == "shop/cart-0"
+
+
+@pytest.mark.parametrize(
+    ("fields", "workload", "pod"),
+    [
+        ({"namespace": "istio-system", "app": "ztunnel", "pod": "ztunnel-x2x7k"}, "", "10.0.0.9"),
+        ({"namespace": "pay", "app": "payment", "pod": "payment-0"}, "pay/payment", "pay/payment-0"),
+        ({}, "", "10.0.0.9"),
+    ],
+    ids=["its log", "a stream in Loki", "nothing"],
+)
+def test_a_ztunnels_failed_handshake_is_of_the_address_that_it_was_meant_for(
+    fields: dict[str, str], workload: str, pod: str
+) -> None:
+    line = (
+        b"2026-11-23T10:30:00.000001Z\terror\taccess\tconnection failed\tsrc.addr=10.0.0.2:5 dst.addr=10.0.0.9:15008 "
+        b'direction="inbound" error="tls handshake error: Custom { kind: InvalidData, error: NoCertificatesPresented }"'
+    )
+    [found] = read([line])
+    assert isinstance(found, Readable)
+    ends = ends_of(found.record, "downstream", fields)
+    assert (ends.server.workload, ends.own_pod, ends.peer_address) == (workload, pod, "10.0.0.2")
+
+
+def test_pods_are_those_that_a_ztunnel_speaks_for(tmp_path: Path) -> None:
+    line = (
+        "2026-11-23T10:30:0{second}.000001Z\terror\taccess\tconnection complete\tsrc.addr=10.0.0.{client}:5{second} "
+        'src.workload="cart-7d4b9c6f5d-x{client}x7k" src.namespace="shop" dst.addr=10.0.0.9:80 '
+        'src.identity="spiffe://cluster.local/ns/shop/sa/cart" '
+        'dst.service="web.shop.svc.cluster.local" direction="outbound" '
+        'error="io error: tls handshake error: invalid peer certificate: Expired"\n'
+    )
+    file = tmp_path / "ztunnel.log"
+    file.write_text("".join(line.format(second=at, client=2 + at % 3) for at in range(9)))
+    [row] = report_of(file).rows
+    assert (row.client.name, row.connections) == ("spiffe://cluster.local/ns/shop/sa/cart", 9)
+    assert (row.pods.count, row.addresses.count) == (3, 1)  # of the clients, and of the peer
 
 
 def test_a_ztunnels_failures_are_counted_as_each_is_classified(tmp_path: Path) -> None:
@@ -79,7 +118,8 @@ def test_a_ztunnels_failures_are_counted_as_each_is_classified(tmp_path: Path) -
     found = report_of(file, rows=1000)
     # Before Istio 1.26 a refused client is a line of another log, which names nobody: the agent keeps none either.
     wanted = [one for one in corpus if one["wanted"]["keep"] and "hyper_util" not in one["line"]]
-    assert found.connections == len(wanted) > 50
+    assert found.seen == Counter(one["wanted"]["side"] for one in wanted)
+    assert len(wanted) > 50
     assert found.lines.get("unreadable", 0) == 0
 
 

@@ -38,7 +38,7 @@ def test_a_bug_report_packed_and_unpacked(morning: Morning, report: Report, tmp_
     with tarfile.open(archive) as tar:
         tar.extractall(tmp_path, filter="data")
     assert rows(report_of(tmp_path, rows=1000)) == rows(packed)
-    assert rows(report_of(tmp_path / "bug-report" / "proxies", rows=1000)).connections == 1200
+    assert rows(report_of(tmp_path / "bug-report" / "proxies", rows=1000)).sides["downstream"].connections == 1200
 
 
 def test_compressed_and_rotated_files_are_one_log(morning: Morning, tmp_path: Path) -> None:
@@ -55,7 +55,8 @@ def test_compressed_and_rotated_files_are_one_log(morning: Morning, tmp_path: Pa
     whole = tmp_path / "whole.log"
     whole.write_bytes(content)
     assert found.logs == 1
-    assert found.connections == report_of(whole).connections > 50
+    assert found.sides == report_of(whole).sides
+    assert found.sides["downstream"].connections > 50
 
 
 def test_a_file_that_cannot_be_read_to_its_end_is_said(tmp_path: Path) -> None:
@@ -80,7 +81,7 @@ def test_a_directory_of_other_names_is_read_file_by_file(tmp_path: Path) -> None
     (tmp_path / "deep").mkdir()
     (tmp_path / "deep" / "output.txt").write_bytes(line.content + b"\n")
     found = report_of(tmp_path)
-    assert found.connections == 1
+    assert found.seen == {"downstream": 1}
     assert found.rows[0].server.name.startswith("spiffe://cluster.local/ns/shop/sa/")
 
 
