@@ -9,6 +9,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -52,14 +53,15 @@ def pod(number: int) -> Pod:
 class Api:
     """The server's process, from outside; a context."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, served: str = "benchmarks.api", before: Sequence[str] = ()) -> None:
+        """`served`: the module that calls `serve`. `before`: what its command begins with, such as taskset."""
         self._directory = directory
+        self._command = [*before, sys.executable, "-m", served, str(directory)]
 
     def __enter__(self) -> Self:
         self._directory.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "benchmarks.api", str(self._directory)]
         pipe = subprocess.PIPE
-        self._process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
+        self._process = subprocess.Popen(self._command, stdin=pipe, stdout=pipe, text=True, bufsize=1)
         self._port = int(self._read(START_WITHIN))
         return self
 
@@ -68,24 +70,25 @@ class Api:
         self._process.communicate()
 
     def agent(self, *arguments: str) -> list[str]:
-        """The command that starts an agent in a pod of its cluster."""
+        """The command that starts `shipper` with these arguments in a pod of its cluster."""
         variables = {"NODE_NAME": NODE, **environment(("127.0.0.1", self._port))}
         assigned = [f"{name}={value}" for name, value in variables.items()]
         return ["env", *assigned, sys.executable, "-m", "benchmarks.in_pod", str(self._directory), *arguments]
 
     def add(self, count: int) -> None:
         """Add `count` pods to the node."""
-        self._ask(f"add {count}")
+        self.ask(f"add {count}")
 
     def change(self, rate: float, seconds: float) -> int:
         """Change labels at an even pace, one pod after the other; how many changes were sent to a watch."""
-        return self._ask(f"change {rate} {seconds}", seconds)
+        return self.ask(f"change {rate} {seconds}", seconds)
 
     def watches(self) -> int:
         """The number of open watches."""
-        return self._ask("watches")
+        return self.ask("watches")
 
-    def _ask(self, command: str, takes: float = 0.0) -> int:
+    def ask(self, command: str, takes: float = 0.0) -> int:
+        """Have a command done, which takes so many seconds; its number."""
         assert self._process.stdin
         self._process.stdin.write(command + "\n")
         return int(self._read(takes + ANSWER_WITHIN))
@@ -124,16 +127,17 @@ class _Node:
         return self._api.watching
 
 
-async def _serve(directory: Path) -> None:
+async def serve(directory: Path, make: Callable[[ApiServer], object], *, cluster_wide: bool = False) -> None:
+    """Serve, and call the methods that are named on standard input, of what is made with the server."""
     account = ServiceAccount(directory, TOKEN)
-    async with ApiServer(context=account.context(), tokens={TOKEN}) as api:
-        node = _Node(api)
+    async with ApiServer(context=account.context(), tokens={TOKEN}, cluster_wide=cluster_wide) as api:
+        made = make(api)
         print(api.address[1], flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             name, *numbers = line.split()
-            answer = getattr(node, name)(*map(float, numbers))
+            answer = getattr(made, name)(*map(float, numbers))
             print(await answer if asyncio.iscoroutine(answer) else answer, flush=True)
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(Path(sys.argv[1])))
+    asyncio.run(serve(Path(sys.argv[1]), _Node))

@@ -82,8 +82,8 @@ def cost(sink: Sink, scratch: Path, load: Load) -> Cost:
         api.add(load.many - load.few)
         with _running(api, sink, scratch / "many", load.settle) as (child, log):
             growth = child.resident() - resident
-            idle = _share(child, lambda: time.sleep(load.seconds))
-            busy = _share(child, lambda: change(api, load.rate, load.seconds))
+            idle = share(child, lambda: time.sleep(load.seconds))
+            busy = share(child, lambda: change(api, load.rate, load.seconds))
             api.add(1)
             until(lambda: _known(log) == load.many + 1, "the agent knows all pods")
     return Cost(startup, load.few, resident, load.many, growth, load.rate, idle, busy)
@@ -143,7 +143,7 @@ def change(api: Api, rate: float, seconds: float) -> None:
         raise TimeoutError(f"the API server sent only {told} changes: the machine is too busy")
 
 
-def _share(child: Child, during: Callable[[], None]) -> float:
+def share(child: Child, during: Callable[[], None]) -> float:
     """Share of a core while something is done."""
     before, begun = child.cpu(), time.monotonic()
     during()

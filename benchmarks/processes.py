@@ -53,6 +53,10 @@ class Child:
         """Bytes of memory now."""
         return self._memory("VmRSS")
 
+    def peak(self) -> int:
+        """The most that it has had."""
+        return self._memory("VmHWM")
+
     def has_ended(self) -> bool:
         """Whether it has; looks at its memory too, which is gone with it."""
         if self.usage is None:

@@ -15,9 +15,11 @@ Facts: kubernetes.io/docs/reference/using-api/api-concepts.
 import asyncio
 import socket
 import ssl
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
+from operator import attrgetter
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -254,7 +256,8 @@ class ApiServer:
         return response
 
     async def _follow(self, response: web.StreamResponse, watch: Watch, seconds: float) -> None:
-        for past in self._history:
+        first = bisect_right(self._history, watch.since, key=attrgetter("version"))
+        for past in self._history[first:]:
             if watch.concerns(past):
                 watch.tell(past)
         self._watches.append(watch)

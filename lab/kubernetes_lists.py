@@ -13,7 +13,8 @@ class Lists:
     """Cuts lists into pages, and keeps what the next ones will have."""
 
     def __init__(self) -> None:
-        self._rests: dict[str, list[Versioned]] = {}  # by `continue`, which names the version
+        # By `continue`, which names the version: all objects of it, and how many the pages so far have had.
+        self._rests: dict[str, tuple[list[Versioned], int]] = {}
 
     def forget(self) -> None:
         """The versions that pages were begun with are compacted."""
@@ -29,13 +30,15 @@ class Lists:
             return listed(form, kind, {"resourceVersion": version}, objects)
         if "resourceVersion" in query:
             raise ValueError("a page of another version than the first one has")
-        rest, limit = list(objects), int(query["limit"])
+        limit = int(query["limit"])
         if token := query.get("continue"):
             if token not in self._rests:
                 raise VersionExpired
-            version, rest = token.partition("/")[0], self._rests[token]
+            version, (found, start) = token.partition("/")[0], self._rests[token]
+        else:
+            found, start = list(objects), 0
         metadata = {"resourceVersion": version}
-        if len(rest) > limit:
+        if len(found) > (end := start + limit):
             metadata["continue"] = f"{version}/{len(self._rests)}"
-            self._rests[metadata["continue"]] = rest[limit:]
-        return listed(form, kind, metadata, rest[:limit])
+            self._rests[metadata["continue"]] = found, end
+        return listed(form, kind, metadata, found[start : start + limit])
