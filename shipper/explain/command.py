@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TextIO
 
@@ -62,26 +63,31 @@ class _Answers:
 
     def __init__(self, inputs: Sequence[Source], loads: Loads) -> None:
         self._inputs, self._loads = inputs, loads
-        self._lines = self._readable = 0
+        self._readable = 0
         self._code = FINE
 
     def __iter__(self) -> Iterator[Answer]:
+        for source in self._inputs:
+            yield from self._of(source)
+
+    @contextmanager
+    def until_interrupted(self) -> Iterator[None]:
+        """Ctrl-C is the end of a log that is followed, wherever it comes: what was read by then is shown."""
         try:
-            for source in self._inputs:
-                yield from self._of(source)
-        except KeyboardInterrupt:  # the end of a log that is followed
+            yield
+        except KeyboardInterrupt:
             self._code = INTERRUPTED
 
     @property
     def code(self) -> int:
-        """The exit code. One line alone was meant to be an access log, whatever it looks like."""
-        return self._code or (SOME_UNREADABLE if self._lines == 1 and not self._readable else FINE)
+        """The exit code. A line that was given as an argument was meant to be an access log, whatever it looks like."""
+        is_argument = any(source.line is not None for source in self._inputs)
+        return self._code or (SOME_UNREADABLE if is_argument and not self._readable else FINE)
 
     def _of(self, source: Source) -> Iterator[Answer]:
         with source.open() as file:
             try:
                 for found in read_file(file, self._loads, source.origin, source.name):
-                    self._lines += 1
                     if isinstance(found, Readable):
                         self._readable += 1
                         yield explain(found)
@@ -95,17 +101,20 @@ class _Answers:
                 self._code = FAILED
 
 
-def _show(answers: Iterable[Answer], options: Options, style: Style, to: TextIO) -> None:
+def _show(answers: _Answers, options: Options, style: Style, to: TextIO) -> None:
     if options.output == "json":
-        for answer in answers:
-            print(as_json(answer), file=to, flush=True)
+        with answers.until_interrupted():
+            for answer in answers:
+                print(as_json(answer), file=to, flush=True)
     elif options.shows_all or sys.stdin.isatty():
-        _show_each(answers, style, to)
+        with answers.until_interrupted():
+            _show_each(answers, style, to)
     else:
         fold, only = Fold(), None
-        for answer in answers:
-            only = answer
-            fold.add(answer)
+        with answers.until_interrupted():
+            for answer in answers:
+                only = answer
+                fold.add(answer)
         if only is not None and fold.lines == 1:
             print(as_text(only, style), file=to)
         else:

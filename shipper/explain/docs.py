@@ -25,9 +25,9 @@ line, also for what is no failure (`jq 'select(.failure_reason)'`).
 
 It reads Envoy's JSON, Istio's default text format of all versions, and ztunnel's access log; with a container runtime's
 prefix, as `kubectl logs` (`--prefix`, `--timestamps`), `stern`, `k9s` and `logcli` show them, and within the records of
-docker, Fluent Bit, Cloud Logging (`gcloud logging read --format=json`), Elasticsearch, Loki and Grafana's downloads; in
-JSON over many lines, lists, `.gz` and UTF-16. The body of a 503 that a client got from Envoy, and a TLS error alone,
-are read too. A pod's name beside a line, or in its path below `/var/log/pods`, is put into the commands. A JSON format
+docker, Fluent Bit, Cloud Logging (`gcloud logging read`, as JSON or YAML), Elasticsearch, Loki and Grafana's downloads; in
+JSON over many lines, lists, `.gz` and UTF-16, coloured or quoted. The body of a 503 that a client got from Envoy, and a
+TLS error alone, are read too. A pod's name beside a line, or in its path below `/var/log/pods`, is put into the commands. A JSON format
 whose keys have other names is read with `--fields response_flags=flags` (Istio's name and theirs, as
 `scrape_configs[].fields`). It needs no network.
 
@@ -36,8 +36,8 @@ the peer's address when the connection was made:
 `from 10.0.1.20:54321, which was pod legacy-client in default, without the mesh's mTLS`.
 Such names are in the commands too, and clients of one workload are one row, whatever their addresses.
 
-Exit code: 0, or 1 when a line that looks like an access log could not be read, 2 for a wrong command line. Lines of
-other programs are counted, and are no error.
+Exit code: 0, or 1 when a line that looks like an access log, or one that is given as an argument, could not be read, 2
+for a wrong command line. Lines of other programs are counted, and are no error.
 
 The **peer** is who is at the other end: with side `downstream` the client that connected to the proxy, with side
 `upstream` the server the proxy connected to. `<pod>` and `<namespace>` are those of the proxy that wrote the line, and

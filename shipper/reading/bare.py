@@ -31,7 +31,11 @@ _RESET_FLAGS: Final = {
     "protocol error": "UPE",
 }
 # An error of BoringSSL or OpenSSL. What begins with `TLS_error|` is a note of the inspector, which says little alone.
-_TLS: Final = re.compile(r"TLS[_ ]error:.*|(?<![|\w])(?:error:[0-9A-Fa-f]{8}|\d{6,}):SSL[_ ]routines:.*")
+_TLS: Final = re.compile(
+    r"TLS[_ ]error:.*"
+    r"|(?<![|\w])(?:error:[0-9A-Fa-f]{8}|\d{6,}):SSL[_ ]routines:.*"
+    r"|(?<![|:\w])(?:SSL[_ ]routines|OPENSSL_internal):.*"  # without its number
+)
 _END: Final = re.compile(r"(?<=TLS_error_end)|\\?\"|$")
 
 

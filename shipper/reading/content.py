@@ -22,11 +22,19 @@ def pieces(file: BinaryIO) -> Iterator[Piece]:
     first = file.readline(PART)
     if first.startswith(_GZIP):
         yield from _unpacked(io.BufferedReader(_Rejoined(first, file)))
-    elif first.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
-        text = io.TextIOWrapper(io.BufferedReader(_Rejoined(first, file)), "utf-16", errors="replace", newline="\n")
+    elif encoding := wide_encoding(first):
+        text = io.TextIOWrapper(io.BufferedReader(_Rejoined(first, file)), encoding, errors="replace", newline="\n")
         yield from _numbered(text.readline(PART).encode(errors="replace"), text)
     else:
         yield from _numbered(first.removeprefix(BOM_UTF8), file)
+
+
+def wide_encoding(head: bytes) -> str | None:
+    """The encoding of a text that begins so, if that is UTF-16: a log begins with two letters of ASCII."""
+    if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        return "utf-16"
+    zeros = [at for at, byte in enumerate(head[:3]) if not byte]
+    return "utf-16-le" if zeros == [1] else "utf-16-be" if zeros == [0, 2] else None
 
 
 def _unpacked(file: BinaryIO) -> Iterator[Piece]:

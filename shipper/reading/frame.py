@@ -18,10 +18,14 @@ _BEGIN: Final = re.compile(
 _MOST: Final = 4  # places where a line may begin that are tried
 
 
+def without_colors(content: bytes) -> bytes:
+    """What is left without colours, and what else a terminal obeys."""
+    return _SCREEN.sub(b"", content)
+
+
 def unframed(content: bytes) -> bytes:
     """The line without colours and a frame."""
-    plain = _SCREEN.sub(b"", content)
-    text = plain.decode("utf-8", "surrogateescape").strip(_FRAME)
+    text = without_colors(content).decode("utf-8", "surrogateescape").strip(_FRAME)
     return text.encode("utf-8", "surrogateescape")
 
 

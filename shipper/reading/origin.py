@@ -78,7 +78,7 @@ _KUBECTL: Final = re.compile(rf"\[pod/({_NAME})/({_NAME})\]")
 # stern: pod and container, before them the namespace where all are shown. Words that people have written look the
 # same, so the container must be a proxy's.
 _STERN: Final = re.compile(rf"(?:^|\s)(?:({_NAME}) )?({_NAME}) (istio-proxy|ztunnel)(?=\s|$)")
-_POD: Final = re.compile(rf"(?:^|\s)({_NAME}-[0-9a-f]{{6,10}}-[a-z0-9]{{5}})(?=\s|$)")  # of a Deployment
+_POD: Final = re.compile(rf"(?:^|[\s\[/])({_NAME}-[0-9a-f]{{6,10}}-[a-z0-9]{{5}})(?=[\s\]/:|]|$)")  # of a Deployment
 _LABEL: Final = re.compile(rf'[{{,\s](namespace|pod|container)="({_NAME})"')
 _PEER: Final = ("kind", "namespace", "app", "pod", "node", "owner")  # fields of Peer, after `peer_`
 _VALUE: Final = "[A-Za-z0-9](?:[-A-Za-z0-9._]{0,251}[A-Za-z0-9])?"  # of a Kubernetes label: no shell obeys it

@@ -13,7 +13,22 @@ from shipper.reading.origin import UNKNOWN, Origin, of_record
 
 Found = TypeVar("Found")
 
-_TEXTS: Final = (*LINE_KEYS, "textPayload", "line", "Line", "_raw", "MESSAGE", "content", "body", "event")
+_TEXTS: Final = (
+    *LINE_KEYS,
+    "textPayload",
+    "line",
+    "Line",
+    "_raw",
+    "MESSAGE",
+    "content",
+    "body",
+    "event",
+    "text",
+    "_msg",
+    "@message",
+    "stringValue",
+    "value",
+)
 # Where labels stand and the like, which may have the names of an access log's keys: ours do.
 _BESIDE: Final = frozenset({"labels", "stream", "fields", "metadata", "structuredMetadata", "kubernetes", "resource"})
 _DEEPEST: Final = 8  # values within values
@@ -40,7 +55,9 @@ class Search(Generic[Found]):
             for inner, its_origin in self._in(value, depth + 1, is_beside=key in _BESIDE):
                 yield inner, its_origin.or_else(origin)
 
-    def _in(self, value: object, depth: int, *, is_beside: bool = False) -> Iterator[tuple[Found, Origin]]:
+    def _in(
+        self, value: object, depth: int, *, is_beside: bool = False, is_within_list: bool = False
+    ) -> Iterator[tuple[Found, Origin]]:
         if depth > _DEEPEST:
             return
         if isinstance(value, dict):
@@ -56,5 +73,6 @@ class Search(Generic[Found]):
                     yield from (
                         (found, own.or_else(origin)) for found, own in self._of_text(one.encode(errors="replace"))
                     )
-                else:
-                    yield from self._in(one, depth + 1)
+                else:  # within a list of lists stand labels, as in Grafana's frames, and Loki's metadata
+                    is_label = isinstance(one, dict) and is_within_list
+                    yield from self._in(one, depth + 1, is_beside=is_label, is_within_list=True)

@@ -9,13 +9,16 @@ import io
 import sys
 import tarfile
 import zlib
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, Final, cast
 
 from shipper.config import ConfigError, PodLogsConfig
+from shipper.reading.content import wide_encoding
+from shipper.reading.documents import opens_document
+from shipper.reading.frame import without_colors
 from shipper.reading.units import opens_list, opens_object
 from shipper.report.whose import fields_of_path, pod_key
 from shipper.source.discovery.targets import Found, Targets
@@ -38,7 +41,7 @@ class Log:
     pod: str  # names the container whose log it is: one for all its files
     fields: Mapping[str, str]
     file: io.BufferedReader
-    spans_lines: bool  # a list, JSON over several lines, or UTF-16: more than a line must be read to know one
+    spans_lines: bool  # a list, JSON over several lines, YAML, or UTF-16: more than a line must be read to know one
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +124,10 @@ def _of_file(file: IO[bytes], name: str, fields: Mapping[str, str]) -> Iterator[
 
 def _spans_lines(head: bytes) -> bool:
     """Whether what begins so is no log of one line each."""
-    if head.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+    if wide_encoding(head):
         return True
-    line, newline, _ = head.removeprefix(BOM_UTF8).partition(b"\n")
-    return opens_list(line) or (bool(newline) and opens_object(line))
+    line, newline, _ = without_colors(head.removeprefix(BOM_UTF8)).partition(b"\n")
+    return opens_list(line) or opens_document(line.rstrip(b"\r")) or (bool(newline) and opens_object(line))
 
 
 def _of_archive(file: IO[bytes], name: str) -> Iterator[Log | Unopened]:

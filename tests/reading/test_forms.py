@@ -4,22 +4,29 @@ import csv
 import gzip
 import io
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.explain.report import explain
 from shipper.reading.lines import Line, NoAccessLog, Readable, Unreadable, read, read_file
 from shipper.reading.origin import Origin
+from tests.report.conftest import report_of
 
 SAMPLES = sorted((Path(__file__).parent / "samples").glob("*.txt"))
 LOG = next(path for path in SAMPLES if path.name == "kubectl.txt").read_text()
 LINES = LOG.splitlines()
 WANTED = ["other", "no_failure", "cert_expired", "plaintext"]
 POD = "web-5c6d7f8b9-x8w2p"
+AS_SAMPLED = {
+    "jq-color": WANTED[1:3],  # jq reads nothing but JSON
+    "loki-query_range": WANTED[1:],  # one text of JSON: what is no access log in it is not counted
+}
 
 
 def found(content: bytes | str) -> list[Line]:
@@ -50,10 +57,16 @@ def origins(content: bytes | str) -> set[tuple[str | None, str | None]]:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_each_output_of_a_real_tool_is_read(sample: Path) -> None:
     content = sample.read_bytes()
-    assert kinds(content) == WANTED
-    tells_pod = "prefix" in sample.stem or "stern" in sample.stem
-    tells_namespace = sample.stem in ("stern-json", "stern-all-timestamps-color")
+    assert kinds(content) == AS_SAMPLED.get(sample.stem, WANTED)
+    tells_namespace = sample.stem in ("stern-json", "stern-all-timestamps-color", "loki-query_range")
+    tells_pod = tells_namespace or "prefix" in sample.stem or "stern" in sample.stem
     assert origins(content) == {("shop" if tells_namespace else None, POD if tells_pod else None)}
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
+def test_a_report_finds_the_failures_of_each(sample: Path) -> None:
+    found = Counter({row.reason: row.connections for row in report_of(sample).rows})
+    assert found == Counter(AS_SAMPLED.get(sample.stem, WANTED)[-2:]) - Counter(WANTED[:2])
 
 
 # -- formats that are known: the documents are named with each
@@ -93,6 +106,25 @@ def cloud_logging() -> str:
             for number, line in enumerate(LINES)
         ],
         indent=2,
+    )
+
+
+def cloud_logging_yaml() -> str:
+    """`gcloud logging read` without a format: the same as YAML, one document for each entry."""
+    return "".join(f"---\n{yaml.safe_dump(entry)}" for entry in json.loads(cloud_logging()))
+
+
+def fluent_bit_stream() -> str:
+    """Fluent Bit's output stdout with `format json_stream`: objects with nothing between."""
+    return fluent_bit().replace("\n", "")
+
+
+def fluent_bit_stdout() -> str:
+    """Fluent Bit's output stdout as it is without a format."""
+    rows = (json.dumps(row) for row in LINES)
+    return "".join(
+        f'[{at}] kube.web: [[1790000000.5, {{}}], {{"log"=>{row}, "stream"=>"stdout"}}]\n'
+        for at, row in enumerate(rows)
     )
 
 
@@ -144,6 +176,12 @@ def grafana_csv() -> str:
     return to.getvalue()
 
 
+def grafana_frames() -> str:
+    """What a panel's inspector shows: columns, of which one has labels."""
+    values = [[LABELS] * len(LINES), [1790000000000] * len(LINES), LINES]
+    return json.dumps({"results": {"A": {"frames": [{"schema": {"fields": []}, "data": {"values": values}}]}}})
+
+
 def elasticsearch() -> str:
     """An answer to a search, of what Filebeat has sent."""
     beat = {"pod": {"name": POD}, "namespace": "shop", "container": {"name": "istio-proxy"}}
@@ -158,15 +196,58 @@ def dry_run() -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-FORMS = [dry_run, fluent_bit, cloud_logging, logcli_default, logcli_jsonl, loki_answer, grafana_json, elasticsearch]
+FORMS = [
+    dry_run,
+    fluent_bit,
+    fluent_bit_stream,
+    cloud_logging,
+    cloud_logging_yaml,
+    logcli_default,
+    logcli_jsonl,
+    loki_answer,
+    grafana_json,
+    elasticsearch,
+]
 
 
-@pytest.mark.parametrize("form", [*FORMS, docker, grafana_txt, grafana_csv])
+OTHERS = [docker, grafana_txt, grafana_csv, grafana_frames, fluent_bit_stdout]
+
+
+@pytest.mark.parametrize("form", [*FORMS, *OTHERS])
 def test_each_known_form_is_read(form: Callable[[], str]) -> None:
     answers = kinds(form())
     assert answers[-3:] == WANTED[-3:]
     assert "unreadable" not in answers
     assert origins(form()) == ({("shop", POD)} if form in FORMS else {(None, None)})
+
+
+@pytest.mark.parametrize("form", [*FORMS, *OTHERS])
+def test_a_report_reads_each_form_as_well(form: Callable[[], str], tmp_path: Path) -> None:
+    file = tmp_path / "found.txt"
+    file.write_text(form())
+    assert {row.reason: row.connections for row in report_of(file).rows} == {"cert_expired": 1, "plaintext": 1}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(f"shop/{POD}/istio-proxy ", ""), (f"[{POD}] ", ""), (f"{POD}: ", ""), ("web-1  | ", ""), ("> ", ""), ("`", "`"),
+     ("3:", ""), ("Nov 23 14:30:23 node-1 istio-proxy[12]: ", "")],
+)  # fmt: skip
+def test_what_stands_around_lines_does_not_matter(before: str, after: str) -> None:
+    content = "".join(f"{before}{line}{after}\n" for line in LINES)
+    assert kinds(content) == WANTED
+    assert origins(content) == {(None, POD if POD in before else None)}
+
+
+def test_yaml_that_is_no_entry_is_read_line_by_line() -> None:
+    bomb = "---\na: &a [x, x]\nb: [*a, *a]\nc: *a\n"
+    assert kinds(f"---\n{LOG}") == WANTED
+    assert kinds(f"---\nkey: [\n{LOG}")[-3:] == WANTED[1:]
+    assert set(kinds(bomb)) == {"other"}
+    assert kinds(f"{LOG}---\n---\nkey: value\n---\n{LOG}")[-6:] == WANTED[1:] * 2
+    text = cloud_logging_yaml()
+    begins = [number + 1 for number, line in enumerate(text.splitlines(), 1) if line == "---"]
+    assert [line.line for line in found(text)] == begins
 
 
 def test_a_viewers_frame_is_cut_away() -> None:
@@ -212,12 +293,25 @@ def test_what_a_cut_object_tells_is_read() -> None:
         lambda text: text.replace("\n", "\r\n").encode(),
         lambda text: text.replace("\n", "\r\n").encode("utf-16"),
         lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+        lambda text: text.encode("utf-16-le"),
+        lambda text: text.encode("utf-16-be"),
         lambda text: gzip.compress(text.encode()),
         lambda text: gzip.compress(text[:700].encode()) + gzip.compress(text[700:].encode()),
         lambda text: gzip.compress(text.encode("utf-16")),
         lambda text: text.rstrip("\n").encode(),
     ],
-    ids=["BOM", "CRLF", "UTF-16", "UTF-16-BE", "gzip", "two members", "gzip of UTF-16", "no last newline"],
+    ids=[
+        "BOM",
+        "CRLF",
+        "UTF-16",
+        "UTF-16-BE",
+        "without mark",
+        "BE without mark",
+        "gzip",
+        "two members",
+        "gzip of UTF-16",
+        "no last newline",
+    ],
 )
 @pytest.mark.parametrize("form", [lambda: LOG, grafana_json, cloud_logging], ids=["lines", "list", "pretty list"])
 def test_encodings(encode: Callable[[str], bytes], form: Callable[[], str]) -> None:
@@ -290,6 +384,8 @@ ERROR = "TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_F
         ("TLS error: 268435581:SSL routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED", "cert_verify_failed"),
         ("268436498:SSL routines:OPENSSL_internal:SSLV3_ALERT_BAD_CERTIFICATE", "peer_rejected_cert"),
         ("40E7:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:ssl/record.c:354:", "plaintext"),
+        ("SSL routines:OPENSSL_internal:WRONG_VERSION_NUMBER", "plaintext"),
+        ("OPENSSL_internal:SSLV3_ALERT_CERTIFICATE_EXPIRED", "peer_rejected_cert"),
         (json.dumps({"upTlsFail": ERROR}), "cert_expired"),
         ("TLS_error|error:1000009c:SSL routines:OPENSSL_internal:HTTP_REQUEST:TLS_error_end", "other"),
         ("HTTP/1.1 503 Service Unavailable", "other"),
