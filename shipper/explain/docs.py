@@ -23,19 +23,16 @@ server) as one, with their count and times, the most frequent first, and at the 
 gives an answer to each line, at once, for a log that is followed. `--output json` is for programs: one object for each
 line, also for what is no failure (`jq 'select(.failure_reason)'`).
 
-It reads Envoy's JSON, Istio's default text format of all versions, and ztunnel's access log; with a container runtime's
-prefix, as `kubectl logs` (`--prefix`, `--timestamps`), `stern`, `k9s` and `logcli` show them, and within the records of
-docker, Fluent Bit, Cloud Logging (`gcloud logging read`, as JSON or YAML), Elasticsearch, Loki and Grafana's downloads; in
-JSON over many lines, lists, `.gz` and UTF-16, coloured or quoted. The body of a 503 that a client got from Envoy, and a
-TLS error alone, are read too. A pod's name beside a line, or in its path below `/var/log/pods`, is put into the commands. A JSON format
-whose keys have other names is read with `--fields response_flags=flags` (Istio's name and theirs, as
-`scrape_configs[].fields`). It needs no network.
-
-The agent's labels and metadata `peer_*`, which `logcli`, Loki and Grafana give beside a line, say which workload had
-the peer's address when the connection was made:
-`from 10.0.1.20:54321, which was pod legacy-client in default, without the mesh's mTLS`.
+It reads Envoy's JSON, Istio's default text format of all versions, and ztunnel's access log; with a container
+runtime's prefix, as `kubectl logs` (`--prefix`, `--timestamps`), `stern`, `k9s` and `logcli` show them, and within
+the records of docker, Fluent Bit, Cloud Logging (`gcloud logging read`, as JSON or YAML), Elasticsearch, Loki and
+Grafana's downloads; in JSON over many lines, lists, `.gz` and UTF-16, coloured or quoted. The body of a 503 that a
+client got from Envoy, and a TLS error alone, are read too. A pod's name beside a line, or in its path below
+`/var/log/pods`, is put into the commands. A JSON format whose keys have other names is read with `--fields
+response_flags=flags` (Istio's name and theirs, as `scrape_configs[].fields`). It needs no network. The agent's labels
+and metadata `peer_*`, which `logcli`, Loki and Grafana give beside a line, say which workload had the peer's address
+when the connection was made: `from 10.0.1.20:54321, which was pod legacy-client in default, without the mesh's mTLS`.
 Such names are in the commands too, and clients of one workload are one row, whatever their addresses.
-
 Exit code: 0, or 1 when a line that looks like an access log, or one that is given as an argument, could not be read, 2
 for a wrong command line. Lines of other programs are counted, and are no error.
 
