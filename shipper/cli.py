@@ -76,6 +76,8 @@ def _parser() -> argparse.ArgumentParser:
                          help="an answer to each line; else failures alone, equal ones counted together")  # fmt: skip
     explain.add_argument("--fields", metavar="NAME=KEY", action="append", default=[],
                          help="for other JSON keys: Istio's and theirs; dots lead into nested objects")  # fmt: skip
+    explain.add_argument("--pods", metavar="FILE",
+                         help="who had an address when: the output of kubectl get pods -A -o json")  # fmt: skip
     explain.add_argument("-o", "--output", choices=("text", "json"), default="text",
                          help="json: one object for each line, whatever it is")  # fmt: skip
     explain.set_defaults(main=_explain)
@@ -177,7 +179,7 @@ def _check(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     from shipper.explain import command
 
-    given = {name: getattr(options, name) for name in ("arguments", "output", "fields", "shows_all")}
+    given = {name: getattr(options, name) for name in ("arguments", "output", "fields", "shows_all", "pods")}
     return command.run(command.Options(files=options.file, **given))
 
 

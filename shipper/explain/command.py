@@ -20,6 +20,7 @@ from shipper.explain.report import explain
 from shipper.explain.sources import Source, sources
 from shipper.fields import ACCESS_LOG_KEYS, KEYS
 from shipper.pipeline.record import Loads, mapped_loads
+from shipper.reading.holders import Holders, holders_of
 from shipper.reading.lines import Readable, Unreadable, read_file
 from shipper.terminal import discard_output, shows_colors
 
@@ -36,6 +37,7 @@ class Options:
     output: str = "text"  # or json
     fields: Sequence[str] = ()
     shows_all: bool = False
+    pods: str | None = None  # a file that tells who had an address
 
 
 def run(options: Options) -> int:
@@ -45,7 +47,8 @@ def run(options: Options) -> int:
     ConfigError for a wrong argument, and a file that does not open.
     """
     inputs = sources(options.arguments, options.files)
-    answers = _Answers(inputs, mapped_loads(field_mapping(options.fields)))
+    holders = holders_of(options.pods, "explain")
+    answers = _Answers(inputs, mapped_loads(field_mapping(options.fields)), holders)
     try:
         _show(answers, options, _style(sys.stdout, inputs), sys.stdout)
         sys.stdout.flush()
@@ -61,8 +64,8 @@ def run(options: Options) -> int:
 class _Answers:
     """The answers to all lines of some sources, and what came of reading them."""
 
-    def __init__(self, inputs: Sequence[Source], loads: Loads) -> None:
-        self._inputs, self._loads = inputs, loads
+    def __init__(self, inputs: Sequence[Source], loads: Loads, holders: Holders | None) -> None:
+        self._inputs, self._loads, self._holders = inputs, loads, holders
         self._readable = 0
         self._code = FINE
 
@@ -90,7 +93,7 @@ class _Answers:
                 for found in read_file(file, self._loads, source.origin, source.name):
                     if isinstance(found, Readable):
                         self._readable += 1
-                        yield explain(found)
+                        yield explain(found, self._holders)
                     else:
                         self._code = SOME_UNREADABLE if isinstance(found, Unreadable) else self._code
                         yield found

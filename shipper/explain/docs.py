@@ -33,13 +33,16 @@ response_flags=flags` (Istio's name and theirs, as `scrape_configs[].fields`). I
 and metadata `peer_*`, which `logcli`, Loki and Grafana give beside a line, say which workload had the peer's address
 when the connection was made: `from 10.0.1.20:54321, which was pod legacy-client in default, without the mesh's mTLS`.
 Such names are in the commands too, and clients of one workload are one row, whatever their addresses.
+Without such labels `--pods FILE` tells it, the output of `kubectl get pods -A -o json`, by the pods' own start and end
+times: taken while the client's pod is still there, or has ended and is not yet deleted. Who is not known for sure is
+not named.
 Exit code: 0, or 1 when a line that looks like an access log, or one that is given as an argument, could not be read, 2
 for a wrong command line. Lines of other programs are counted, and are no error.
 
 The **peer** is who is at the other end: with side `downstream` the client that connected to the proxy, with side
 `upstream` the server the proxy connected to. `<pod>` and `<namespace>` are those of the proxy that wrote the line, and
 `<ip>` is the address of the pod that a ztunnel spoke for. A peer's address leads to the pod that has it *now*; which
-had it then, the labels `peer_*` tell:
+had it then, the labels `peer_*` tell, or `--pods`:
 
 ```sh
 {FIND_PEER}

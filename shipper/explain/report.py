@@ -5,7 +5,7 @@ are put into commands.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import Final
 
@@ -19,9 +19,11 @@ from shipper.pipeline.failure import DOWNSTREAM, REASONS, Failure
 from shipper.pipeline.keep import MTLS
 from shipper.pipeline.record import Record, source_ip, text, without_port
 from shipper.reading.flags import flags_in_words
+from shipper.reading.holders import Holders, peer_address
 from shipper.reading.lines import BODY, FRAGMENT, TLS, ZTUNNEL, Readable
-from shipper.reading.origin import Peer
-from shipper.who.holder import EXTERNAL
+from shipper.reading.origin import NOBODY, Peer
+from shipper.times import parse_iso_time
+from shipper.who.holder import EXTERNAL, UNKNOWN
 
 # Envoy's own words, in the order of their weight.
 _EVIDENCE: Final = (
@@ -106,9 +108,11 @@ class Report:
     limits: tuple[str, ...]
 
 
-def explain(line: Readable) -> Report:
-    """The report of a record."""
+def explain(line: Readable, holders: Holders | None = None) -> Report:
+    """The report of a record; `holders` tell who the peer was, where nothing beside the line does."""
     record, failure = line.record, _judged(line)
+    if holders is not None and failure is not None:
+        line = _with_peer(line, failure.side, holders)
     causes: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
     if failure is None:
@@ -199,6 +203,15 @@ def _value(record: Record, key: str) -> str | None:
 def _cluster(record: Record) -> str:
     """The upstream cluster's name. `%UPSTREAM_CLUSTER%` prints the statistics name, which in Istio ends with `;`."""
     return text(record, "upstream_cluster").removesuffix(";")
+
+
+def _with_peer(line: Readable, side: str, holders: Holders) -> Readable:
+    origin = line.origin
+    if origin.peer != NOBODY and origin.peer.kind != UNKNOWN.kind:
+        return line
+    begun = parse_iso_time(text(line.record, "start_time") or origin.time or "")
+    found = holders.peer(peer_address(line.record, side), begun)
+    return line if found is NOBODY else replace(line, origin=replace(origin, peer=found))
 
 
 def _filled(commands: tuple[str, ...], line: Readable, failure: Failure) -> tuple[str, ...]:

@@ -6,22 +6,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from shipper.config import Config, ConfigError
 from shipper.explain.command import field_mapping
 from shipper.pipeline.record import mapped_loads
+from shipper.reading.holders import holders_of
 from shipper.report.arguments import FLAGS
 from shipper.report.build import Builder
 from shipper.report.gather import Gathered
-from shipper.report.holders import Holders
 from shipper.report.loki.settings import LokiOptions, client_config, query_of
 from shipper.report.outputs import OUTPUTS
 from shipper.report.period import before, period
 from shipper.report.reading import UNREADABLE
 from shipper.report.sources import STDIN, logs_of
 from shipper.terminal import discard_output
-from shipper.who.pods_file import PodsFileError, from_pods
 
 FINE, SOME_UNREADABLE, FAILED, INTERRUPTED = 0, 1, 1, 130
 
@@ -92,7 +90,7 @@ def run(options: Options, config: Config, now: Callable[[], int] = time.time_ns)
 def _gathered(options: Options, config: Config, now: Callable[[], int]) -> tuple[Gathered, Gathered | None, str]:
     """What was counted, the same of the time before, and where."""
     mapping = field_mapping(options.fields) or config.scrape_configs[0].fields
-    loads, holders = mapped_loads(mapping), _holders(options.pods)
+    loads, holders = mapped_loads(mapping), holders_of(options.pods, "report")
     gathered = Gathered(loads=loads, holders=holders)
     if options.loki is None:
         if not options.paths and sys.stdin.isatty():
@@ -118,12 +116,3 @@ def _ask(
     except remote.ERRORS as error:
         print(f"shipper: report: {error}", file=sys.stderr)
         raise SystemExit(FAILED) from error
-
-
-def _holders(path: str | None) -> Holders | None:
-    if path is None:
-        return None
-    try:
-        return Holders(from_pods(Path(path)))
-    except PodsFileError as error:
-        raise ConfigError(f"report: --pods: {error}") from error

@@ -9,13 +9,14 @@ import orjson
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM
 from shipper.pipeline.record import Loads, text
+from shipper.reading.holders import Holders, peer_address
 from shipper.reading.lines import read_file
 from shipper.report.blocks import blocks
 from shipper.report.fold import Fold, Kind, Sample
-from shipper.report.holders import Holders
-from shipper.report.parties import ends_of, network_of, peer_address
+from shipper.report.parties import ends_of, network_of
 from shipper.report.reading import Found, LogReader
 from shipper.report.sources import DAMAGED, Log, Unopened, damage
+from shipper.report.whose import fields_of_peer
 
 
 class Gathered:
@@ -46,8 +47,9 @@ class Gathered:
         """Count failed connections."""
         for one in found:
             record, fields = one.line.record, one.fields
-            if self._holders is not None:
-                fields = self._holders.named(fields, peer_address(record, one.failure.side), one.nanos)
+            if self._holders is not None and "peer_app" not in fields:
+                peer = self._holders.peer(peer_address(record, one.failure.side), one.nanos)
+                fields = {**fields, **fields_of_peer(peer)}
             ends = ends_of(record, one.failure.side, fields)
             kind = Kind(
                 one.failure.reason,

@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from shipper.pipeline.failure import DOWNSTREAM
 from shipper.pipeline.record import Record, source_ip, text, without_port
 from shipper.pod_names import app_of
+from shipper.reading.holders import peer_address
 
 NameKind = Literal["identity", "workload", "service", "address", "unknown"]
 IDENTITY: Final = "identity"
@@ -56,11 +57,6 @@ def ends_of(record: Record, side: str, fields: Fields) -> Ends:
     server = Names(text(record, "upstream_peer_uri_san"), peer, there)
     client = Names(_own_identity(record), own, _address(source_ip(record)))
     return Ends(client, server, address, own_pod)
-
-
-def peer_address(record: Record, side: str) -> str:
-    """Of the end that did not write the line, without the port; empty if unknown."""
-    return source_ip(record) if side == DOWNSTREAM else without_port(text(record, "upstream_host"))
 
 
 def network_of(address: str) -> str:

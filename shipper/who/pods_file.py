@@ -134,7 +134,8 @@ def _pods(name: str, data: bytes) -> Iterator[_Pod]:
                 pod = _pod.decode(item)
             except msgspec.MsgspecError as error:
                 what = str(error).replace("`$.", f"`items[{number}].")
-                raise PodsFileError(f"{where}: {what}") from error
+                begin = start + text.index(bytes(item))
+                raise PodsFileError(f"{name}:{_line(data, begin)}: {what}") from error
             if pod.kind == "Pod":  # a list of several kinds may hold others
                 yield pod
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from lab import outage
 from lab.containerd import rfc3339nano
+from shipper.reading.holders import Holders
 from shipper.report.build import Builder
 from shipper.report.gather import Gathered
-from shipper.report.holders import Holders
 from shipper.report.sources import logs_of
 from shipper.who.pods_file import from_pods
 
