@@ -163,8 +163,8 @@ class _Table:
 
     def _radius(self, radius: Radius, verb: str) -> Said:
         others = ", ".join(self._names.of(other) for other in radius.others[:MOST_OTHERS])
-        side = sentences.of_side(radius.side, self._report)
-        failed = f"{words.number(radius.connections)}{side} ({words.reasons(radius.reasons)})"
+        side = f"{radius.side}: " if len(self._report.seen) > 1 else ""
+        failed = f"{words.number(radius.connections)} ({side}{words.reasons(radius.reasons)})"
         return Said(
             "",
             self._names.of(radius.party),

@@ -9,6 +9,7 @@ from shipper.report.build import Builder
 from shipper.report.gather import Gathered
 from shipper.report.model import Report
 from shipper.report.sources import logs_of
+from tests.report import both_sides
 
 Morning = list[outage.Written]
 
@@ -31,6 +32,20 @@ def pods(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def report(pods: Path) -> Report:
     """With every row."""
     return report_of(pods, rows=1000)
+
+
+@pytest.fixture(scope="session")
+def few(pods: Path) -> Report:
+    """With as many rows as the command shows unasked."""
+    return report_of(pods, rows=8)
+
+
+@pytest.fixture(scope="session")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """Of connections that failed at both sides."""
+    root = tmp_path_factory.mktemp("both")
+    both_sides.write(root)
+    return report_of(root)
 
 
 def report_of(*paths: Path, rows: int = 10) -> Report:

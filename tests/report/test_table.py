@@ -15,11 +15,6 @@ from tests.report.hostile import NAME, hostile
 ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
 
 
-@pytest.fixture(scope="module")
-def few(pods: Path) -> Report:
-    return report_of(pods, rows=8)
-
-
 @pytest.mark.parametrize("width", [80, 93, 120, 200])
 def test_it_fits_the_width(few: Report, width: int) -> None:
     lines = table(few, width, color=False, is_unicode=True).splitlines()
