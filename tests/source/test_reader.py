@@ -274,14 +274,14 @@ async def test_a_line_larger_than_a_share_is_read_all_the_same(
 async def test_idle_files_are_closed_above_the_limit_and_go_on(
     reading: MakeReading, tmp_path: Path, kept: Kept
 ) -> None:
-    logs = [LogWriter(tmp_path, pod=f"pod-{number}") for number in range(12)]
+    logs = [LogWriter(tmp_path, pod=f"pod-{number}") for number in range(8)]
     async with reading(open_files=4, timing=NO_RESCAN).running() as running:
-        for turn in range(3):
+        for turn in range(2):
             for number, log in enumerate(logs):
                 log.write(kept(100 * turn + number))
                 await running.until_read(kept(100 * turn + number))
                 assert handles.open_count() <= 5
-    assert len(running.lines) == 36
+    assert len(running.lines) == 16
     for log in logs:
         log.close()
 
