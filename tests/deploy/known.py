@@ -1,4 +1,4 @@
-"""The metrics and labels there are, asked of the agent itself, and those that others put beside them."""
+"""The metrics and labels there are, asked of agent and directory themselves, and those that others put beside them."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +7,11 @@ from typing import Any, Final, cast
 import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
+from shipper.config import DirectoryConfig
 from shipper.config.sections import LABELS, MTLS_LABELS
+from shipper.directory.clock import Clock
+from shipper.directory.knowledge import Knowledge
+from shipper.directory.metrics import Metrics as DirectoryMetrics
 from shipper.metrics import Metrics
 from shipper.pipeline.labels import Admission
 from shipper.source.status import Status
@@ -32,18 +36,30 @@ TARGET: Final = {"job", "instance", "namespace", "pod", "cluster", "exported_nam
 
 def agent_metrics() -> dict[str, set[str]]:
     """Every series the agent exposes, with its labels."""
-    metrics = Metrics()
+    found = _declared(Metrics())
+    files, target = SimpleNamespace(tailers=[], unsettled=lambda: 0), SimpleNamespace(fields={})
+    follower = SimpleNamespace(files=files, behind_since=None, target=target)
+    reader = SimpleNamespace(followers={"": follower}, paused=set(), budget=SimpleNamespace(pending=0))
+    for family in Status(cast("Any", reader), Admission([], 0, 0)).collect():
+        found |= {sample.name: set(sample.labels) for sample in family.samples}
+    return found
+
+
+def directory_metrics() -> dict[str, set[str]]:
+    """Every series the directory exposes, with its labels."""
+    metrics = DirectoryMetrics(Knowledge(DirectoryConfig(), Clock(0)))
+    families = list(metrics.registry.collect())
+    return {family.name: set() for family in families if family.type == "gauge"} | _declared(metrics)
+
+
+def _declared(metrics: object) -> dict[str, set[str]]:
+    """The series of the metrics that an object holds."""
     found: dict[str, set[str]] = {}
     for metric in vars(metrics).values():
         if isinstance(metric, MetricWrapperBase):
             labels = set(metric._labelnames)
             for family in metric.describe():
                 found |= {name: labels | extra for name, extra in _series(family).items()}
-    files, target = SimpleNamespace(tailers=[], unsettled=lambda: 0), SimpleNamespace(fields={})
-    follower = SimpleNamespace(files=files, behind_since=None, target=target)
-    reader = SimpleNamespace(followers={"": follower}, paused=set(), budget=SimpleNamespace(pending=0))
-    for family in Status(cast("Any", reader), Admission([], 0, 0)).collect():
-        found |= {sample.name: set(sample.labels) for sample in family.samples}
     return found
 
 
@@ -58,7 +74,7 @@ def _series(family: Any) -> dict[str, set[str]]:
 
 def metrics() -> dict[str, set[str]]:
     """All that an expression may name."""
-    return FAILURES | agent_metrics() | FOREIGN
+    return FAILURES | agent_metrics() | directory_metrics() | FOREIGN
 
 
 def stream_labels() -> set[str]:

@@ -17,8 +17,14 @@ from tests.deploy.known import DEPLOY
 Manifest = dict[str, Any]
 
 KUBECTL: Final = Path(sys.executable).with_name("kubectl")
-COMPONENTS: Final = ("standard", "pod-monitoring")
-CHOICES: Final = [choice for size in range(len(COMPONENTS) + 1) for choice in combinations(COMPONENTS, size)]
+DIRECTORY: Final = "mtls-shipper-directory"  # the name of each of its objects, and of their namespace
+COMPONENTS: Final = ("standard", "pod-monitoring", "directory", "directory/pod-monitoring")
+CHOICES: Final = [
+    choice
+    for size in range(len(COMPONENTS) + 1)
+    for choice in combinations(COMPONENTS, size)
+    if "directory/pod-monitoring" not in choice or "directory" in choice
+]
 
 
 def choose(deploy: Path, components: tuple[str, ...]) -> None:
@@ -52,6 +58,12 @@ def of_kind(manifests: list[Manifest], kind: str) -> Manifest:
     """The one of this kind."""
     (found,) = (manifest for manifest in manifests if manifest["kind"] == kind)
     return found
+
+
+def parted(manifests: list[Manifest]) -> tuple[list[Manifest], list[Manifest]]:
+    """The agent's objects, and the directory's."""
+    agents = [manifest for manifest in manifests if not manifest["metadata"]["name"].startswith(DIRECTORY)]
+    return agents, [manifest for manifest in manifests if manifest not in agents]
 
 
 def containers(pod: Manifest) -> Iterator[Manifest]:

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.deploy.known import DEPLOY
-from tests.deploy.rendered import CHOICES, COMPONENTS, Manifest, build, choose, containers, of_kind, render
+from tests.deploy.rendered import CHOICES, COMPONENTS, Manifest, build, choose, containers, of_kind, parted, render
 
 README = (DEPLOY / "README.md").read_text()
 FILE = list(yaml.safe_load_all((DEPLOY / "daemonset.yaml").read_text()))
@@ -27,9 +27,13 @@ def pod(manifests: list[Manifest]) -> Manifest:
 
 def by_name(manifests: list[Manifest]) -> dict[tuple[str, str], Manifest]:
     """In no order."""
-    found = {(manifest["kind"], manifest["metadata"]["name"]): manifest for manifest in manifests}
+    found = {named(manifest): manifest for manifest in manifests}
     assert len(found) == len(manifests)
     return found
+
+
+def named(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
 
 
 def test_without_a_component_it_is_the_file() -> None:
@@ -37,7 +41,7 @@ def test_without_a_component_it_is_the_file() -> None:
 
 
 def test_every_component_there_is_can_be_chosen() -> None:
-    components = {path.parent.name for path in DEPLOY.glob("*/kustomization.yaml")}
+    components = {str(path.parent.relative_to(DEPLOY)) for path in DEPLOY.glob("*/**/kustomization.yaml")}
     assert components == set(COMPONENTS)
     for name in components:
         assert yaml.safe_load((DEPLOY / name / "kustomization.yaml").read_text())["kind"] == "Component"
@@ -46,8 +50,12 @@ def test_every_component_there_is_can_be_chosen() -> None:
 @pytest.mark.parametrize("choice", CHOICES, ids=" and ".join)
 def test_every_choice_is_complete(choice: tuple[str, ...]) -> None:
     kinds = {"PodMonitoring"} if "pod-monitoring" in choice else set()
-    assert {manifest["kind"] for manifest in render(choice)} == {manifest["kind"] for manifest in FILE} | kinds
-    assert ("initContainers" in pod(render(choice))) == ("standard" in choice)
+    agents, directory = parted(render(choice))
+    assert {manifest["kind"] for manifest in agents} == {manifest["kind"] for manifest in FILE} | kinds
+    assert ("initContainers" in pod(agents)) == ("standard" in choice)
+    assert bool(directory) == ("directory" in choice)
+    scraped = any(manifest["kind"] == "PodMonitoring" for manifest in directory)
+    assert scraped == ("directory/pod-monitoring" in choice)
 
 
 # The configuration
@@ -197,18 +205,28 @@ def own(tmp_path: Path) -> Path:
 def mounted_config(manifests: list[Manifest]) -> str:
     (volume,) = (volume for volume in pod(manifests)["volumes"] if volume["name"] == "config")
     name: str = volume["configMap"]["name"]
-    assert of_kind(manifests, "ConfigMap")["metadata"]["name"] == name
+    assert of_kind(parted(manifests)[0], "ConfigMap")["metadata"]["name"] == name
     return name
 
 
-def test_the_own_overlay_is_the_agent_with_both_components(own: Path) -> None:
-    found = build(own)
-    assert {manifest["kind"] for manifest in found} == {manifest["kind"] for manifest in render(COMPONENTS)}
-    assert of_kind(found, "ConfigMap")["data"] == of_kind(FILE, "ConfigMap")["data"]
-    assert of_kind(found, "ConfigMap")["immutable"] is True
-    images = {one["image"] for one in containers(pod(found))}
-    assert images.isdisjoint({one["image"] for one in containers(pod(render(COMPONENTS)))})
-    assert len(images) == 1
+def test_the_own_overlay_is_the_agent_with_all_components(own: Path) -> None:
+    found, expected = build(own), render(COMPONENTS)
+    assert sorted(map(kind_and_home, found)) == sorted(map(kind_and_home, expected))
+    config = of_kind(parted(found)[0], "ConfigMap")
+    assert config["data"] == of_kind(FILE, "ConfigMap")["data"]
+    assert config["immutable"] is True
+    assert images(found).isdisjoint(images(expected))
+    assert len(images(found)) == 1
+
+
+def kind_and_home(manifest: Manifest) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"].get("namespace", "")
+
+
+def images(manifests: list[Manifest]) -> set[str]:
+    templates = [manifest["spec"]["template"] for manifest in manifests if "template" in manifest.get("spec", {})]
+    assert len(templates) == 2
+    return {one["image"] for template in templates for one in containers(template["spec"])}
 
 
 def test_in_the_own_overlay_a_changed_configuration_is_another_object(own: Path) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.deploy.known import DEPLOY, agent_metrics
+from tests.deploy.known import DEPLOY, agent_metrics, directory_metrics
 from tests.deploy.rendered import of_kind, render
 from tests.deploy.test_rules import ALERTS
 
@@ -14,7 +14,7 @@ TABLES = PAGE.split("\n## Symptom, cause, action\n")[1].split("\n## ")[0]
 ROWS = re.findall(r"^\| (?!Symptom)(.+?) \| (.+?) \| (.+?) \|$", TABLES, re.MULTILINE)
 SYMPTOMS = " ".join(symptom for symptom, _, _ in ROWS)
 
-SERIES = {re.sub(r"_(bucket|count|sum)$", "", name) for name in agent_metrics()}
+SERIES = {re.sub(r"_(bucket|count|sum)$", "", name) for name in agent_metrics() | directory_metrics()}
 
 
 @pytest.mark.parametrize("alert", sorted({rule["alert"] for rule in ALERTS}))

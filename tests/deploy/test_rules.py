@@ -21,8 +21,11 @@ from shipper.pipeline.failure import REASONS
 from shipper.pipeline.result import TEXT_FORMAT
 from shipper.sink.answers.status import judge
 from shipper.sink.local import Nowhere
+from shipper.who import Reason
+from shipper.who.holder import UNKNOWN
 from tests.deploy.known import DEPLOY, TARGET, metrics, stream_labels
 from tests.deploy.queries import Query, logql, promql
+from tests.deploy.rendered import DIRECTORY
 
 Document = dict[str, Any]
 
@@ -127,13 +130,15 @@ def test_values_that_are_matched_are_those_the_agent_sets() -> None:
     assert reasons <= REASONS.keys()
     texts = " ".join(rule["expr"] for rule in LOKI_RULES)
     assert set(re.findall(r'failure_reason!="(\w+)"', texts)) == {"upstream_timeout"} <= REASONS.keys()
-    assert {value for label, value in found if label == "reason"} == {Nowhere.REASON, TEXT_FORMAT}
+    about = {part for label, value in found if label == "reason" for part in value.split("|")}
+    assert about == {Nowhere.REASON, TEXT_FORMAT, Reason.NEVER_SEEN, Reason.NOT_AN_ADDRESS}
+    assert {value for label, value in found if label == "kind"} == {UNKNOWN.kind}
 
 
 def test_namespace_and_name_are_those_of_the_manifest() -> None:
     metadata = manifest("DaemonSet")["metadata"]
     found = {(label, value) for selector in selectors() for label, (_, value) in selector.items()}
-    assert {value for label, value in found if label == "namespace"} == {metadata["namespace"]}
+    assert {value for label, value in found if label == "namespace"} == {metadata["namespace"], DIRECTORY}
     assert {value for label, value in found if label == "daemonset"} == {metadata["name"]}
     assert PROMETHEUS["metadata"]["namespace"] == metadata["namespace"]
 

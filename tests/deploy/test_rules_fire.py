@@ -41,6 +41,12 @@ EXPIRED = WORKLOAD.replace("plaintext", "cert_expired")
 UNNAMED = WORKLOAD.replace('namespace="shop",app="cart"', 'namespace="mtls-shipper"')  # the agent's own
 FAILURE = f"mtls_handshake_failures_total{{{WORKLOAD},{NODE}}}"
 
+
+def answers(kind: str, reason: str) -> str:
+    """The directory's counter."""
+    return f'shipper_directory_answers_total{{kind="{kind}",reason="{reason}",instance="d:9080"}}'
+
+
 # name of the case: series, alert, minute of looking, the labels it fires with (None: it does not)
 CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
     "an agent that answers": ({'up{namespace="mtls-shipper",instance="a:9080"}': "1x60"}, "ShipperDown", 30, None),
@@ -261,6 +267,55 @@ CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
         {},
     ),
     "failures that are shipped": ({FAILURE: "0+1x60"}, "MtlsFailuresNotShipped", 40, None),
+    "a directory that is gone": (
+        {'up{namespace="mtls-shipper-directory",instance="d:9080"}': "1x10 0x50"},
+        "ShipperDirectoryDown",
+        20,
+        {"instance": "d:9080", "namespace": "mtls-shipper-directory"},
+    ),
+    "an agent that is gone is no directory": (
+        {'up{namespace="mtls-shipper",instance="a:9080"}': "0x60"},
+        "ShipperDirectoryDown",
+        30,
+        None,
+    ),
+    "a directory that never becomes ready": (
+        {'shipper_directory_known_age_seconds{instance="d:9080"}': "+Inf " * 20},
+        "ShipperDirectoryBehind",
+        10,
+        {"instance": "d:9080"},
+    ),
+    "a directory that the API has left": (
+        {'shipper_directory_known_age_seconds{instance="d:9080"}': "2x10 60+60x50"},
+        "ShipperDirectoryBehind",
+        20,
+        {"instance": "d:9080"},
+    ),
+    "a directory that watches": (
+        {'shipper_directory_known_age_seconds{instance="d:9080"}': "2x60"},
+        "ShipperDirectoryBehind",
+        30,
+        None,
+    ),
+    "addresses that change hands all the time": (
+        {answers("unknown", "changed_hands"): "0+4x60", answers("pod", ""): "0+6x60"},
+        "ShipperDirectoryUnsure",
+        50,
+        {},
+    ),
+    "few of many that are unknown": (
+        {answers("unknown", "changed_hands"): "0+4x60", answers("pod", ""): "0+60x60"},
+        "ShipperDirectoryUnsure",
+        50,
+        None,
+    ),
+    "a handful, all unknown": (
+        {answers("unknown", "before_history"): "_x30 0x5 7x60"},
+        "ShipperDirectoryUnsure",
+        50,
+        None,
+    ),
+    "clients from outside": ({answers("unknown", "never_seen"): "0+9x60"}, "ShipperDirectoryUnsure", 50, None),
 }
 
 
