@@ -8,7 +8,7 @@ import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from shipper.config import DirectoryConfig
-from shipper.config.sections import LABELS, MTLS_LABELS
+from shipper.config.sections import LABELS, MTLS_LABELS, PEER_LABELS
 from shipper.directory.clock import Clock
 from shipper.directory.knowledge import Knowledge
 from shipper.directory.metrics import Metrics as DirectoryMetrics
@@ -19,7 +19,11 @@ from shipper.source.status import Status
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 
 # What the promise of the counter is; where the agent registers it, its own labels are held against these.
-FAILURES: Final = {"mtls_handshake_failures_total": {"namespace", "app", "failure_reason", "side", "shipped"}}
+FAILURES: Final = {
+    "mtls_handshake_failures_total": {
+        *("namespace", "app", "failure_reason", "side", "shipped", "peer_namespace", "peer_app")
+    }
+}
 
 # Not the agent's: of Prometheus, the kubelet and kube-state-metrics.
 FOREIGN: Final = {
@@ -84,4 +88,4 @@ def stream_labels() -> set[str]:
         for document in yaml.safe_load_all((DEPLOY / "daemonset.yaml").read_text())
         if document["kind"] == "ConfigMap"
     )
-    return {*LABELS, *MTLS_LABELS, "job", "service_name", *config["clients"][0]["external_labels"]}
+    return {*LABELS, *MTLS_LABELS, *PEER_LABELS, "job", "service_name", *config["clients"][0]["external_labels"]}

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
-from shipper.config.sections import LABELS, MTLS_LABELS
+from shipper.config.sections import LABELS, MTLS_LABELS, PEER_LABELS
+from shipper.fields import PEER_FIELDS
 from shipper.pipeline.ztunnel import parse_ztunnel_line
 from tests.deploy.known import DEPLOY, FAILURES, TARGET, agent_metrics, metrics, stream_labels
 from tests.deploy.queries import logql, promql, tokens
@@ -208,7 +209,7 @@ def test_ztunnels_text_is_read_as_the_agent_reads_it() -> None:
 
 def test_filters_of_the_failures_are_one_for_each_label() -> None:
     found = variables(load("mtls-failures.json"))
-    for label in (*LABELS, *MTLS_LABELS):
+    for label in (*LABELS, *MTLS_LABELS, *PEER_LABELS):
         assert found[label]["query"]["label"] == label
         assert found[label]["multi"]
         # A line without the label is among all of them: `keep: ut` sets no failure_reason, a client may have no SAN.
@@ -219,7 +220,7 @@ def test_filters_of_the_failures_are_one_for_each_label() -> None:
 @pytest.mark.parametrize("target", all_expressions("loki"))
 def test_filters_apply_to_every_panel_of_the_failures(target: Board) -> None:
     for selector in logql(target["expr"]).selectors:
-        assert selector.keys() == {"job", *LABELS, *MTLS_LABELS}
+        assert selector.keys() == {"job", *LABELS, *MTLS_LABELS, *PEER_LABELS}
     assert "|= `$search`" in target["expr"]
 
 
@@ -238,9 +239,19 @@ def test_columns_of_the_tables_are_labels_of_their_queries() -> None:
     (panel,) = (panel for panel in load("mtls-failures.json")["panels"] if panel["title"] == "Recent failures")
     names = next(t["options"]["include"]["names"] for t in panel["transformations"] if t["id"] == "filterFieldsByName")
     query = logql(panel["targets"][0]["expr"])
-    assert set(names) <= {"Time"} | query.made | stream_labels()
+    assert set(names) <= {"Time"} | query.made | stream_labels() | set(PEER_FIELDS)  # which may be metadata
     (order,) = (t["options"] for t in panel["transformations"] if t["id"] == "organize")
     assert set(order["renameByName"]) <= set(names)
+
+
+@pytest.mark.parametrize("title", ["Sources", "Top source and destination pairs", "First and last seen, by source"])
+def test_a_source_is_named_by_its_certificate_then_by_its_workload_then_by_its_address(title: str) -> None:
+    for _, target in (found for found in targets(load("mtls-failures.json")) if found[0] == title):
+        source, destination = re.findall(r"label_format source=`(.+?)`, destination=`(.+?)`", target["expr"])[0]
+        names = ("{ .peer_san }", "{ .source_san }", "{ .had }", " .peer ", " .text_peer ", " .z_peer ")
+        places = [source.index(name) for name in names]
+        assert places == sorted(places)
+        assert destination.index(".upstream_cluster") < destination.index(".had") < destination.index(".upstream_host")
 
 
 @pytest.mark.parametrize(

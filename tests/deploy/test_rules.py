@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from shipper.config import Config
+from shipper.config import PEER_LABELS, Config
 from shipper.pipeline.failure import REASONS
 from shipper.pipeline.result import TEXT_FORMAT
 from shipper.sink.answers.status import judge
@@ -44,6 +44,15 @@ LOKI_RULES = [rule for group in LOKI["groups"] for rule in group["rules"]]
 PROMETHEUS_RULES = [rule for group in PROMETHEUS["spec"]["groups"] for rule in group["rules"]]
 RECORDED = [rule for rule in PROMETHEUS_RULES if "record" in rule]
 ALERTS = [rule for rule in LOKI_RULES + PROMETHEUS_RULES if "alert" in rule]
+
+
+# Of the logs' rules and the counters', the first of both.
+NAMES_THE_PEER = [
+    "MtlsCertificatesExpired",
+    "MtlsCertificatesExpired",
+    "MtlsSourceWithoutIdentityNew",
+    "MtlsWorkloadNew",
+]
 
 
 def named(rules: list[Document]) -> list[Any]:
@@ -163,6 +172,21 @@ def test_baselines_count_on_the_interval_of_their_group() -> None:
     assert group["interval"] == "1m"
     assert [len(re.findall(r"\[1d\].+\) / 1440\b", rule["expr"])) for rule in ALERTS if "/ 1440" in rule["expr"]] == [1]
     assert [len(re.findall(r"\[1d\].+\) / 288\b", rule["expr"])) for rule in ALERTS if "/ 288" in rule["expr"]] == [1]
+
+
+@pytest.mark.parametrize("rule", named([one for one in ALERTS if one["alert"] in NAMES_THE_PEER]))
+def test_an_alert_says_who_the_other_end_was_where_that_is_known(rule: Document) -> None:
+    """And nothing of it where it is not: a peer without a name leaves no empty brackets and no slash."""
+    assert set(PEER_LABELS) <= taken_apart(rule).grouped
+    texts = " ".join(rule["annotations"].values())
+    (named_only,) = re.findall(r"\{\{ if \$labels\.peer_app \}\}(.+?)\{\{ (?:else|end) \}\}", texts, re.DOTALL)
+    assert '{{ or $labels.peer_namespace "?" }}/{{ $labels.peer_app }}' in named_only
+    assert "peer_" not in texts.replace(named_only, "").replace("{{ if $labels.peer_app }}", "")
+
+
+def test_both_kinds_of_rules_name_the_peer() -> None:
+    found = [rule["alert"] for rule in ALERTS if "peer_app" in str(rule["annotations"])]
+    assert sorted(found) == sorted(NAMES_THE_PEER)
 
 
 # Around the rules

@@ -38,6 +38,7 @@ NODE = 'instance="a:9080"'
 WORKLOAD = 'namespace="shop",app="cart",failure_reason="plaintext",side="downstream",shipped="true"'
 RENAMED = WORKLOAD.replace("namespace=", 'namespace="mtls-shipper",exported_namespace=')
 EXPIRED = WORKLOAD.replace("plaintext", "cert_expired")
+NAMED = f'{WORKLOAD},peer_namespace="default",peer_app="legacy-client"'
 UNNAMED = WORKLOAD.replace('namespace="shop",app="cart"', 'namespace="mtls-shipper"')  # the agent's own
 FAILURE = f"mtls_handshake_failures_total{{{WORKLOAD},{NODE}}}"
 
@@ -238,6 +239,36 @@ CASES: dict[str, tuple[dict[str, str], str, int, dict[str, str] | None]] = {
         "MtlsWorkloadNew",
         32,
         {"failure_reason": "plaintext"},
+    ),
+    "a first failure of a client that the directory knows": (
+        {
+            FAILURE: "0+1x1500",
+            f"mtls_handshake_failures_total{{{NAMED},{NODE}}}": "_x1490 1x10",
+        },
+        "MtlsWorkloadNew",
+        1492,
+        {"app": "cart", "failure_reason": "plaintext", "peer_namespace": "default", "peer_app": "legacy-client"},
+    ),
+    "the same client, which failed yesterday": (
+        {f"mtls_handshake_failures_total{{{NAMED},{NODE}}}": "0+1x1500"},
+        "MtlsWorkloadNew",
+        1492,
+        None,
+    ),
+    "failures of many clients that are a surge together": (
+        {
+            f'mtls_handshake_failures_total{{{WORKLOAD},{NODE},peer_app="client-{number}"}}': "_x30 0+4x30"
+            for number in range(10)
+        },
+        "MtlsFailuresSurging",
+        45,
+        {"app": "cart"},
+    ),
+    "an expired certificate of a client that the directory knows": (
+        {f"mtls_handshake_failures_total{{{NAMED.replace('plaintext', 'cert_expired')},{NODE}}}": "_x30 1x30"},
+        "MtlsCertificatesExpired",
+        32,
+        {"app": "cart", "peer_namespace": "default", "peer_app": "legacy-client"},
     ),
     "a failure known since yesterday": ({FAILURE: "0+1x1500"}, "MtlsWorkloadNew", 1490, None),
     "one expired certificate": (
