@@ -187,6 +187,28 @@ def test_the_agents_may_reach_it() -> None:
     assert of_kind(AGENTS, "NetworkPolicy")["spec"]["policyTypes"] == ["Ingress"]
 
 
+def as_read(agents: list[Manifest]) -> Config:
+    """The agents' configuration, with the environment of their container; of what a field gives, any value."""
+    (agent,) = containers(of_kind(agents, "DaemonSet")["spec"]["template"]["spec"])
+    environ = {one["name"]: one.get("value", "node-1") for one in agent["env"]}
+    return parse(of_kind(agents, "ConfigMap")["data"]["config.yaml"].encode(), "config.yaml", environ)
+
+
+def test_the_agents_ask_its_service_and_without_it_nobody() -> None:
+    service = of_kind(OBJECTS, "Service")
+    (port,) = service["spec"]["ports"]
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+    (scrape,), (without,) = as_read(AGENTS).scrape_configs, as_read(render()).scrape_configs
+    assert scrape.peers.url == f"http://{host}:{port['port']}"
+    assert without.peers.url == ""
+    assert of_kind(AGENTS, "ConfigMap") == of_kind(render(), "ConfigMap")
+
+
+def test_a_line_waits_longer_than_the_directory_takes(config: Config) -> None:
+    (scrape,) = as_read(AGENTS).scrape_configs
+    assert scrape.peers.timeout > config.directory.wait
+
+
 # The command
 
 

@@ -28,7 +28,13 @@ FOREIGN = {
     ("monitoring.coreos.com/v1", "PrometheusRule"),
     ("monitoring.googleapis.com/v1", "PodMonitoring"),
 }
-NOT_FOR_A_CLUSTER = {"kustomization.yaml", "state-on-the-node.yaml", "alertmanager-slack.yaml", "loki/rules.yaml"}
+NOT_FOR_A_CLUSTER = {
+    "kustomization.yaml",
+    "state-on-the-node.yaml",
+    "agents-ask.yaml",
+    "alertmanager-slack.yaml",
+    "loki/rules.yaml",
+}
 
 
 def manifests() -> list[Manifest]:
