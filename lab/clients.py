@@ -32,6 +32,7 @@ class Caller:
     reason: str = ""  # what Envoy's failure reason contains; empty: the handshake is fine
     failure: str = ""  # the same as the agent names it: failure_reason
     side: str = "downstream"  # and side
+    ip: str = "127.0.0.1"  # where it calls from: any address of the loopback network
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +131,7 @@ async def call(caller: Caller, port: int, root: Path) -> Outcome:
     """One request over a connection of its own; the server is held against `root`."""
     connection = socket.socket()
     connection.setblocking(False)
+    connection.bind((caller.ip, 0))
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
     address = "{}:{}".format(*connection.getsockname())
     context = client_context(caller, root) if caller.tls else None

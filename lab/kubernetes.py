@@ -13,7 +13,6 @@ Facts: kubernetes.io/docs/reference/using-api/api-concepts.
 """
 
 import asyncio
-import socket
 import ssl
 from bisect import bisect_right
 from collections import deque
@@ -31,6 +30,7 @@ from lab.kubernetes_forms import Form, Kind, Object
 from lab.kubernetes_lists import Lists, VersionExpired
 from lab.kubernetes_requests import Asked, Verb, refused
 from lab.kubernetes_watches import Change, Watch
+from lab.listener import Listener
 from lab.pods import Pod, failure
 
 Made = TypeVar("Made", bound=Object)
@@ -59,17 +59,14 @@ class ApiServer:
         self._history: list[Change] = []
         self._watches: list[Watch] = []
         self._closing, self._changed = asyncio.Event(), asyncio.Event()
-        self._port = 0
         app = web.Application()
         app.router.add_get("/api/v1/{kind:pods|nodes}", self._answer)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, handler_cancellation=True)
-        self._site: web.SockSite | None = None
+        self._listener = Listener(app, context=context, handler_cancellation=True)
 
     # -- life
 
     async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await self.listen()
+        await self._listener.start()
         return self
 
     async def __aexit__(
@@ -77,41 +74,33 @@ class ApiServer:
     ) -> None:
         self._closing.set()
         self.break_watches()
-        await self._runner.cleanup()
+        await self._listener.close()
 
     async def listen(self) -> None:
         """Accept connections; after `kill` on the same port as before."""
-        listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = listener.getsockname()[1]
-        self._site = web.SockSite(self._runner, listener, ssl_context=self._context)
-        await self._site.start()
+        await self._listener.listen()
 
     async def kill(self) -> None:
         """Go away: new connections are refused, open ones break; the pods are kept."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
-        self.break_watches()
+        await self._listener.kill()
 
     @property
     def is_listening(self) -> bool:
         """Whether it accepts connections."""
-        return self._site is not None
+        return self._listener.is_listening
 
     def break_watches(self) -> None:
         """Break every connection."""
-        for connection in self._runner.server.connections if self._runner.server else ():
-            if connection.transport is not None:
-                connection.transport.abort()
+        self._listener.break_connections()
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port."""
-        return "127.0.0.1", self._port
+        return "127.0.0.1", self._listener.port
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._context else 'http'}://127.0.0.1:{self._port}"
+        return f"{'https' if self._context else 'http'}://127.0.0.1:{self._listener.port}"
 
     # -- contents
 

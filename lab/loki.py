@@ -11,7 +11,6 @@ a snappy block only, and a line must be UTF-8.
 """
 
 import asyncio
-import socket
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +27,7 @@ from lab.answers import SECOND
 from lab.faults import Arrival, Fault
 from lab.ingester import Ingester, Key, Pushed
 from lab.limits import Limits, RefusedError
+from lab.listener import Listener
 from shipper import push_pb2
 from shipper.model import Entry
 
@@ -80,47 +80,35 @@ class LokiReceiver:
         self.ingester = Ingester(self.limits, clock)
         self._closing = asyncio.Event()
         self._changed = asyncio.Event()
-        self._port = 0
         app = web.Application(client_max_size=1 << 30)
         app.router.add_post("/loki/api/v1/push", self._push)
         app.router.add_get("/loki/api/v1/query_range", self._query_range)
         app.router.add_get("/ready", self._ready)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2, auto_decompress=False)
-        self._site: web.SockSite | None = None
+        self._listener = Listener(app, auto_decompress=False)
 
     # -- life
 
     async def __aenter__(self) -> Self:
-        await self._runner.setup()
-        await self.listen()
+        await self._listener.start()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._closing.set()
-        await self._runner.cleanup()
+        await self._listener.close()
 
     async def listen(self) -> None:
         """Take connections, again on the same port after `refuse`."""
-        listener = socket.create_server(("127.0.0.1", self._port))
-        self._port = listener.getsockname()[1]
-        self._site = web.SockSite(self._runner, listener)
-        await self._site.start()
+        await self._listener.listen()
 
     async def refuse(self) -> None:
         """Stop serving: refuse new connections, break the open ones, keep what is stored."""
-        if self._site is not None:
-            await self._site.stop()
-            self._site = None
-        if self._runner.server is not None:
-            for connection in self._runner.server.connections:
-                if connection.transport is not None:
-                    connection.transport.abort()
+        await self._listener.kill()
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://127.0.0.1:{self._listener.port}"
 
     @property
     def url(self) -> str:
