@@ -25,7 +25,10 @@ _LINE: Final[dict[str, str | None]] = {
     "connection_id": "connection_id",
 }
 
-LINE_FIELDS: Final = tuple(_LINE)
+PEER_FIELDS: Final = ("peer_kind", "peer_namespace", "peer_app", "peer_pod", "peer_node", "peer_owner")
+"""The fields of a failed handshake's peer: whose its address was, as a directory of the cluster knows it."""
+
+LINE_FIELDS: Final = (*_LINE, *PEER_FIELDS)
 FIELDS: Final = TARGET_FIELDS + LINE_FIELDS
 
 KEYS: Final = {field: key for field, key in _LINE.items() if key is not None}

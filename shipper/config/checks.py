@@ -32,6 +32,7 @@ _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e\x80-\U0010ffff]*")
 _TENANT = re.compile(r"[a-zA-Z0-9!_.*'()-]*")
+_QUESTIONS: Final = "/v1/who"
 _DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _POD_LABEL = re.compile(r"([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[a-zA-Z0-9]([-_.a-zA-Z0-9]{0,61}[a-zA-Z0-9])?")
 
@@ -144,8 +145,26 @@ def label_set(promoted: tuple[str, ...], named: Mapping[str, Mapping[str, str]])
 # -- single values
 
 
-def url_problem(url: str) -> str | None:
-    """A client's URL: http or https, a host, and no secret in it."""
+def needing(option: str, names: Iterable[str]) -> Callable[[str], str | None]:
+    """The check that a name is none of these, which make no sense without an option."""
+    return lambda name: f"{name} needs {option}" if name in names else None
+
+
+def directory_url_problem(url: str) -> str | None:
+    """Where a directory is: the path of its questions is added, and its secret is a token."""
+    try:
+        parts = urlsplit(url)
+        if parts.query:  # not shown: there may be a key in it
+            return "must not have a query"
+        if parts.path.rstrip("/").endswith(_QUESTIONS):
+            return f"expected the directory's URL without {_QUESTIONS}, which is added"
+    except ValueError:
+        pass
+    return url_problem(url, "bearer_token_file")
+
+
+def url_problem(url: str, instead: str = "basic_auth") -> str | None:
+    """A server's URL: http or https, a host, and no secret in it; `instead` is the option that is for those."""
     expected = "expected an http:// or https:// URL with a host"
     try:
         parts = urlsplit(url)
@@ -153,7 +172,7 @@ def url_problem(url: str) -> str | None:
     except ValueError:
         return f"{expected}, got {shown(url)}"
     if "@" in parts.netloc:  # not shown: it may hold a password
-        return "must not hold a user name or password, use basic_auth"
+        return f"must not hold a user name or password, use {instead}"
     if not usable or not url.isprintable() or " " in url:
         return f"{expected}, got {shown(url)}"
     if parts.fragment:

@@ -18,7 +18,7 @@ from msgspec import inspect
 
 from shipper.config.document import MAX_BYTES, Document, Path, joined, read, resolved
 from shipper.config.errors import ConfigError, did_you_mean, key_shown, shown
-from shipper.config.sections import Config
+from shipper.config.sections import ClientConfig, Config, PeersConfig
 from shipper.config.types import WHOLE, aliases, expected, fields, is_heading, is_text, type_at
 from shipper.config.units import Bytes, LookBack, Seconds, look_back, seconds, size
 
@@ -169,21 +169,27 @@ def _error(problem: str, key: str, document: Document) -> ConfigError:
 
 def missing_files(config: Config) -> list[str]:
     """The files that the configuration names and the agent cannot read, one line each; asked at the start only."""
-    named = {
-        f"clients[{index}].{key}": path
-        for index, client in enumerate(config.clients)
-        for key, path in (
-            ("basic_auth.password_file", client.basic_auth.password_file),
-            ("bearer_token_file", client.bearer_token_file),
-            ("tls_config.ca_file", client.tls_config.ca_file),
-            ("tls_config.cert_file", client.tls_config.cert_file),
-            ("tls_config.key_file", client.tls_config.key_file),
-        )
-    }
+    named = {}
+    for index, client in enumerate(config.clients):
+        named[f"clients[{index}].basic_auth.password_file"] = client.basic_auth.password_file
+        named |= _files_for(f"clients[{index}]", client)
+    for index, scrape in enumerate(config.scrape_configs):
+        named |= _files_for(f"scrape_configs[{index}].peers", scrape.peers)
     directory = config.directory
     named |= {f"directory.{key}": getattr(directory, key) for key in ("bearer_token_file", "cert_file", "key_file")}
     problems = ((key, path, _unreadable(path)) for key, path in named.items() if path)
     return [f"{key}: cannot read {key_shown(path)}: {problem}" for key, path, problem in problems if problem]
+
+
+def _files_for(key: str, server: ClientConfig | PeersConfig) -> dict[str, str]:
+    """The files for reaching a server, by their keys."""
+    tls = server.tls_config
+    return {
+        f"{key}.bearer_token_file": server.bearer_token_file,
+        f"{key}.tls_config.ca_file": tls.ca_file,
+        f"{key}.tls_config.cert_file": tls.cert_file,
+        f"{key}.tls_config.key_file": tls.key_file,
+    }
 
 
 def _unreadable(path: str) -> str | None:

@@ -12,10 +12,11 @@ from msgspec.structs import force_setattr
 from shipper.config import checks
 from shipper.config.errors import ConfigError
 from shipper.config.units import GIB, KIB, MIB, Bytes, LookBack, Seconds
-from shipper.fields import ACCESS_LOG_KEYS, FIELDS, KEYS, TARGET_FIELDS
+from shipper.fields import ACCESS_LOG_KEYS, FIELDS, KEYS, PEER_FIELDS, TARGET_FIELDS
 
 LABELS: Final = ("namespace", "app", "pod", "response_flags", "termination_details", "source_san")
 MTLS_LABELS: Final = ("failure_reason", "side")  # with `keep: mtls`, beside those
+PEER_LABELS: Final = ("peer_namespace", "peer_app")  # with `peers.url`, beside all of them
 
 ALL: Final = LookBack("inf")
 
@@ -82,12 +83,12 @@ class BasicAuth(Section, frozen=True):
 
 
 class TlsConfig(Section, frozen=True):
-    """TLS to Loki; a client certificate is optional."""
+    """TLS to the server; a client certificate is optional."""
 
     ca_file: Annotated[str, "PEM, the authorities that are trusted; empty: the system's"] = ""
     cert_file: Annotated[str, "PEM, the client's certificate; read again when it changes"] = ""
     key_file: Annotated[str, "PEM; with `cert_file`"] = ""
-    server_name: Annotated[str, "name expected in Loki's certificate; empty: the URL's host"] = ""
+    server_name: Annotated[str, "name expected in the server's certificate; empty: the URL's host"] = ""
     insecure_skip_verify: Annotated[bool, "accept any certificate"] = False
 
     def __post_init__(self) -> None:
@@ -146,13 +147,35 @@ class PodLogsConfig(Section, frozen=True):
         checks.each("exclude_namespaces", self.exclude_namespaces, checks.name_problem)
 
 
+class PeersConfig(Section, frozen=True):
+    """The `shipper directory` that is asked whose the peer's address was, at the time of a failed handshake.
+
+    The peer is who has connected, or for `side="upstream"` who was connected to. A line waits for its answer for
+    `timeout` at most, and then goes without: no line is lost, whatever the directory does.
+    """
+
+    url: Annotated[str, "the directory, such as `http://shipper-directory:9080`; empty: peers are not named"] = ""
+    timeout: Annotated[
+        Seconds, "how long a line waits at most; longer than `directory.wait`, which it takes to be sure of now"
+    ] = Seconds(2)
+    timeouts: Annotated[bool, "ask also about kept lines of timeouts, not about failed handshakes alone"] = False
+    bearer_token_file: Annotated[str, "the directory's token; read again when it changes; empty: none is sent"] = ""
+    tls_config: TlsConfig = TlsConfig()
+
+    def __post_init__(self) -> None:
+        if self.url:
+            checks.refuse("url", checks.directory_url_problem(self.url))
+        checks.positive("timeout", self.timeout)
+
+
 class ScrapeConfig(Section, frozen=True):
     """What is read, what is kept of it, and under which labels.
 
     `keep: ut` finds only requests that ran out of time: with Istio's defaults none do, for its routes have no timeout
     unless a VirtualService sets one.
 
-    With `keep: mtls` the default labels also have `failure_reason` and `side`; any other list is used as it is.
+    With `keep: mtls` the default labels also have `failure_reason` and `side`, with `peers.url` also `peer_namespace`
+    and `peer_app`; any other list is used as it is.
     """
 
     job_name: Annotated[str, "value of the label `job`"] = "kubernetes-pods-istio-proxy"
@@ -162,7 +185,9 @@ class ScrapeConfig(Section, frozen=True):
         True
     )
     labels: Annotated[
-        tuple[str, ...], "fields that become labels; with `keep: mtls` also `failure_reason` and `side`"
+        tuple[str, ...],
+        "fields that become labels; with `keep: mtls` also `failure_reason` and `side`, with `peers.url` also "
+        "`peer_namespace` and `peer_app`",
     ] = LABELS
     fields: Annotated[
         dict[str, str],
@@ -184,15 +209,21 @@ class ScrapeConfig(Section, frozen=True):
         dict[str, str], "pod labels that become stream labels, such as `version: app.kubernetes.io/version`"
     ] = {}
     pod_annotations: Annotated[dict[str, str], "the same for annotations; the first 2,048 bytes of a value"] = {}
+    peers: PeersConfig = PeersConfig()
 
     def __post_init__(self) -> None:
-        if self.keep == "mtls" and self.labels == LABELS:
-            force_setattr(self, "labels", LABELS + MTLS_LABELS)
+        if self.labels == LABELS:
+            of_failures = MTLS_LABELS if self.keep == "mtls" else ()
+            of_peers = PEER_LABELS if self.peers.url else ()
+            force_setattr(self, "labels", LABELS + of_failures + of_peers)
         checks.filled("job_name", self.job_name)
         checks.refuse("job_name", checks.label_value_problem(self.job_name))
         checks.fields("labels", self.labels, FIELDS)
         checks.field_mapping("fields", self.fields, {*ACCESS_LOG_KEYS, *KEYS})
         checks.fields("structured_metadata", self.structured_metadata, FIELDS)
+        if not self.peers.url:
+            for key in ("labels", "structured_metadata"):
+                checks.each(key, getattr(self, key), checks.needing("peers.url", PEER_FIELDS))
         for index, name in enumerate(self.structured_metadata):
             if name in self.labels:
                 raise ConfigError(f"{name} is a label already", f"structured_metadata[{index}]")

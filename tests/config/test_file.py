@@ -57,6 +57,12 @@ scrape_configs:
     app_label: [app, app.kubernetes.io/name]
     pod_labels: {}
     pod_annotations: {}
+    peers:
+      url: ""
+      timeout: 2s
+      timeouts: false
+      bearer_token_file: ""
+      tls_config: { ca_file: "", cert_file: "", key_file: "", server_name: "", insecure_skip_verify: false }
 
 limits_config:
   max_in_flight_bytes: 16MiB
@@ -430,6 +436,10 @@ def test_files_that_are_missing_are_listed(tmp_path: Path) -> None:
         f"clients[0].tls_config.key_file: cannot read {tmp_path}/pipe: not a file",
     ]
     assert missing_files(read(f"{CLIENT}bearer_token_file: {tmp_path}/ca.pem")) == []
+    peers = f"{{bearer_token_file: {tmp_path}/token, tls_config: {{ca_file: {tmp_path}/ca.pem}}}}"
+    assert missing_files(read(f"{SCRAPE}peers: {peers}")) == [
+        f"scrape_configs[0].peers.bearer_token_file: cannot read {tmp_path}/token: No such file or directory"
+    ]
     assert missing_files(Config()) == []
 
 

@@ -1,5 +1,7 @@
 """The configuration that is shown is the one in force, and gives no secret away."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,8 @@ TEXTS = st.text("ab01 $%{}[]:#'\"-.,&*!|>\\\u00e9~", min_size=1, max_size=20).fi
 @pytest.mark.parametrize(
     "text",
     ["", "positions: {look_back: 90m}", "scrape_configs: [{keep: mtls, fields: {response_flags: a.b}}]",
-     "clients: [{url: http://loki/push, batchsize: 300KiB, tls_config: {ca_file: /ca}}]"],
+     "clients: [{url: http://loki/push, batchsize: 300KiB, tls_config: {ca_file: /ca}}]",
+     "scrape_configs: [{keep: mtls, peers: {url: http://directory, timeout: 3s, bearer_token_file: /run/token}}]"],
 )  # fmt: skip
 def test_it_is_read_back_as_the_same(text: str) -> None:
     config = parse(text.encode(), "a.yaml", {})
@@ -43,3 +46,13 @@ def test_no_secret_is_in_it() -> None:
     assert "SECRET" not in said
     assert said.count(HIDDEN) == 2
     assert "/run/token" in said
+
+
+def test_the_directory_is_shown_with_the_name_of_its_tokens_file_and_no_token(tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("SECRET")
+    text = f"scrape_configs: [{{peers: {{url: 'http://directory:9080', bearer_token_file: {token}}}}}]"
+    said = in_force(parse(text.encode(), "a.yaml", {}))
+    assert "url: http://directory:9080" in said
+    assert f"bearer_token_file: {token}" in said
+    assert "SECRET" not in said

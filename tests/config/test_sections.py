@@ -13,6 +13,7 @@ from shipper.config import (
     LABELS,
     MIB,
     MTLS_LABELS,
+    PEER_LABELS,
     BackoffConfig,
     BasicAuth,
     Bytes,
@@ -21,6 +22,7 @@ from shipper.config import (
     ConfigError,
     LimitsConfig,
     LookBack,
+    PeersConfig,
     PodLogsConfig,
     PositionsConfig,
     ScrapeConfig,
@@ -32,6 +34,7 @@ from shipper.config.file import parse
 from shipper.fields import FIELDS
 
 URL = "http://loki:3100/loki/api/v1/push"
+DIRECTORY = "http://shipper-directory:9080"
 NO_URL = "url: expected an http:// or https:// URL with a host, got "
 
 
@@ -113,6 +116,20 @@ REFUSED: list[tuple[Callable[..., Struct], dict[str, Any], str]] = [
         {"external_labels": {"a": "é" * 1025}},
         "external_labels.a: expected at most 2048 bytes, got 2050",
     ),
+    (PeersConfig, {"url": "directory:9080"}, NO_URL + "'directory:9080'"),
+    (PeersConfig, {"url": "http://[::1/"}, NO_URL + "'http://[::1/'"),
+    (PeersConfig, {"url": "http://d/?key=s3cret"}, "url: must not have a query"),
+    (
+        PeersConfig,
+        {"url": "http://u:s3cret@d/"},
+        "url: must not hold a user name or password, use bearer_token_file",
+    ),
+    (
+        PeersConfig,
+        {"url": "http://d:9080/v1/who/"},
+        "url: expected the directory's URL without /v1/who, which is added",
+    ),
+    (PeersConfig, {"url": DIRECTORY, "timeout": Seconds(0)}, "timeout: expected more than 0s, got 0s"),
     (PodLogsConfig, {"root": ""}, "root: must not be empty"),
     (PodLogsConfig, {"containers": ()}, "containers: expected at least one container"),
     (
@@ -153,6 +170,13 @@ REFUSED: list[tuple[Callable[..., Struct], dict[str, Any], str]] = [
         ScrapeConfig,
         {"keep": "mtls", "structured_metadata": ("side",)},
         "structured_metadata[0]: side is a label already",
+    ),
+    (ScrapeConfig, {"labels": ("app", "peer_app")}, "labels[1]: peer_app needs peers.url"),
+    (ScrapeConfig, {"structured_metadata": ("peer_kind",)}, "structured_metadata[0]: peer_kind needs peers.url"),
+    (
+        ScrapeConfig,
+        {"peers": PeersConfig(url=DIRECTORY), "structured_metadata": ("peer_app",)},
+        "structured_metadata[0]: peer_app is a label already",
     ),
     (ScrapeConfig, {"static_labels": {"job": "x"}}, "static_labels.job: is set from job_name"),
     (ScrapeConfig, {"static_labels": {"service_name": "x"}}, "static_labels.service_name: is set from app"),
@@ -236,7 +260,10 @@ def test_what_makes_no_sense_is_refused(section: Callable[..., Struct], options:
         (client, {"external_labels": {"_cluster9": "é" * 1024}}),
         (LimitsConfig, {"max_in_flight_bytes": Bytes(MIB), "max_line_size": Bytes(KIB)}),
         (LimitsConfig, {"max_in_flight_bytes": Bytes(16 * MIB), "max_line_size": Bytes(16 * MIB)}),
-        (ScrapeConfig, {"labels": (), "structured_metadata": FIELDS}),
+        (ScrapeConfig, {"labels": (), "structured_metadata": FIELDS, "peers": PeersConfig(url=DIRECTORY)}),
+        (ScrapeConfig, {"labels": FIELDS[:3], "static_labels": {"peer_app": "x"}}),
+        (PeersConfig, {"timeout": Seconds(0.001), "timeouts": True}),
+        (PeersConfig, {"url": "https://gateway/directory/"}),
         (whole, {"static_labels": {f"l{number}": "x" for number in range(8)}}),
     ],
 )
@@ -248,6 +275,13 @@ def test_mtls_adds_its_labels_to_the_defaults_and_to_nothing_else() -> None:
     assert ScrapeConfig().labels == LABELS
     assert ScrapeConfig(keep="mtls").labels == LABELS + MTLS_LABELS
     assert ScrapeConfig(keep="mtls", labels=("app",)).labels == ("app",)
+
+
+def test_a_directory_adds_the_labels_of_peers_to_the_defaults_and_to_nothing_else() -> None:
+    peers = PeersConfig(url=DIRECTORY)
+    assert ScrapeConfig(peers=peers).labels == LABELS + PEER_LABELS
+    assert ScrapeConfig(keep="mtls", peers=peers).labels == LABELS + MTLS_LABELS + PEER_LABELS
+    assert ScrapeConfig(keep="mtls", peers=peers, labels=("app",)).labels == ("app",)
 
 
 def test_a_replaced_value_is_checked_too() -> None:
