@@ -69,7 +69,20 @@ class Metrics:
         self.handshake_failures = counter(
             "mtls_handshake_failures",
             "Failed handshakes seen in the logs, each connection once; lines read again after a crash count again",
-            ["namespace", "app", "failure_reason", "side", "shipped"],
+            ["namespace", "app", "failure_reason", "side", "shipped", "peer_namespace", "peer_app"],
+        )
+
+        # who the failed handshakes were with
+        self.peers = counter(
+            "shipper_peers",
+            "Kept lines that have a peer, by what had its address, and why that is unknown",
+            ["kind", "reason"],
+        )
+        self.directory_requests = counter(
+            "shipper_peers_requests", "Requests of this agent to the directory, by outcome", ["outcome"]
+        )
+        self.directory_away = gauge(
+            "shipper_directory_away", "1 while the directory does not answer and is only probed"
         )
 
         # pushing

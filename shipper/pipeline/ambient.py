@@ -11,22 +11,23 @@ known stays empty.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from shipper.model import Target
-from shipper.pipeline.answers import REMEMBERED, UNKNOWN, Fields
-from shipper.pipeline.assemble import Plan, own_time
+from shipper.pipeline.answers import OFTEN, REMEMBERED, UNKNOWN, Fields
+from shipper.pipeline.assemble import Plan, own_time, take_named
 from shipper.pipeline.failure import UPSTREAM, Failure
 from shipper.pipeline.keep import MTLS
 from shipper.pipeline.labels import LabelSets, label_text, target_labels
 from shipper.pipeline.line_fields import LineMetadata, getter
+from shipper.pipeline.peers import NO_PEER, Peer, TargetPeers
 from shipper.pipeline.record import Record, text, without_port
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.workloads import Answer
 from shipper.pod_names import app_of
 from shipper.times import parse_time
 
-OFTEN: Final = REMEMBERED // 6  # nanoseconds of line time between looks for what is not needed any more
 _OF_THE_LOG: Final = ("container", "node")  # fields of the target that are true of each of its lines
 
 
@@ -45,8 +46,8 @@ class Ambient:
 
     CACHED: Final = 1024  # workloads: more than a node has pods
 
-    def __init__(self, plan: Plan, target: Target) -> None:
-        self._plan, self._target = plan, target
+    def __init__(self, plan: Plan, target: Target, peers: TargetPeers | None = None) -> None:
+        self._plan, self._target, self._peers = plan, target, peers
         self._judge, self._is_counted = plan.rule.judge_of_ztunnel, plan.audit is not None
         self._constant = {name: value for name, value in target.labels.items() if name not in target.promoted}
         self._of_the_log = {name: target.fields[name] for name in _OF_THE_LOG if name in target.fields}
@@ -65,19 +66,33 @@ class Ambient:
         nanos = parse_time(time) if time else own_time(record, now)
         if nanos is None:
             return MALFORMED
-        speaker = self._speaker(failure, record, nanos)
-        if (audit := self._plan.audit) is not None:
-            audit.count(failure, record, self._target.key, verdict is not None, found.failures, speaker.app)
-        if verdict is None:
-            return NOT_KEPT
-        if len(content) > self._plan.max_line_size:
-            return TOO_LONG
-        entries = found.stream(self._text(speaker, record, verdict, found))
-        entries.add(nanos, content, speaker.metadata.of(record, verdict))
+        speaker, peers = self._speaker(failure, record, nanos), self._peers
+        if verdict is None or len(content) > self._plan.max_line_size:
+            peer = NO_PEER if peers is None else peers.glimpse(failure, record)
+            self._count(speaker, failure, record, found, peer, is_kept=verdict is not None)
+            return NOT_KEPT if verdict is None else TOO_LONG
+        if peers is None:
+            self._finish(speaker, verdict, record, nanos, content, found, NO_PEER)
+            return KEPT
+        finish = partial(self._finish, speaker, verdict, record, nanos, content)
+        take_named(peers, peers.of(verdict, record, nanos), content, finish, found)
         return KEPT
 
-    def _text(self, speaker: Speaker, record: Record, verdict: Failure, found: Result) -> str:
-        labels = speaker.labels.text(tuple([value(record, verdict) for value in self._values]))
+    def _finish(
+        self, speaker: Speaker, verdict: Failure, record: Record, nanos: int, content: bytes, found: Result, peer: Peer
+    ) -> None:
+        self._count(speaker, verdict, record, found, peer, is_kept=True)
+        metadata = speaker.metadata.of(record, verdict, peer.fields)
+        found.stream(self._text(speaker, record, verdict, found, peer)).add(nanos, content, metadata)
+
+    def _count(
+        self, speaker: Speaker, failure: Failure, record: Record, found: Result, peer: Peer, *, is_kept: bool
+    ) -> None:
+        if (audit := self._plan.audit) is not None:
+            audit.count(failure, record, self._target.key, is_kept, found.failures, speaker.app, peer.app)
+
+    def _text(self, speaker: Speaker, record: Record, verdict: Failure, found: Result, peer: Peer) -> str:
+        labels = speaker.labels.text(tuple([value(record, verdict, peer.fields) for value in self._values]))
         if speaker.labels.overflowed:
             found.overflowed.update(speaker.labels.overflowed)
             speaker.labels.overflowed.clear()

@@ -12,11 +12,13 @@ from typing import Final, NamedTuple
 
 from shipper.pipeline.workloads import Answer
 
-MOST_KEYS: Final = 2048  # of a target: beyond, what is new stays unknown,
+MOST_KEYS: Final = 4096  # of a target: beyond, what is new stays unknown,
+MOST_PEERS: Final = 2048  # so early where clients can bring about new keys: the others keep their room;
 MOST_SPANS: Final = 64  # as with the spans of a key
 REMEMBERED: Final = (
     3600 * 10**9
 )  # nanoseconds of line time since its last use, after which a settled answer is forgotten
+OFTEN: Final = REMEMBERED // 6  # nanoseconds of line time between looks for what is not needed any more
 
 Fields = Mapping[str, str]
 UNKNOWN: Final[Fields] = {}
@@ -32,7 +34,9 @@ class SavedAnswer(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Span:
+class Span:
+    """An answer and the line times for which it holds: from `start` to before `end`, last used at `used`."""
+
     start: int
     end: int
     used: int
@@ -50,32 +54,52 @@ class Answers:
 
     def __init__(self) -> None:
         self.changed = False  # since the last save
-        self._spans: dict[str, dict[str, list[_Span]]] = {}  # by target and key, in the order of time
+        self._spans: dict[str, dict[str, list[Span]]] = {}  # by target and key, in the order of time
 
     def find(self, target: str, key: str, at: int) -> Fields | None:
         """What was answered about this key at this time; None where that was not asked."""
+        span = self.span(target, key, at)
+        return None if span is None else span.fields
+
+    def span(self, target: str, key: str, at: int) -> Span | None:
+        """The same with its span, to be changed by nobody else but for `used`."""
         for span in reversed(self._spans.get(target, {}).get(key, ())):
             if span.start <= at < span.end:
                 span.used = max(span.used, at)
-                return span.fields
+                return span
         return None
 
-    def add(self, target: str, key: str, at: int, answer: Answer) -> Fields:
+    def has_room(self, target: str, key: str, most: int = MOST_KEYS) -> bool:
+        """Whether one more answer about this key would be remembered, with so many keys at most."""
+        by_key = self._spans.get(target, {})
+        return len(by_key[key]) < MOST_SPANS if key in by_key else len(by_key) < most
+
+    def add(
+        self, target: str, key: str, at: int, answer: Answer, *, most: int = MOST_KEYS, fills: bool = False
+    ) -> Fields:
         """Remember an answer about a time that `find` knows nothing of; what to use: the answer, unless there are too
-        many."""
+        many.
+
+        `fills`: it also holds up to the answers beside it, where these say the same. No line between them has had an
+        answer, and so answers that are each about one moment do not become many.
+        """
         by_key = self._spans.setdefault(target, {})
         spans = by_key.get(key, [])
         earlier = [span.end for span in spans if span.end <= at]
         later = [span.start for span in spans if span.start > at]
         start, end = max([min(answer.start, at), *earlier]), min([max(answer.end, at + 1), *later])
+        if fills:
+            alike = [span for span in spans if span.fields == answer.fields]
+            start = max([span.end for span in alike if span.end in earlier and span.end == max(earlier)], default=start)
+            end = min([span.start for span in alike if span.start in later and span.start == min(later)], default=end)
         for span in spans:
             if span.fields == answer.fields and start <= span.end and span.start <= end:
                 span.start, span.end, span.used = min(span.start, start), max(span.end, end), max(span.used, at)
                 break
         else:
-            if len(spans) >= MOST_SPANS or (not spans and len(by_key) >= MOST_KEYS):
+            if not self.has_room(target, key, most):
                 return UNKNOWN
-            by_key[key] = sorted([*spans, _Span(start, end, at, answer.fields)], key=_start)
+            by_key[key] = sorted([*spans, Span(start, end, at, answer.fields)], key=_start)
         self.changed = True
         return answer.fields
 
@@ -102,5 +126,5 @@ class Answers:
         """What an earlier process has used."""
         if answered:
             self._spans[target] = {
-                key: sorted((_Span(*saved) for saved in spans), key=_start) for key, spans in answered.items()
+                key: sorted((Span(*saved) for saved in spans), key=_start) for key, spans in answered.items()
             }

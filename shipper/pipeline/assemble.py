@@ -4,8 +4,9 @@ This is the expensive part of a kept line. Lines share their labels, so the labe
 of the record and made only once for each set of values.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import orjson
@@ -19,6 +20,7 @@ from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
 from shipper.pipeline.line_fields import LineMetadata, getter
+from shipper.pipeline.peers import NO_PEER, Asked, Peer, PeerRule, TargetPeers, Unanswered
 from shipper.pipeline.record import Loads, Record, text
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.scan import Scanner
@@ -38,7 +40,11 @@ class Plan:
     audit: Audit | None = None
     loads: Loads = orjson.loads  # the keys may have other names
     workloads: Workloads | None = None  # who knows the pods that a log of many pods speaks for; None: nobody
-    answers: Answers = field(default_factory=Answers)  # what it has answered
+    answers: Answers = field(default_factory=Answers)  # what it has answered, or the next
+    peers: PeerRule | None = None  # who knows whose an address was; None: no line has a peer
+
+
+_OVERHEAD: Final = 1024  # bytes of a line that is not finished, beside its text and its values
 
 
 class Assembler:
@@ -46,12 +52,14 @@ class Assembler:
 
     CACHED: Final = 1024  # label texts: a hostile client can send new values without end
 
-    def __init__(self, plan: Plan, target: Target) -> None:
+    def __init__(self, plan: Plan, target: Target, peers: TargetPeers | None = None) -> None:
         is_from_gateway = is_gateway(target.fields)
         self.judge = plan.rule.judge_for(is_gateway=is_from_gateway)
         self._find = MTLS.judge_for(is_gateway=is_from_gateway)
         self._max, self._audit = plan.max_line_size, plan.audit
-        self._is_decided = bool(plan.rule.decided_by)  # the values that the label text is looked up by decide
+        # the values that the label text is looked up by decide: of these lines none has a peer but timeouts
+        self.is_decided = bool(plan.rule.decided_by) and (peers is None or not peers.has(TIMEOUT))
+        self.peers, self._glimpsed = None if self.is_decided else peers, peers
         self._finds_all = plan.rule is MTLS  # `mtls` keeps every failure, so no second classification is needed
         self._target = target.key
         self._labels = LabelSets(target.key, target.labels, plan.admission)
@@ -68,35 +76,49 @@ class Assembler:
         if record is None:
             return MALFORMED
         verdict = self.judge(record)
-        self.count(verdict, record, found)
         if verdict is None:
+            self.count(verdict, record, found)
             return NOT_KEPT
-        if len(content) > self._max:
-            return TOO_LONG
-        nanos = parse_time(time) if time else own_time(record, now)
-        if nanos is None:
-            return MALFORMED
-        found.stream(self._text(verdict, record, found)).add(nanos, content, self.metadata.of(record, verdict))
+        nanos = None
+        if (is_too_long := len(content) > self._max) or (
+            nanos := parse_time(time) if time else own_time(record, now)
+        ) is None:
+            self.count(verdict, record, found)
+            return TOO_LONG if is_too_long else MALFORMED
+        if (peers := self.peers) is None:
+            self._finish(verdict, record, nanos, content, found, NO_PEER)
+            return KEPT
+        asked = peers.of(verdict, record, nanos) if peers.has(verdict) else None
+        finish = partial(self._finish, verdict, record, nanos, content)
+        take_named(peers, asked, content, finish, found)
         return KEPT
 
-    def count(self, verdict: Failure | None, record: Record, found: Result) -> None:
-        """Count a failed handshake, also one that the rule does not keep."""
+    def _finish(self, verdict: Failure, record: Record, nanos: int, content: bytes, found: Result, peer: Peer) -> None:
+        self.count(verdict, record, found, peer)
+        metadata = self.metadata.of(record, verdict, peer.fields)
+        found.stream(self._text(verdict, record, found, peer)).add(nanos, content, metadata)
+
+    def count(self, verdict: Failure | None, record: Record, found: Result, peer: Peer | None = None) -> None:
+        """Count a failed handshake, also one that the rule does not keep; `peer`: of one that is kept."""
         if verdict is TIMEOUT or self._audit is None:
             return
         failure = verdict if verdict or self._finds_all else self._find(record)
-        if failure is not None:
-            self._audit.count(failure, record, self._target, verdict is not None, found.failures)
+        if failure is None:
+            return
+        if peer is None:
+            peer = NO_PEER if self._glimpsed is None else self._glimpsed.glimpse(failure, record)
+        self._audit.count(failure, record, self._target, verdict is not None, found.failures, peer=peer.app)
 
-    def _text(self, verdict: Failure, record: Record, found: Result) -> str:
+    def _text(self, verdict: Failure, record: Record, found: Result, peer: Peer) -> str:
         values = tuple(map(record.get, self.keys))
-        raw = values if self._is_decided else (verdict, values)
+        raw = values if self.is_decided else (verdict, values) if self.peers is None else (verdict, values, peer.labels)
         try:
             known = self.texts.get(raw)
         except TypeError:  # a value is a list or an object
             known = None
         if known is not None:
             return known
-        label_text = self._labels.text(tuple([value(record, verdict) for value in self._values]))
+        label_text = self._labels.text(tuple([value(record, verdict, peer.fields) for value in self._values]))
         if self._labels.overflowed:
             found.overflowed.update(self._labels.overflowed)
             self._labels.overflowed.clear()
@@ -106,6 +128,19 @@ class Assembler:
                 self.texts.clear()
             self.texts[raw] = label_text
         return label_text
+
+
+def take_named(
+    peers: TargetPeers, asked: Asked | None, content: bytes, finish: Callable[[Result, Peer], None], found: Result
+) -> None:
+    """Finish a kept line, or leave it unanswered; `asked`: about its peer, None where it has none."""
+    peer = NO_PEER if asked is None else peers.find(asked)
+    if peer is None or found.unanswered:  # each stream keeps the order of the log
+        memory = _OVERHEAD + 3 * len(content)
+        found.unanswered.append(Unanswered(asked or Asked("", 0), peer, memory, finish))
+    else:
+        found.name(peer)
+        finish(found, peer)
 
 
 def is_json(content: bytes) -> bool:

@@ -24,6 +24,7 @@ class FailureKind(NamedTuple):
     side: str
     shipped: bool
     app: tuple[str, str] | None = None  # namespace and app that the line speaks for; None: the target's
+    peer: tuple[str, str] = ("", "")  # namespace and app of the peer, empty where unknown
 
 
 class Audit:
@@ -40,10 +41,11 @@ class Audit:
         shipped: bool,
         into: Counter[FailureKind],
         app: tuple[str, str] | None = None,
+        peer: tuple[str, str] = ("", ""),
     ) -> None:
-        """Count the failure, unless its connection was counted already; `app`: see `FailureKind`."""
+        """Count the failure, unless its connection was counted already; `app` and `peer`: see `FailureKind`."""
         if self.is_first(failure, record, target):
-            into[FailureKind(failure.reason, failure.side, shipped, app)] += 1
+            into[FailureKind(failure.reason, failure.side, shipped, app, peer)] += 1
 
     def is_first(self, failure: Failure, record: Record, target: str) -> bool:
         """Whether this is the first line about its connection, as far as the last ones are remembered."""

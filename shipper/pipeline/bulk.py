@@ -16,6 +16,7 @@ from shipper.model import Metadata
 from shipper.pipeline.assemble import Assembler, Plan
 from shipper.pipeline.cri import PLAIN
 from shipper.pipeline.failure import Failure
+from shipper.pipeline.peers import NO_PEER, Peer
 from shipper.pipeline.record import Record
 from shipper.pipeline.result import Result
 from shipper.times import parse_times
@@ -27,6 +28,8 @@ Fallback = Callable[[bytes], str]
 
 _Adders = tuple[Callable[[int], None], Callable[[bytes], None], Callable[[Metadata], None] | None]
 _NONE: Final["repeat[Metadata]"] = repeat(())
+_UNJUDGED: Final["repeat[None]"] = repeat(None)
+_NO_PEERS: Final["repeat[Peer | None]"] = repeat(NO_PEER)
 _FIRST = itemgetter(0)
 _BRACE = {b"{"[0]}
 _OF_ZTUNNEL = b'"scope":"access"'  # where one line is, nearly all are; a wrong guess costs only time
@@ -38,9 +41,9 @@ class BulkPath:
     def __init__(self, plan: Plan, assembler: Assembler) -> None:
         self._assembler, self._texts = assembler, assembler.texts
         self._metadata = assembler.metadata
-        self._is_decided = bool(plan.rule.decided_by)  # the values of the keys decide
+        self._is_decided = assembler.is_decided  # the values of the keys decide
         self._keys, self._values = assembler.keys, itemgetter(*assembler.keys)
-        self._loads, self._longest = plan.loads, plan.max_line_size
+        self._loads, self._longest, self._peers = plan.loads, plan.max_line_size, assembler.peers
 
     def take(self, lines: Sequence[bytes], found: Result, fallback: Fallback) -> Counter[str]:
         """Add the lines to keep to the result; returns the reasons of the lines that fell back, with their number."""
@@ -51,6 +54,9 @@ class BulkPath:
 
     def _take(self, lines: Sequence[bytes], found: Result, fallback: Fallback, reasons: Counter[str]) -> None:
         """One step. Where a line cannot be handled, each half of the step is tried, down to that line alone."""
+        if found.unanswered:  # those that follow are, too
+            reasons.update(map(fallback, lines))
+            return
         looked_up = self._look_up(lines)
         if looked_up is None and len(lines) == 1:
             reasons[fallback(lines[0])] += 1
@@ -65,10 +71,18 @@ class BulkPath:
         self, lines: Sequence[bytes], step: "LookedUp", found: Result, fallback: Fallback, reasons: Counter[str]
     ) -> None:
         into: dict[str, _Adders] = {}
-        for line, labels, nanos, content, metadata in zip(
-            lines, step.labels, step.times, step.contents, step.metadata or _NONE, strict=False
+        unanswered = found.unanswered
+        for line, labels, nanos, content, metadata, judged, peer in zip(
+            lines,
+            step.labels,
+            step.times,
+            step.contents,
+            step.metadata or _NONE,
+            step.judged or _UNJUDGED,
+            step.peers or _NO_PEERS,
+            strict=False,
         ):
-            if labels is None or nanos is None:
+            if labels is None or nanos is None or unanswered:
                 reasons[fallback(line)] += 1
                 continue
             if labels not in into:
@@ -80,9 +94,11 @@ class BulkPath:
             add_line(content)
             if add_metadata is not None:
                 add_metadata(metadata)
-        for labels, nanos, (failure, record) in zip(step.labels, step.times, step.judged, strict=False):
-            if labels is not None and nanos is not None:
-                self._assembler.count(failure, record, found)
+            if judged is not None:
+                failure, record = judged
+                self._assembler.count(failure, record, found, peer)
+                if peer is not None:
+                    found.name(peer)
 
     def _look_up(self, lines: Sequence[bytes]) -> "LookedUp | None":
         """What is known of these lines; None when any of them is not as containerd and Envoy write lines."""
@@ -91,7 +107,7 @@ class BulkPath:
         try:
             firsts = set(map(_FIRST, contents))
             if firsts.isdisjoint(_BRACE) or _OF_ZTUNNEL in contents[0]:  # text, or ztunnel's: all fall back
-                return LookedUp((None,) * len(lines), contents, (None,) * len(lines), (), None)
+                return LookedUp((None,) * len(lines), contents, (None,) * len(lines), (), None, ())
             if firsts != _BRACE or max(map(len, contents)) > self._longest:
                 return None
             if self._is_decided and not self._metadata:
@@ -101,12 +117,27 @@ class BulkPath:
                 records = list(map(loads, contents))
                 judged = list(zip(map(self._assembler.judge, records), records, strict=True))
                 values = self._values_of(records) or self._missing(records)
-            verdicts = [failure for failure, _ in judged]
-            labels = list(map(self._texts.get, values if self._is_decided else zip(verdicts, values, strict=True)))
-            metadata = self._metadata.of_many(judged) if self._metadata else None
+            nanos = parse_times(times)
+            peers = self._peers.find_many(judged, nanos) if self._peers else ()
+            labels = list(map(self._texts.get, self._looked_up_by(values, judged, peers)))
+            metadata = self._metadata.of_many(judged, peers or _NO_PEERS) if self._metadata else None
         except (ValueError, TypeError, IndexError):  # no JSON; a value that is an object or a list; an empty line
             return None
-        return LookedUp(parse_times(times), contents, labels, judged, metadata)
+        return LookedUp(nanos, contents, labels, judged, metadata, peers)
+
+    def _looked_up_by(
+        self,
+        values: list[tuple[object, ...]],
+        judged: Sequence[tuple[Failure | None, Record]],
+        peers: Sequence[Peer | None],
+    ) -> Iterable[tuple[object, ...]]:
+        """What the label text of each line is looked up by (see `Assembler`)."""
+        if self._is_decided:
+            return values
+        verdicts = map(_FIRST, judged)
+        if self._peers is None:
+            return zip(verdicts, values, strict=True)
+        return zip(verdicts, values, [peer and peer.labels for peer in peers], strict=True)
 
     def _values_of(self, records: Iterable[Record]) -> list[tuple[object, ...]]:
         """The values of the keys; empty where a record lacks one. A record lives only until the next is parsed."""
@@ -128,3 +159,4 @@ class LookedUp(NamedTuple):
     labels: Sequence[str | None]  # None: not kept, or not seen before
     judged: Sequence[tuple[Failure | None, Record]]  # verdicts and records; empty where the keys decide
     metadata: Sequence[Metadata] | None  # None: none is configured
+    peers: Sequence[Peer | None]  # None: not known yet, nor are those behind it; empty where none is asked for

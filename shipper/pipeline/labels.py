@@ -14,7 +14,10 @@ OVERFLOW: Final = "__overflow__"
 MAX_VALUE_BYTES: Final = 2048  # Loki's max_label_value_length
 WORKLOAD: Final = "workload"  # in a stream that is saved: the workload that it is of; no field has this name
 # The labels given up when there are too many streams; the one with the most values first.
-SHED_ORDER: Final = ("source_san", "termination_details")
+SHED_ORDER: Final = (
+    *("peer_pod", "peer_owner", "peer_node", "peer_app", "peer_namespace"),
+    *("source_san", "termination_details"),
+)
 
 Values = tuple[str, ...]
 

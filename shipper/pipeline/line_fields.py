@@ -3,24 +3,31 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 
-from shipper.fields import KEYS, LINE_FIELDS
+from shipper.fields import KEYS, LINE_FIELDS, PEER_FIELDS
 from shipper.model import Metadata
+from shipper.pipeline.answers import UNKNOWN, Fields
 from shipper.pipeline.failure import Failure
+from shipper.pipeline.peers import Peer
 from shipper.pipeline.record import Record, source_ip, text
 
 
 @cache  # all targets share them
-def getter(field: str) -> Callable[[Record, Failure], str]:
-    """How to get a line's field from a record and the verdict on it. Raises ValueError for any other field."""
+def getter(field: str) -> Callable[[Record, Failure, Fields], str]:
+    """How to get a line's field from a record, the verdict on it, and the fields of its peer.
+
+    Raises ValueError for any other field.
+    """
+    if field in PEER_FIELDS:
+        return lambda _, __, peer: peer.get(field, "")
     if field == "source_ip":
-        return lambda record, _: source_ip(record)
+        return lambda record, *_: source_ip(record)
     if field == "failure_reason":
-        return lambda _, verdict: verdict.reason
+        return lambda _, verdict, __: verdict.reason
     if field == "side":
-        return lambda _, verdict: verdict.side
+        return lambda _, verdict, __: verdict.side
     if field not in KEYS:
         raise ValueError(f"{field} is no field of a line")
-    return lambda record, _, key=KEYS[field]: text(record, key)  # type: ignore[misc]
+    return lambda record, *_, key=KEYS[field]: text(record, key)
 
 
 class LineMetadata:
@@ -35,11 +42,14 @@ class LineMetadata:
         """Whether any line has any."""
         return bool(self._getters or self._own)
 
-    def of(self, record: Record, verdict: Failure) -> Metadata:
-        """Names and values; a value that says nothing is left out."""
-        return (*self._own, *[(name, value) for name, get in self._getters if (value := get(record, verdict))])
+    def of(self, record: Record, verdict: Failure, peer: Fields = UNKNOWN) -> Metadata:
+        """Names and values; a value that says nothing is left out. `peer`: the fields of the line's peer."""
+        return (*self._own, *[(name, value) for name, get in self._getters if (value := get(record, verdict, peer))])
 
-    def of_many(self, records: Iterable[tuple[Failure | None, Record]]) -> list[Metadata]:
-        """The same for each record; of one without a verdict nothing."""
+    def of_many(self, records: Iterable[tuple[Failure | None, Record]], peers: Iterable[Peer | None]) -> list[Metadata]:
+        """The same for each record and its peer; of one without a verdict nothing."""
         of = self.of
-        return [of(record, verdict) if verdict else () for verdict, record in records]
+        return [
+            of(record, verdict, peer.fields) if verdict and peer else ()
+            for (verdict, record), peer in zip(records, peers, strict=False)
+        ]

@@ -22,6 +22,7 @@ from shipper.pipeline.kinds import kinds_of
 from shipper.pipeline.known_format import KnownFormat
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
+from shipper.pipeline.peers import PeerRule, TargetPeers
 from shipper.pipeline.record import Loads, parse_record
 from shipper.pipeline.result import (
     MALFORMED,
@@ -51,10 +52,13 @@ class Pipeline:
         audit: Audit | None = None,
         loads: Loads = orjson.loads,
         workloads: Workloads | None = None,
+        peers: PeerRule | None = None,
     ) -> None:
         self.admission = admission
         patterns = MTLS.patterns if audit is not None else rule.patterns  # failures that are not kept are counted too
-        self._plan = Plan(rule, Scanner(patterns), admission, metadata, max_line_size, audit, loads, workloads)
+        self._plan = Plan(
+            rule, Scanner(patterns), admission, metadata, max_line_size, audit, loads, workloads, peers=peers
+        )
 
     def open(self, target: Target) -> "TargetPipeline":
         """The pipeline of one target: its labels, and its partial lines."""
@@ -62,7 +66,7 @@ class Pipeline:
 
     @property
     def answers(self) -> Answers:
-        """What was asked about the workloads that lines speak for."""
+        """What was asked about the workloads that lines speak for, and about their peers."""
         return self._plan.answers
 
     def release(self, target: str) -> None:
@@ -76,7 +80,8 @@ class TargetPipeline:
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._scanner, self._keeps_text = plan.scanner, plan.rule is MTLS
-        self._assembler, self._ambient = Assembler(plan, target), Ambient(plan, target)
+        self._peers = TargetPeers(plan.peers, plan.answers, target.key, plan.admission.names) if plan.peers else None
+        self._assembler, self._ambient = Assembler(plan, target, self._peers), Ambient(plan, target, self._peers)
         self._bulk = BulkPath(plan, self._assembler)
         self._loads, self._format = plan.loads, KnownFormat(plan.loads)
         self.joiner = Joiner(plan.max_line_size)
@@ -104,9 +109,19 @@ class TargetPipeline:
             found.note(self._take(line.time, line.content, found, now))
         return found
 
+    def named(self, found: Result, missing: str) -> None:
+        """Finish the lines whose peers were not known, in their order, into the result's streams and counts.
+
+        `missing`: why a peer is unknown that is still not known; empty where that cannot be.
+        """
+        if self._peers is not None:
+            self._peers.finish(found, missing)
+
     def nothing_unsettled(self) -> None:
         """All lines that were read are settled."""
         self._ambient.nothing_unsettled()
+        if self._peers is not None:
+            self._peers.nothing_unsettled()
 
     # -- a block without partial lines: only candidates are looked at
 
@@ -123,7 +138,7 @@ class TargetPipeline:
         else:
             reasons = self._bulk.take(candidates, found, fallback)
         malformed, unclear, too_long = reasons[MALFORMED], reasons[UNCLEAR], reasons[TOO_LONG]
-        taken = found.kept + malformed + unclear + too_long
+        taken = found.kept + len(found.unanswered) + malformed + unclear + too_long
         lines, json, texts, of_ztunnel = kinds_of(data)
         found.lines += lines
         unread = 0 if self._keeps_text else texts

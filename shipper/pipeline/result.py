@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from shipper.model import Columns
 from shipper.pipeline.audit import FailureKind
+from shipper.pipeline.peers import NO_PEER, Peer, Unanswered
 
 KEPT = "kept"
 # reasons to filter a line
@@ -19,7 +20,7 @@ TOO_LONG = "line_too_long"  # the reason to drop one
 
 @dataclass(slots=True)
 class Result:
-    """Counts of lines: lines = kept + filtered + dropped."""
+    """Counts of lines: lines = kept + filtered + dropped + those that are unanswered."""
 
     lines: int = 0  # complete lines
     streams: dict[str, Columns] = field(default_factory=dict)  # by label text
@@ -27,6 +28,16 @@ class Result:
     dropped: Counter[str] = field(default_factory=Counter)
     overflowed: Counter[str] = field(default_factory=Counter)  # kept lines that lost a label value, by label
     failures: Counter[FailureKind] = field(default_factory=Counter)  # failed handshakes, each connection once
+    peers: Counter[tuple[str, str]] = field(default_factory=Counter)  # kept lines that have one, by kind and reason
+    unanswered: list[Unanswered] = field(default_factory=list)  # kept lines, in their order; see `TargetPipeline.named`
+
+    def questions(self) -> list[tuple[str, int]]:
+        """The addresses and times, in nanoseconds, that must be asked about to finish what is unanswered."""
+        return list(dict.fromkeys((line.address, line.at) for line in self.unanswered if line.peer is None))
+
+    def rest(self) -> "Result":
+        """What is still to be handed on, once the counts are entered: the entries, and the lines to be finished."""
+        return Result(streams=self.streams, unanswered=self.unanswered)
 
     def stream(self, labels: str) -> Columns:
         """The entries of the stream with this label text."""
@@ -34,6 +45,11 @@ class Result:
         if columns is None:
             columns = self.streams[labels] = Columns()
         return columns
+
+    def name(self, peer: Peer) -> None:
+        """Count the peer of a kept line, if it has one."""
+        if peer is not NO_PEER:
+            self.peers[peer.counted] += 1
 
     @property
     def kept(self) -> int:

@@ -15,6 +15,8 @@ from shipper.source.positions.file import SavedTarget
 from shipper.source.tail.losses import Losses
 
 MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a node may see more
+MOST_PAIRS: Final = 1000  # of an app and its peer, the same
+_NOBODY: Final = ("", "")
 
 
 class _ByReason(dict[str, CounterMetric]):
@@ -63,6 +65,7 @@ class Accounting:
         self._filtered, self._dropped = _ByReason(metrics.lines_filtered), _ByReason(metrics.entries_dropped)
         self.notices = notices or Notices()
         self._apps: set[tuple[str, str]] = set()
+        self._pairs: set[tuple[tuple[str, str], tuple[str, str]]] = set()  # of an app and its peer
 
     def enter(self, target: Target, result: Result, size: int) -> None:
         """A block of `size` bytes of this target has come to this."""
@@ -79,6 +82,8 @@ class Accounting:
             metrics.label_overflows.labels(label=label).inc(lines)
         if result.failures:
             self._enter_failures(target, result)
+        for (kind, reason), lines in result.peers.items():
+            metrics.peers.labels(kind=kind, reason=reason).inc(lines)
         self.notices.extracted(result)
 
     def enter_losses(self, losses: Losses) -> None:
@@ -108,11 +113,20 @@ class Accounting:
         own = (fields.get("namespace") or target.labels.get("namespace", ""), fields.get("app", ""))
         for kind, times in result.failures.items():
             app = self._counted_app(own if kind.app is None else kind.app)
+            peer = self._counted_peer(app, kind.peer)
             shipped = "true" if kind.shipped and self._ships else "false"
-            self._metrics.handshake_failures.labels(*app, kind.reason, kind.side, shipped).inc(times)
+            self._metrics.handshake_failures.labels(*app, kind.reason, kind.side, shipped, *peer).inc(times)
 
     def _counted_app(self, app: tuple[str, str]) -> tuple[str, str]:
         if app not in self._apps and len(self._apps) >= MOST_APPS:
             return OVERFLOW, OVERFLOW
         self._apps.add(app)
         return app
+
+    def _counted_peer(self, app: tuple[str, str], peer: tuple[str, str]) -> tuple[str, str]:
+        if peer == _NOBODY or (app, peer) in self._pairs:
+            return peer
+        if len(self._pairs) >= MOST_PAIRS:
+            return OVERFLOW, OVERFLOW
+        self._pairs.add((app, peer))
+        return peer

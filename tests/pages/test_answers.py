@@ -48,7 +48,9 @@ async def test_it_says_since_when_loki_fails() -> None:
 async def test_failures_are_told_by_side_and_never_summed_over_both() -> None:
     made = Made()
     for side, times in (("downstream", 3), ("upstream", 4)):
-        made.metrics.handshake_failures.labels("shop", "payment", "cert_expired", side, "false").inc(times)
+        made.metrics.handshake_failures.labels(
+            "shop", "payment", "cert_expired", side, "false", "default", "legacy"
+        ).inc(times)
     text = seen(await page(made)).text
     first, _, second = text.partition("Servers at which this node's proxies failed")
     assert "shop/paymentcert_expired3" in first
@@ -214,7 +216,7 @@ def test_no_name_comes_out_raw(name: str, value: str, line: str) -> None:
     log["files"][0]["name"] = name
     log["ledger"]["filtered"] = {value: 3}
     made = Made(targets=[log], node=name, failing=value, failing_streams={name: value})
-    made.metrics.handshake_failures.labels(name, value, value, "downstream", "true").inc()
+    made.metrics.handshake_failures.labels(name, value, value, "downstream", "true", value, value).inc()
     record = {"response_flags": "UT", "downstream_peer_uri_san": value, "authority": name}
     label = value.encode(errors="replace").decode()
     made.put(line.encode(errors="surrogatepass"), json.dumps(record).encode(), app=label)

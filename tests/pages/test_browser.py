@@ -28,7 +28,7 @@ def busy() -> Made:
     made.metrics.files_lost.inc()
     made.metrics.kubernetes_errors.labels(reason="403").inc()
     for side in ("downstream", "upstream"):
-        made.metrics.handshake_failures.labels("shop", LONG, "cert_expired", side, "false").inc(1234)
+        made.metrics.handshake_failures.labels("shop", LONG, "cert_expired", side, "false", "", "").inc(1234)
     made.put(
         json.dumps({**REFUSED, "downstream_peer_uri_san": LONG}).encode(),
         b"\x1b no log",

@@ -2,18 +2,19 @@
 
 import pytest
 
-from shipper.fields import FIELD_OF, FIELDS, KEYS, LINE_FIELDS, TARGET_FIELDS
+from shipper.fields import FIELD_OF, FIELDS, KEYS, LINE_FIELDS, PEER_FIELDS, TARGET_FIELDS
 from shipper.pipeline.failure import DOWNSTREAM, Failure
 from shipper.pipeline.line_fields import getter
 
 RECORD = {key: f"10.0.0.9:{at}" for at, key in enumerate(FIELD_OF, 1000)}
 VERDICT = Failure("cert_expired", DOWNSTREAM)
+PEER = {name: f"value of {name}" for name in PEER_FIELDS}
 
 
 @pytest.mark.parametrize("field", LINE_FIELDS)
 def test_each_field_gives_its_own_value(field: str) -> None:
-    expected = {"source_ip": "10.0.0.9", "failure_reason": "cert_expired", "side": "downstream"}
-    assert getter(field)(RECORD, VERDICT) == (expected.get(field) or RECORD[KEYS[field]])
+    expected = {"source_ip": "10.0.0.9", "failure_reason": "cert_expired", "side": "downstream", **PEER}
+    assert getter(field)(RECORD, VERDICT, PEER) == (expected.get(field) or RECORD[KEYS[field]])
 
 
 @pytest.mark.parametrize("field", [*TARGET_FIELDS, "any_unknown", ""])

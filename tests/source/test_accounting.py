@@ -37,7 +37,14 @@ def said(caplog: pytest.LogCaptureFixture) -> Said:
     return lambda: [record.getMessage() for record in caplog.records]
 
 
-FAILURE = {"namespace": "shop", "app": "pay", "failure_reason": "cert_expired", "side": "downstream"}
+FAILURE = {
+    "namespace": "shop",
+    "app": "pay",
+    "failure_reason": "cert_expired",
+    "side": "downstream",
+    "peer_namespace": "",
+    "peer_app": "",
+}
 
 
 @pytest.mark.parametrize(
