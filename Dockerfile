@@ -44,7 +44,7 @@ COPY --from=build /opt/shipper /opt/shipper
 # Load all that the agent loads in a pod, which fails if anything is missing, and write bytecode for those modules that
 # belong to the base. The agent loads the last three only when it needs them.
 RUN python3 -c "import sys, shipper.cli, shipper.log, shipper.agent, shipper.source.pod_watch, shipper.who.pods_file; \
-      import shipper.source.workloads, shipper.directory.command; \
+      import shipper.source.workloads, shipper.directory.command, shipper.peers.questions, shipper.peers.from_pods; \
       import shipper.explain.command, shipper.promtail.command, shipper.push_pb2, concurrent.futures.thread, encodings.idna; \
       import shipper.report.command, shipper.report.remote, shipper.dry_run, shipper.tap.command, shipper.pages.answers; \
       files = [getattr(module, '__file__', None) or '' for module in sys.modules.values()]; \

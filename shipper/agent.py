@@ -14,12 +14,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shipper import __version__
-from shipper.config import Config
+from shipper.config import PEER_LABELS, Config, ScrapeConfig
 from shipper.entries import Entries
 from shipper.errors import fault
 from shipper.fields import LINE_FIELDS
@@ -33,6 +33,7 @@ from shipper.pages.routes import routes
 from shipper.pipeline.audit import Audit
 from shipper.pipeline.keep import KEEP_RULES
 from shipper.pipeline.labels import Admission
+from shipper.pipeline.peers import PeerRule
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.record import mapped_loads
 from shipper.pod_names import app_of
@@ -49,6 +50,7 @@ from shipper.source.descriptors import Descriptors
 from shipper.source.discovery.targets import Found, Targets
 from shipper.source.follower import OnSettled
 from shipper.source.naming import Naming
+from shipper.source.peer_wait import PeerWait
 from shipper.source.pod_fields import fields_from
 from shipper.source.pods import Pods
 from shipper.source.positions.file import Positions, SavedTarget
@@ -67,6 +69,8 @@ from shipper.times import SECOND, rfc3339
 
 if TYPE_CHECKING:
     from shipper.kubernetes.client import Connect
+    from shipper.peers.from_pods import PodsFile
+    from shipper.peers.questions import Questions
     from shipper.source.workloads import NodeWorkloads
 
 log = logging.getLogger(__name__)
@@ -85,6 +89,7 @@ class Options:
     dry_run_resumes: bool = False  # it begins where the positions are; else at the beginning of the logs
     stdin: bool = False
     stdin_fields: Mapping[str, str] = field(default_factory=dict)  # namespace, pod, app of what is piped in
+    pods: "PodsFile | None" = None  # tells whose an address was, in place of a directory
     patience: float = 25.0  # seconds without an answer after which --once gives up
 
 
@@ -108,7 +113,7 @@ class Agent:
         """
         self._config, self._options = config, options
         self._linger, self._connect, self._api_timing = linger, connect, api_timing
-        self._scrape, limits = config.scrape_configs[0], config.limits_config
+        self._scrape, limits = _with_peers(config.scrape_configs[0], options), config.limits_config
         self._client = config.clients[0] if config.clients and not options.dry_run else None
         self.metrics = metrics or Metrics()
         timing = timing or Timing()
@@ -120,6 +125,9 @@ class Agent:
         self._node = os.environ.get("NODE_NAME", "")
         self._asks_for_pods = self._scrape.kubernetes and bool(self._node)
         self.workloads = self._workloads()
+        self._peers = self._who_knows_peers()
+        peers = self._scrape.peers
+        self._peer_wait = PeerWait(self._peers.learn, float(peers.timeout)) if self._peers else None
         self._pipeline = Pipeline(
             KEEP_RULES[self._scrape.keep],
             self._admission,
@@ -128,6 +136,7 @@ class Agent:
             Audit() if self._scrape.count_failures else None,
             mapped_loads(self._scrape.fields),
             self.workloads,
+            PeerRule(self._peers, peers.timeouts) if self._peers else None,
         )
         self._accounting = Accounting(self.metrics, ships=self._client is not None)
         self._access = Access(config.server)
@@ -144,6 +153,18 @@ class Agent:
         from shipper.source.workloads import NodeWorkloads  # late, for those who ask
 
         return NodeWorkloads(self._node, os.environ.get("NODE_IP", ""), self._api_timing.remember_deleted)
+
+    def _who_knows_peers(self) -> "Questions | PodsFile | None":
+        """Who is asked whose an address was."""
+        if self._options.pods is not None or not self._scrape.peers.url:
+            return self._options.pods
+        from shipper.peers.questions import questions  # late, for those who ask
+
+        return questions(self._scrape.peers, self.metrics)
+
+    def _asking(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """The directory is asked while the context lasts."""
+        return self._peers.running() if self._peers else contextlib.nullcontext()
 
     def stop(self) -> None:
         """End in order; when that was asked for already, at once."""
@@ -186,6 +207,7 @@ class Agent:
         async with AsyncExitStack() as parts:
             sink, sender = await parts.enter_async_context(self._sinking(saver.before_push))
             tap = Tap(sink.put, sink.push_fullest, sink.backlog) if self._access.is_possible else None
+            await parts.enter_async_context(self._asking())
             reader = self._reader(tap or sink, saver, snapshot, saved)
             await self._start_surroundings(parts, reader, sender, positions, tap)
             gc.freeze()  # what is there now stays: no collection needs to look at it again
@@ -200,8 +222,10 @@ class Agent:
         if "pod" in fields:
             fields.setdefault("app", app_of(fields["pod"]))
         target = self._naming.target(Found("stdin", "", None, fields), SavedTarget(), {})
-        async with self._sinking(nothing_to_save) as (sink, sender):
-            source = StdinReader(sys.stdin.fileno(), target, self._pipeline, sink, self._budget, self._accounting)
+        async with self._sinking(nothing_to_save) as (sink, sender), self._asking():
+            source = StdinReader(
+                sys.stdin.fileno(), target, self._pipeline, sink, self._budget, self._accounting, self._peer_wait
+            )
             return await self._run_parts(source.run(), sender, ends=True)
 
     async def _run_parts(
@@ -260,6 +284,7 @@ class Agent:
             limits.max_line_size,
             deleted=DeletedFiles(limits.max_deleted_bytes, limits.max_deleted_percent),
             timing=self._timing,
+            peer_wait=self._peer_wait,
         )
 
     @contextlib.asynccontextmanager
@@ -347,6 +372,13 @@ class Agent:
         if self._client:
             return f"to {self._client.url}"
         return "dry run: nothing is sent" if self._options.dry_run else "no client: entries are counted only"
+
+
+def _with_peers(scrape: ScrapeConfig, options: Options) -> ScrapeConfig:
+    """The same, with the labels of peers where a file tells who they are."""
+    if options.pods is None:
+        return scrape
+    return replace(scrape, labels=tuple(dict.fromkeys((*scrape.labels, *PEER_LABELS))))
 
 
 def run(config: Config, options: Options, make_loop: Callable[[], asyncio.AbstractEventLoop] = Loop) -> int:

@@ -5,13 +5,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from shipper import __version__
 from shipper.config import Config, ConfigError
 from shipper.config.file import FLAGS, load, missing_files
 from shipper.config.units import seconds
 from shipper.report.arguments import add_arguments
+
+if TYPE_CHECKING:
+    from shipper.peers.from_pods import PodsFile
 
 STDIN_FIELDS = ("namespace", "pod", "app")  # what a pipe does not tell of its lines
 USAGE = 2  # exit code of a wrong command line or configuration
@@ -43,6 +46,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--once", action="store_true", help="ship what is there and exit (0: all accepted, 3: not)")
     run.add_argument("--once.patience", metavar="TIME", dest="patience", default="25s",
                      help="how long --once waits while Loki accepts nothing (default: 25s)")  # fmt: skip
+    run.add_argument("--pods", metavar="FILE",
+                     help="with --once, --dry-run or --stdin: name the peers of failed handshakes by this file, "
+                          "the output of kubectl get pods -A -o json")  # fmt: skip
     run.add_argument(
         "--dry-run",
         action="store_true",
@@ -130,6 +136,7 @@ def _run(options: argparse.Namespace) -> int:
     except ValueError as error:
         raise ConfigError(f"--once.patience: {error}") from error
     stdin_fields = _stdin_fields(options)
+    pods = _pods(options)
 
     from shipper import agent, log  # late: a usage error needs none of it
 
@@ -142,9 +149,23 @@ def _run(options: argparse.Namespace) -> int:
             dry_run_resumes=flags["--positions.file"] is not None,
             stdin=options.stdin,
             stdin_fields=stdin_fields,
+            pods=pods,
             patience=patience,
         ),
     )
+
+
+def _pods(options: argparse.Namespace) -> "PodsFile | None":
+    """Who had an address, told by a file. Raises ConfigError."""
+    if options.pods is None:
+        return None
+    if not (options.once or options.dry_run or options.stdin):
+        raise ConfigError("--pods needs --once, --dry-run or --stdin: the file knows nothing of pods that come later; "
+                          "peers.url names a directory that does")  # fmt: skip
+
+    from shipper.peers.from_pods import peers_of
+
+    return peers_of(Path(options.pods))
 
 
 def _stdin_fields(options: argparse.Namespace) -> dict[str, str]:

@@ -24,7 +24,7 @@ FLOORS = (
     {"entries"},
     {"pipeline", "promtail", "server"},
     {"reading"},
-    {"directory", "explain", "source", "sink"},
+    {"directory", "explain", "peers", "source", "sink"},
     {"tap"},
     {"dry_run", "pages"},
     {"agent", "report"},
@@ -96,13 +96,20 @@ def test_the_sink_knows_neither_source_nor_pipeline() -> None:
 
 def test_only_the_agent_puts_them_together() -> None:
     layers = {ROOT / "agent.py", *below("source"), *below("pipeline"), *below("sink"), *below("reading")}
-    layers |= {*below("explain"), *below("report")}
+    layers |= {*below("explain"), *below("peers"), *below("report")}
     assert offences(sorted({*below(".")} - layers), SOURCE, PIPELINE, SINK) == []
 
 
 def test_what_explains_a_line_knows_only_what_reads_one() -> None:
     modules = [*below("explain"), *below("reading")]
     assert offences(modules, SOURCE, SINK, "shipper.agent", "aiohttp", "asyncio") == []
+
+
+def test_what_asks_for_peers_knows_of_the_pipeline_only_what_an_answer_is() -> None:
+    modules = below("peers")
+    assert offences(modules, SOURCE, SINK, "shipper.agent") == []
+    of_pipeline = {name for path in modules for name in imports(path) if name.startswith(f"{PIPELINE}.")}
+    assert {name for name in of_pipeline if not name.startswith(f"{PIPELINE}.workloads")} == set()
 
 
 def test_the_report_reads_logs_as_the_agent_does_and_knows_nothing_of_shipping_them() -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
-from shipper.entries import Entries
+from shipper.entries import Entries, Ticket
 from shipper.model import Block, Target
 from shipper.pipeline.answers import SavedAnswer
 from shipper.pipeline.pipeline import TargetPipeline
@@ -39,7 +39,7 @@ class Step(NamedTuple):
     next: Next
     result: Result | None = None  # None: nothing was extracted
     size: int = 0  # bytes of the file that were read for it
-    entries: tuple[Entries, ...] = ()
+    ticket: Ticket | None = None  # of its kept lines, also of those whose peer is not known yet
 
 
 READ, LIST, REST = map(Step, Next)  # nothing was extracted
@@ -138,15 +138,13 @@ class Follower:
     def _account(self, tailer: Tailer, size: int, result: Result) -> Step:
         """Open the tickets for what was extracted."""
         self.ledger.enter(result)
-        ticket = self.tickets.add(tailer, self._commit_limit(tailer), result.kept)
+        ticket = self.tickets.add(tailer, self._commit_limit(tailer), result.kept + len(result.unanswered))
         for other in self.files.tailers:  # a line that began in an older file is complete: that file can be committed
             if other is not tailer and (end := self._commit_limit(other)) > other.ticketed:
                 self.tickets.add(other, end, 0)
                 other.ticketed = end
         tailer.ticketed = ticket.end
-        entries = tuple([Entries(labels, kept, ticket) for labels, kept in result.streams.items()])
-        self.pending_memory += sum([part.memory for part in entries])
-        return Step(self._next(), result, size, entries)
+        return Step(self._next(), result, size, ticket)
 
     def _next(self) -> Next:
         if self.files.must_list:
@@ -207,7 +205,17 @@ class Follower:
         """Whether all files are gone and all that was read is settled."""
         return not self.files.tailers and not len(self.tickets) and not self._pipeline.joiner
 
+    def named(self, result: Result, missing: str) -> None:
+        """Finish the lines whose peers were asked for; `missing`: why those that are not known are not."""
+        self._pipeline.named(result, missing)
+
     # -- settlement
+
+    def pack(self, result: Result, ticket: Ticket) -> list[Entries]:
+        """The kept lines as entries on their way."""
+        entries = [Entries(labels, kept, ticket) for labels, kept in result.streams.items()]
+        self.pending_memory += sum([part.memory for part in entries])
+        return entries
 
     def settled(self, entries: Entries, dropped: int) -> None:
         """These entries are stored or, `dropped` of them, given up for good."""

@@ -5,21 +5,23 @@ few milliseconds, one block at least, as long as the budget has room for it.
 """
 
 import asyncio
+import contextlib
 import mmap
 import time
 from collections.abc import Callable
 from math import inf
 from typing import Final, Protocol
 
-from shipper.entries import Entries
+from shipper.entries import Entries, Ticket
 from shipper.pipeline.result import Result
 from shipper.source.accounting import Accounting
 from shipper.source.budget import SMALLEST_READ, Budget
 from shipper.source.deleted import DeletedFiles
 from shipper.source.descriptors import Descriptors
 from shipper.source.discovery.targets import is_directory
-from shipper.source.follower import Follower, Next, OnSettled, Step
+from shipper.source.follower import Follower, Next, OnSettled
 from shipper.source.pacing import Pacing
+from shipper.source.peer_wait import PeerWait, memory_of
 from shipper.source.positions.saver import Saver
 from shipper.source.target_set import OnChange, TargetSet
 from shipper.source.timing import Timing
@@ -59,6 +61,7 @@ class Reader:
         *,
         deleted: DeletedFiles,
         timing: Timing,
+        peer_wait: PeerWait | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -74,6 +77,7 @@ class Reader:
         size = max(BLOCK_BYTES, max_line_size) + SMALLEST_READ
         pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self._buffer = memoryview(pages)  # takes memory as it is used, and short turns use little
+        self._peer_wait = peer_wait
         self._is_busy = False  # something was written since it slept,
         self._has_kept = False  # and something was kept
 
@@ -90,7 +94,8 @@ class Reader:
     async def run(self, *, once: bool = False) -> None:
         """Read until cancelled; with `once` until everything there is has been read."""
         try:
-            await self._run(once)
+            async with self._peer_wait or contextlib.nullcontext():
+                await self._run(once)
         finally:
             self._pacing.close()
             self._target_set.close()
@@ -212,8 +217,8 @@ class Reader:
         while (room := self.budget.room(follower.pending_memory)) >= SMALLEST_READ:
             step = await follower.step(self._buffer, min(room, BLOCK_BYTES), now, wall)
             self._target_set.touch(follower)  # after it: while it waited for the disk, a save may have been made
-            if step.result is not None:
-                self._take(follower, step, step.result)
+            if step.result is not None and step.ticket is not None:
+                self._take(follower, step.result, step.ticket, step.size)
             if step.next is Next.REST:
                 self._rest(follower)
                 return
@@ -222,16 +227,41 @@ class Reader:
         self.paused.add(follower)
         del self.ready[follower]
 
-    def _take(self, follower: Follower, step: Step, result: Result) -> None:
-        self._accounting.enter(follower.target, result, step.size)
-        if not step.entries:
+    def _take(self, follower: Follower, result: Result, ticket: Ticket, size: int) -> None:
+        self._accounting.enter(follower.target, result, size)
+        if self._peer_wait and self._peer_wait.must_hold(follower, result):
+            self._has_kept = True
+            self._hold(self._peer_wait, follower, result.rest(), ticket)
+        elif result.streams:
+            self._has_kept = True
+            self._put(follower, result, ticket)
+        else:
             self._saver.passed_over()
-            return
-        self._has_kept, generation = True, self._saver.label_generation
-        for entries in step.entries:
+
+    def _put(self, follower: Follower, result: Result, ticket: Ticket) -> None:
+        generation = self._saver.label_generation
+        for entries in follower.pack(result, ticket):
             entries.ticket.label_generation = generation
             self.budget.pending += entries.memory
             self._sink.put(entries)
+
+    def _hold(self, peer_wait: PeerWait, follower: Follower, result: Result, ticket: Ticket) -> None:
+        """Hand these on when the peers of their lines are known, or the time is up."""
+        memory = memory_of(result)
+
+        def release(result: Result, missing: str) -> None:
+            self._reserve(follower, -memory)
+            follower.named(result, missing)
+            self._accounting.enter(follower.target, result, 0)
+            self._target_set.touch(follower)  # what was answered is saved with it
+            self._put(follower, result, ticket)
+
+        self._reserve(follower, memory)
+        peer_wait.hold(follower, result, release)
+
+    def _reserve(self, follower: Follower, memory: int) -> None:
+        follower.pending_memory += memory
+        self.budget.pending += memory
 
     def _rest(self, follower: Follower) -> None:
         """It has nothing to read at present."""

@@ -85,7 +85,7 @@ class Asked:
 
 
 @asynccontextmanager
-async def asking(api: ApiServer, clock: Hour | None = None, **config: Any) -> AsyncIterator[Asked]:
+async def asking(api: ApiServer, clock: Clock | None = None, **config: Any) -> AsyncIterator[Asked]:
     """A directory that has asked this server for nothing yet."""
     server = ServerConfig(http_listen_port=0)
     configured = DirectoryConfig(**{**QUICK, **config})

@@ -120,9 +120,11 @@ class Following:
             if self.files.must_list:
                 self.look()
             step = await self.follower.step(self._buffer, limit, self.now, 0)
-            self.unsettled += step.entries
-            self.parts += step.entries
-            lines += [line for part in step.entries for line in part.unpacked().lines]
+            if step.result is not None and step.ticket is not None:
+                entries = self.follower.pack(step.result, step.ticket)
+                self.unsettled += entries
+                self.parts += entries
+                lines += [line for part in entries for line in part.unpacked().lines]
             if step.result is None and step.next is Next.REST:
                 return lines
         raise AssertionError("the follower never comes to an end")
