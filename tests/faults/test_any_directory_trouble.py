@@ -50,8 +50,7 @@ class WithDirectory(World):
             "structured_metadata: [source_ip, peer_kind]"
         )
         seldom_saved = replace(TIMING, save_after_settling=10.0, save_after_reading=10.0)  # only when they must be
-        # All values fit: what a budget does to them is for another model.
-        super().__init__(scrape=scrape, timing=seldom_saved, limits_config=", max_streams: 100, max_label_values: 50")
+        super().__init__(scrape=scrape, timing=seldom_saved)
         self._runner.run(self.directory.__aenter__())
 
     def close(self) -> None:
