@@ -1,4 +1,4 @@
-"""What a release brings beside the image, each naming that image by its digest: the chart's archive and daemonset.yaml.
+"""What a release brings beside the image, each naming that image by its digest: the chart's archive, the manifests.
 
 `python -m release.artifacts REPOSITORY DIGEST DIRECTORY`. The files of the tree stay as they are.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from release.helm import CHART, HelmRefused, helm
-from release.manifests import MANIFEST
+from release.manifests import PLAIN
 from shipper import __version__
 
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -26,10 +26,10 @@ def pinned_values(values: str, repository: str, digest: str) -> str:
 
 
 def pinned_manifest(manifest: str, repository: str, digest: str) -> str:
-    """daemonset.yaml with this image in it: the tag is for people, the digest is what counts."""
+    """A plain manifest with this image in it: the tag is for people, the digest is what counts."""
     image = f"{repository}:{__version__}@{digest}"
     manifest, count = re.subn(r"(?m)^( +image: ).*$", rf"\g<1>{image}", manifest)
-    _demand_one("daemonset.yaml: image", count)
+    _demand_one("manifest: image", count)
     return manifest
 
 
@@ -39,10 +39,10 @@ def _demand_one(place: str, count: int) -> None:
 
 
 def make(repository: str, digest: str, directory: Path) -> None:
-    """Write both into a directory. Raises HelmRefused."""
+    """Write them into a directory. Raises HelmRefused."""
     directory.mkdir(parents=True, exist_ok=True)
-    pinned = pinned_manifest(MANIFEST.read_text("utf-8"), repository, digest)
-    (directory / MANIFEST.name).write_text(pinned, "utf-8")
+    for path in (plain.path for plain in PLAIN):
+        (directory / path.name).write_text(pinned_manifest(path.read_text("utf-8"), repository, digest), "utf-8")
     with tempfile.TemporaryDirectory() as temporary:
         chart = shutil.copytree(CHART, Path(temporary) / CHART.name)  # the links become what they lead to
         values = chart / "values.yaml"

@@ -63,10 +63,18 @@ def config_schema() -> Schema:
     return schema
 
 
+def directory_config_schema() -> Schema:
+    """What the chart takes as `directory.config`: of the agent's sections those that the directory reads."""
+    whole = config_schema()
+    properties = {name: whole["properties"][name] for name in ("server", "directory")}
+    return whole | {"description": "The directory's own configuration", "properties": properties}
+
+
 def completed(text: str) -> str:
     """The chart's schema with the agent's keys in it."""
     schema = json.loads(text)
     schema["properties"]["config"] = config_schema()
+    schema["properties"]["directory"]["properties"]["config"] = directory_config_schema()
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 

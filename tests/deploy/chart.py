@@ -33,8 +33,9 @@ def rendered_from(file: Path | str) -> list[Manifest]:
 
 def config_of(manifests: list[Manifest]) -> str:
     """The agent's configuration among them, YAML."""
-    (text,) = (found["data"]["config.yaml"] for found in manifests if "config.yaml" in found.get("data", {}))
-    return str(text)
+    name = pod_of(manifests)["volumes"][0]["configMap"]["name"]
+    (config,) = (found for found in manifests if (found["kind"], found["metadata"]["name"]) == ("ConfigMap", name))
+    return str(config["data"]["config.yaml"])
 
 
 def pod_of(manifests: list[Manifest]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from release.helm import CHART
-from release.manifests import MANIFEST, SUMS, config_text, sums
+from release.manifests import DIRECTORY, MANIFEST, SUMS, config_text, sums
 from release.values_schema import SCHEMA, completed
 from shipper import __version__
 from shipper.config.file import parse
@@ -41,11 +41,12 @@ def test_the_manifest_is_what_was_last_rendered_of_the_chart() -> None:
     assert SUMS.read_text() == sums()
 
 
-def test_the_manifests_configuration_is_the_charts_word_by_word() -> None:
-    documents = list(yaml.safe_load_all(MANIFEST.read_text()))
+@pytest.mark.parametrize(("manifest", "section"), [(MANIFEST, ""), (DIRECTORY, "directory")])
+def test_a_manifests_configuration_is_the_charts_word_by_word(manifest: Path, section: str) -> None:
+    documents = list(yaml.safe_load_all(manifest.read_text()))
     (config,) = (document["data"]["config.yaml"] for document in documents if document["kind"] == "ConfigMap")
-    assert config == config_text()
-    assert yaml.safe_load(config) == DEFAULTS["config"]
+    assert config == config_text((CHART / "values.yaml").read_text(), section)
+    assert yaml.safe_load(config) == (DEFAULTS[section] if section else DEFAULTS)["config"]
 
 
 def test_chart_and_agent_have_one_version() -> None:
@@ -122,6 +123,9 @@ def test_every_value_there_is_has_a_default_that_shows_it() -> None:
         {"priorityClass": {"value": 2_000_000_000}},
         {"terminationGracePeriodSeconds": 1},
         {"state": {"path": "relative"}},
+        {"directory": {"config": {"directory": {"cluster_range": []}}}},
+        {"directory": {"config": {"clients": []}}},
+        {"directory": {"podSecurityContext": {"runAsUser": 0}}},
     ],
     ids=str,
 )
@@ -135,6 +139,7 @@ def test_the_agent_reads_the_configuration_of_every_example(path: Path) -> None:
     environ = {"LOKI_HOST": "loki.example.com"}
     config = parse(yaml.safe_dump(values["config"]).encode(), path.name, environ)
     assert config.clients[0].url.endswith("/loki/api/v1/push")
+    assert parse(yaml.safe_dump(values["directory"]["config"]).encode(), path.name, environ).directory
 
 
 def test_a_value_may_come_from_the_environment() -> None:

@@ -11,17 +11,20 @@ import pytest
 import yaml
 
 from release.helm import CHART, HelmRefused, helm
-from release.manifests import MANIFEST, plain
+from release.manifests import MANIFEST, PLAIN, Plain
+from release.manifests import rendered as plain_text
 from shipper.config.file import parse
 from tests.deploy.chart import VALUES, config_of, needs_helm, pod_of, rendered, rendered_from, values_file
 from tests.deploy.known import DEPLOY
-from tests.deploy.rendered import Manifest, of_kind, render
+from tests.deploy.rendered import COMPONENTS, Manifest, of_kind, render
 from tests.deploy.test_schemas import FOREIGN, VERSIONS, problem
 
 pytestmark = needs_helm
 
 # Those that the plain files have as well, and two that come with a choice.
 KINDS_OF_OTHERS = FOREIGN | {("monitoring.coreos.com/v1", "PodMonitor"), ("monitoring.googleapis.com/v1", "Rules")}
+
+_DIRECTORY = "mtls-shipper-directory.mtls-shipper-directory.svc"
 
 FORMS = pytest.mark.parametrize("path", VALUES, ids=lambda path: path.name.removesuffix("-values.yaml"))
 
@@ -33,20 +36,25 @@ def by_name(manifests: list[Manifest]) -> dict[tuple[str, str], Manifest]:
 # Equal to the plain manifests
 
 
-def test_the_manifest_is_what_helm_makes_of_the_chart() -> None:
-    assert plain() == MANIFEST.read_text("utf-8")
+@pytest.mark.parametrize("plain", PLAIN, ids=lambda plain: plain.path.name)
+def test_a_manifest_is_what_helm_makes_of_the_chart(plain: Plain) -> None:
+    assert plain_text(plain) == plain.path.read_text("utf-8")
 
 
-def test_with_state_on_the_node_and_pod_monitoring_it_is_what_the_components_make() -> None:
+def test_with_every_option_it_is_what_every_component_makes() -> None:
     ours = copy.deepcopy(by_name(rendered_from(values_file("without-helm"))))
-    theirs = copy.deepcopy(by_name(render(("standard", "pod-monitoring"))))
-    ours["ConfigMap", "mtls-shipper-1"] = ours.pop(("ConfigMap", "mtls-shipper-7"))
-    ours["ConfigMap", "mtls-shipper-1"]["metadata"]["name"] = "mtls-shipper-1"
-    ours["DaemonSet", "mtls-shipper"]["spec"]["template"]["spec"]["volumes"][0]["configMap"]["name"] = "mtls-shipper-1"
-    for manifests in (ours, theirs):  # kustomize puts what a patch adds at another place of the list
-        config = manifests["ConfigMap", "mtls-shipper-1"]["data"]
-        config["config.yaml"] = yaml.safe_load(config["config.yaml"])
-        manifests["DaemonSet", "mtls-shipper"]["spec"]["template"]["spec"]["volumes"].sort(key=lambda one: one["name"])
+    theirs = copy.deepcopy(by_name(render(COMPONENTS)))
+    for name, kind in (("mtls-shipper", "DaemonSet"), ("mtls-shipper-directory", "Deployment")):
+        config = ours["ConfigMap", f"{name}-1"] = ours.pop(("ConfigMap", f"{name}-7"))
+        config["metadata"]["name"] = f"{name}-1"
+        ours[kind, name]["spec"]["template"]["spec"]["volumes"][0]["configMap"]["name"] = f"{name}-1"
+        for manifests in (ours, theirs):
+            data = manifests["ConfigMap", f"{name}-1"]["data"]
+            data["config.yaml"] = yaml.safe_load(data["config.yaml"])
+            # kustomize puts what a patch adds at another place of the list
+            pod = manifests[kind, name]["spec"]["template"]["spec"]
+            for items in (pod["volumes"], pod["containers"][0].get("env", [])):
+                items.sort(key=lambda item: item["name"])
     assert ours == theirs
 
 
@@ -114,19 +122,37 @@ def test_only_a_configuration_that_asks_the_api_has_a_right_and_a_token(path: Pa
 def test_names_that_are_referred_to_are_defined(path: Path) -> None:
     manifests = rendered_from(path)
     names = by_name(manifests)
-    daemonset = of_kind(manifests, "DaemonSet")
-    pod = daemonset["spec"]["template"]["spec"]
-    labels = daemonset["spec"]["template"]["metadata"]["labels"].items()
-    assert ("ConfigMap", pod["volumes"][0]["configMap"]["name"]) in names
-    assert ("ServiceAccount", pod["serviceAccountName"]) in names or pod["serviceAccountName"] in {
-        "existing",
-        "default",
+    for pod in (each["spec"]["template"]["spec"] for each in manifests if each["kind"] in {"DaemonSet", "Deployment"}):
+        assert ("ConfigMap", pod["volumes"][0]["configMap"]["name"]) in names
+        account = pod["serviceAccountName"]
+        assert ("ServiceAccount", account) in names or account in {"existing", "default"}
+
+
+@FORMS
+def test_selectors_find_the_pods_of_their_own_part_alone(path: Path) -> None:
+    manifests = rendered_from(path)
+    pods = {
+        place(each): each["spec"]["template"]["metadata"]["labels"]
+        for each in manifests
+        if each["kind"] in {"DaemonSet", "Deployment"}
     }
-    selectors = {"DaemonSet": "selector", "NetworkPolicy": "podSelector"}
-    selectors |= {"PodMonitoring": "selector", "PodMonitor": "selector"}
-    for manifest in manifests:
-        if key := selectors.get(manifest["kind"]):
-            assert manifest["spec"][key]["matchLabels"].items() <= labels, manifest["kind"]
+    kinds = {
+        "DaemonSet",
+        "Deployment",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "PodMonitoring",
+        "PodMonitor",
+        "Service",
+    }
+    for each in (each for each in manifests if each["kind"] in kinds):
+        selector = each["spec"].get("selector") or each["spec"]["podSelector"]
+        labels = selector.get("matchLabels", selector).items()
+        assert [found for found in pods if labels <= pods[found].items()] == [place(each)], each["kind"]
+
+
+def place(manifest: Manifest) -> tuple[str, str]:
+    return manifest["metadata"]["namespace"], manifest["metadata"]["name"]
 
 
 def test_a_slip_is_refused_before_anything_is_installed() -> None:
@@ -202,7 +228,48 @@ def test_the_alerts_look_for_the_agents_where_they_are() -> None:
     moved = json.dumps(of_kind(rendered(*arguments, release="mesh", namespace="audit"), "PrometheusRule"))
     assert 'up{namespace=\\"audit\\"}' in moved
     assert 'daemonset=\\"mesh-mtls-shipper\\"' in moved
-    assert '=\\"mtls-shipper\\"' not in moved
+    assert 'up{namespace=\\"audit-directory\\"}' in moved
+    assert '=\\"mtls-shipper' not in moved
+
+
+def test_a_directory_with_a_certificate_is_probed_and_scraped_over_tls() -> None:
+    manifests = rendered_from(values_file("directory"))
+    (container,) = of_kind(manifests, "Deployment")["spec"]["template"]["spec"]["containers"]
+    probes = [container[name]["httpGet"] for name in ("startupProbe", "livenessProbe", "readinessProbe")]
+    assert {probe["scheme"] for probe in probes} == {"HTTPS"}
+    (monitor,) = (
+        each for each in manifests if each["kind"] == "PodMonitor" and "directory" in each["metadata"]["name"]
+    )
+    assert monitor["spec"]["podMetricsEndpoints"][0]["scheme"] == "https"
+
+
+def test_the_agents_ask_the_directory_of_the_release() -> None:
+    arguments = ("--set", "directory.enabled=true,directory.config.server.http_listen_port=9181")
+    manifests = rendered(*arguments, release="mesh", namespace="audit")
+    environ = {each["name"]: each.get("value", "") for each in pod_of(manifests)["containers"][0]["env"]}
+    (service,) = (each for each in manifests if each["kind"] == "Service")
+    host = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+    assert environ["PEERS_URL"] == f"http://{host}:{service['spec']['ports'][0]['port']}"
+    config = parse(config_of(manifests).encode(), "config.yaml", environ)
+    assert config.scrape_configs[0].peers.url == environ["PEERS_URL"]
+    assert "PEERS_URL" not in str(pod_of(rendered())["containers"][0]["env"])
+    (container,) = pod_of(rendered_from(values_file("directory")))["containers"]
+    assert {"name": "PEERS_URL", "value": f"https://{_DIRECTORY}:9080"} in container["env"]
+
+
+def test_only_the_agents_of_the_release_may_ask_the_directory() -> None:
+    manifests = rendered("--set", "directory.enabled=true", release="mesh", namespace="audit")
+    (policy,) = (
+        each for each in manifests if each["kind"] == "NetworkPolicy" and "directory" in each["metadata"]["name"]
+    )
+    (agents, scrapers) = policy["spec"]["ingress"]
+    (peer,) = agents["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "audit"}
+    labels = of_kind(manifests, "DaemonSet")["spec"]["template"]["metadata"]["labels"]
+    assert peer["podSelector"]["matchLabels"].items() <= labels.items()
+    assert policy["metadata"]["namespace"] == "audit-directory"
+    assert "observability" not in str(scrapers)
+    assert "observability" in str(rendered_from(values_file("directory")))
 
 
 def test_the_dashboards_are_the_files() -> None:

@@ -222,7 +222,7 @@ def test_the_directory_reads_the_file_that_is_mounted() -> None:
 def test_image_and_version_are_the_agents() -> None:
     (agent,) = containers(AGENT["spec"])
     assert CONTAINER["image"] == agent["image"]
-    assert f"image: {agent['image']} " in (DEPLOY / "directory" / "directory.yaml").read_text()
+    assert f"image: {agent['image']}\n" in (DEPLOY / "directory" / "directory.yaml").read_text()
 
 
 def test_ports_agree(config: Config) -> None:

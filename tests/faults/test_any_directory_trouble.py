@@ -50,7 +50,8 @@ class WithDirectory(World):
             "structured_metadata: [source_ip, peer_kind]"
         )
         seldom_saved = replace(TIMING, save_after_settling=10.0, save_after_reading=10.0)  # only when they must be
-        super().__init__(scrape=scrape, timing=seldom_saved)
+        # All values fit: what a budget does to them is for another model.
+        super().__init__(scrape=scrape, timing=seldom_saved, limits_config=", max_streams: 100, max_label_values: 50")
         self._runner.run(self.directory.__aenter__())
 
     def close(self) -> None:

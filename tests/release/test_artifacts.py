@@ -42,8 +42,8 @@ def test_a_file_in_which_the_image_is_not_found_is_named() -> None:
 def test_the_archive_installs_the_image_that_the_manifest_names(tmp_path: Path) -> None:
     make(REPOSITORY, DIGEST, tmp_path / "dist")
     archive = tmp_path / "dist" / f"mtls-shipper-{__version__}.tgz"
-    assert {path.name for path in archive.parent.iterdir()} == {archive.name, "daemonset.yaml"}
-    (archive.parent / "daemonset.yaml").read_text("utf-8").index(IMAGE)
+    assert {path.name for path in archive.parent.iterdir()} == {archive.name, "daemonset.yaml", "directory.yaml"}
+    assert IMAGE in (archive.parent / "directory.yaml").read_text("utf-8")
     text = helm("template", "mtls-shipper", str(archive), "--set", "withoutHelm.enabled=true")
     assert pod_of(list(yaml.safe_load_all(text)))["containers"][0]["image"] == IMAGE
     assert "registry.example.com" in (CHART / "values.yaml").read_text("utf-8")  # the tree's own is as it was

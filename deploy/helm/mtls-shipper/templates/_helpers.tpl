@@ -23,11 +23,49 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- /* Of objects, not of pods: the version would be part of a template that must not change with it. */ -}}
 {{- define "mtls-shipper.labels" -}}
 {{ include "mtls-shipper.selectorLabels" . }}
+{{- include "mtls-shipper.helmLabels" . }}
+{{- end -}}
+
+{{- define "mtls-shipper.helmLabels" -}}
 {{- if not .Values.withoutHelm.enabled }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
+{{- end -}}
+
+{{- define "mtls-shipper.directoryName" -}}
+{{ include "mtls-shipper.fullname" . }}-directory
+{{- end -}}
+
+{{- define "mtls-shipper.directoryNamespace" -}}
+{{- .Values.directory.namespace.name | default (printf "%s-directory" .Release.Namespace) -}}
+{{- end -}}
+
+{{- define "mtls-shipper.directoryConfigMapName" -}}
+{{ include "mtls-shipper.directoryName" . }}{{ if .Values.withoutHelm.enabled }}-{{ .Values.withoutHelm.configNumber }}{{ end }}
+{{- end -}}
+
+{{- define "mtls-shipper.directoryPort" -}}
+{{- .Values.directory.config.server.http_listen_port | int -}}
+{{- end -}}
+
+{{- define "mtls-shipper.directoryUrl" -}}
+{{- $scheme := ternary "https" "http" (not (empty .Values.directory.config.directory.cert_file)) -}}
+{{- $host := printf "%s.%s.svc" (include "mtls-shipper.directoryName" .) (include "mtls-shipper.directoryNamespace" .) -}}
+{{- printf "%s://%s:%s" $scheme $host (include "mtls-shipper.directoryPort" .) -}}
+{{- end -}}
+
+{{- define "mtls-shipper.directorySelectorLabels" -}}
+app.kubernetes.io/name: {{ include "mtls-shipper.name" . }}-directory
+{{- if not .Values.withoutHelm.enabled }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+{{- end -}}
+
+{{- define "mtls-shipper.directoryLabels" -}}
+{{ include "mtls-shipper.directorySelectorLabels" . }}
+{{- include "mtls-shipper.helmLabels" . }}
 {{- end -}}
 
 {{- define "mtls-shipper.image" -}}
@@ -43,8 +81,14 @@ imagePullPolicy: {{ . }}
 {{- if .Values.affinity -}}
 affinity:
   {{- toYaml .Values.affinity | nindent 2 }}
-{{- else if .Values.image.architectures -}}
-# What the image is built for: on any other node it would crash, and every taint is tolerated.
+{{- else -}}
+{{- include "mtls-shipper.architectures" . -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "mtls-shipper.architectures" -}}
+{{- if .Values.image.architectures -}}
+# What the image is built for: on any other node it would crash.
 affinity:
   nodeAffinity:
     requiredDuringSchedulingIgnoredDuringExecution:
@@ -68,6 +112,11 @@ env:
     valueFrom:
       fieldRef:
         fieldPath: status.hostIP
+  {{- if .Values.directory.enabled }}
+  # The configuration has `peers.url: ${PEERS_URL:-}`.
+  - name: PEERS_URL
+    value: {{ include "mtls-shipper.directoryUrl" . }}
+  {{- end }}
   {{- with .Values.env }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
@@ -147,10 +196,11 @@ volumeMounts:
 {{- toYaml (merge (dict "metadata" (dict "namespace" (index . 2) "labels" $labels)) $object) -}}
 {{- end -}}
 
-{{- /* The groups of the alert rules, which name the namespace and the DaemonSet of the agents. */ -}}
+{{- /* The groups of the alert rules, which name the namespaces and the DaemonSet. */ -}}
 {{- define "mtls-shipper.ruleGroups" -}}
 {{- $text := .Files.Get "files/prometheus/rules.yaml" -}}
 {{- $text = $text | replace `namespace="mtls-shipper"` (printf `namespace="%s"` .Release.Namespace) -}}
+{{- $text = $text | replace `namespace="mtls-shipper-directory"` (printf `namespace="%s"` (include "mtls-shipper.directoryNamespace" .)) -}}
 {{- $text = $text | replace `daemonset="mtls-shipper"` (printf `daemonset="%s"` (include "mtls-shipper.fullname" .)) -}}
 {{- ($text | fromYaml).spec | toYaml -}}
 {{- end -}}
