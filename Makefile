@@ -45,8 +45,8 @@ bench: $(READY) ## lines per second, and what each costs
 soak: $(READY) ## ten minutes of kills, leaks, hostile bytes and bad networks; MINUTES=1 for less
 	$(BIN)/python -m soak $(MINUTES)
 
-image: $(READY) ## build the image and run its agent, without a registry; as root; CACHE=directory, else .image
-	$(BIN)/python -m image $(if $(CACHE),--cache $(CACHE))
+image: $(READY) ## build the image and run its agent, without a registry; as root; CACHE=directory, else .image; BASE=source
+	$(BIN)/python -m image $(if $(CACHE),--cache $(CACHE)) $(if $(BASE),--base $(BASE))
 
 helm: $(READY) ## build Helm beside the other tools, for the chart's tests and the next; needs Go
 	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v4/cmd/helm@v4.3.2

@@ -1,18 +1,22 @@
 """A stand-in for the official image `python:*-slim`, for machines that reach no registry.
 
 It has what the Dockerfile expects of its base: Python with venv, a shell and `install`. It has no bytecode of the
-standard library, because the official images delete it. It is cached, because making it takes a minute.
+standard library, because the official images delete it. There are two: with Debian's own Python, in a minute, and with
+Python from its sources below /usr/local, as the official image has it. Each is cached.
 """
 
 import platform
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
+from image import source
 from image.needs import mirror
 from image.scratch import scratch
+
+Kind = Literal["debian", "source"]
 
 SUITE: Final = "trixie"  # as the Dockerfile's own default: its Python is 3.13
 PACKAGES: Final = ("ca-certificates", "python3", "python3-venv")
@@ -21,23 +25,31 @@ LEFT_OUT: Final = ("dev", "proc", "sys", "var/cache", "var/log", "var/lib/apt", 
 ENVIRONMENT: Final = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
-def cached(cache: Path, environ: Mapping[str, str]) -> Path:
+def cached(cache: Path, environ: Mapping[str, str], kind: Kind = "debian") -> Path:
     """The base's root file system as a tar, made if the cache has none. Raises Missing, RuntimeError."""
-    path = cache / f"base-{SUITE}-{platform.machine()}.tar"
+    suffix = "-source" if kind == "source" else ""
+    path = cache / f"base-{SUITE}-{platform.machine()}{suffix}.tar"
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        _make(path, mirror(environ))
+        _make(path, mirror(environ), kind)
     return path
 
 
-def _make(path: Path, source: str) -> None:
-    with scratch(path.parent) as directory:
-        root, log = directory / "root", path.with_suffix(".log")
-        with log.open("wb") as output:
-            command = ["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, str(root), source]
-            code = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode
-        if code:
-            raise RuntimeError(f"debootstrap failed ({code}): {log}")
+def _make(path: Path, address: str, kind: Kind) -> None:
+    with scratch(path.parent) as directory, path.with_suffix(".log").open("wb") as log:
+
+        def run(*command: str | Path) -> None:
+            if code := subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, check=False).returncode:
+                raise RuntimeError(f"{' '.join(map(str, command))} failed ({code}): {path.with_suffix('.log')}")
+
+        def debian(name: str, packages: Sequence[str]) -> Path:
+            root = directory / name
+            run("debootstrap", "--variant=minbase", f"--include={','.join(packages)}", SUITE, root, address)
+            return root
+
+        root = debian("root", source.LIBRARIES if kind == "source" else PACKAGES)
+        if kind == "source":
+            source.install(debian("workshop", source.BUILD), root, SUITE, address, run)
         (root / "etc" / "pip.conf").touch()  # the mount point for the machine's own
         temporary = path.with_suffix(".part")
         with tarfile.open(temporary, "w") as tar:
