@@ -17,7 +17,7 @@ from image.trial import NO_BYTECODE, STATE, prepared
 from soak.report import Row, exit_code, table
 
 CACHE: Final = ROOT / ".image"
-LIMIT: Final = 108_000_000  # bytes of its own layers: a change that makes the image heavier must be noticed
+LIMIT: Final = 122_000_000  # bytes of its own layers: a change that makes the image heavier must be noticed
 
 
 def say(text: str) -> None:
