@@ -38,8 +38,7 @@ def main() -> None:
 
 def _scratch(plan: Plan) -> Path:
     """Memory, if it has room for the largest corpus twice; else the disk, whose cache must hold it."""
-    points = (*plan.anchors, *plan.sizes, *plan.files, *plan.shares)
-    needed = 2 * max(point.size for point in points) + GIB
+    needed = 2 * max(point.size for point in plan.points) + GIB
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > needed:
         return MEMORY
     return Path(tempfile.gettempdir())

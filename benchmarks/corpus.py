@@ -1,4 +1,4 @@
-"""Writes a corpus: the logs of Envoy sidecars as the kubelet lays them out, and what of them must arrive.
+"""Writes a corpus: the logs of sidecars or ztunnels as the kubelet lays them out, and what of them must arrive.
 
 Deterministic: the same specification gives the same bytes. Almost all lines are healthy requests; some are kept, some
 are decoys that look like it to a search for text. Each file ends with a kept line, so that whoever has delivered all
@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from uuid import UUID
 
+from benchmarks import ztunnel as ambient
 from benchmarks.tally import Tally, label_key
 
 JOB = "kubernetes-pods-istio-proxy"
@@ -35,8 +36,9 @@ class Spec:
     share: float  # of lines that are kept
     began: int
     decoys: float = 0.001  # share of lines that look as if they were
-    line_bytes: int = 840  # with CRI prefix and newline
+    line_bytes: int = 840  # with CRI prefix and newline; a ztunnel's lines are as long as they are
     seed: int = 1
+    ztunnel: ambient.Form | None = None  # a ztunnel's log in this form, all healthy; else a sidecar's
 
 
 @dataclass(slots=True)
@@ -77,27 +79,44 @@ class Pod:
         return label_key(labels | {"response_flags": "UT"} | ({"source_san": caller} if caller else {}))
 
 
+@dataclass(frozen=True, slots=True)
 class Lines:
     """Access-log lines of each kind, made once; how they are mixed is another's choice."""
 
-    def __init__(self, seed: int, line_bytes: int) -> None:
+    healthy: list[bytes]
+    kept: list[tuple[str | None, bytes]]  # with the caller
+    decoys: list[bytes]
+
+    @classmethod
+    def of_sidecar(cls, seed: int, line_bytes: int) -> "Lines":
+        """An Envoy's, of this length with CRI prefix and newline."""
         rng = random.Random(f"lines {seed}")
         size = line_bytes - PREFIX_BYTES
-        self.healthy = [_access_log(rng, size, "-", CALLERS[1]) for _ in range(POOL)]
-        self.kept = [
-            (caller, _access_log(rng, size, "UT", caller)) for _ in range(POOL) for caller in (rng.choice(CALLERS),)
-        ]
-        self.decoys = [
-            _access_log(rng, size, "UTX", CALLERS[1]),
-            _access_log(rng, size, "-", CALLERS[1], agent='probe "response_flags":"UT"'),
-            _access_log(rng, size, "URX,UF", CALLERS[1], agent="caf\u00e9"),
-        ]
+        return cls(
+            [_access_log(rng, size, "-", CALLERS[1]) for _ in range(POOL)],
+            [(caller, _access_log(rng, size, "UT", caller)) for _ in range(POOL) for caller in (rng.choice(CALLERS),)],
+            [
+                _access_log(rng, size, "UTX", CALLERS[1]),
+                _access_log(rng, size, "-", CALLERS[1], agent='probe "response_flags":"UT"'),
+                _access_log(rng, size, "URX,UF", CALLERS[1], agent="caf\u00e9"),
+            ],
+        )
+
+    @classmethod
+    def of_ztunnel(cls, seed: int, form: ambient.Form) -> "Lines":
+        """A ztunnel's, all healthy: such a line holds nothing that looks as if it were kept."""
+        return cls(ambient.healthy(form, POOL, random.Random(f"ztunnel {seed}")), [], [])
+
+    @property
+    def mean(self) -> int:
+        """Bytes of a healthy line on average, with CRI prefix and newline."""
+        return PREFIX_BYTES + sum(map(len, self.healthy)) // len(self.healthy)
 
 
 def write(spec: Spec, root: Path) -> Corpus:
     """Write it below `root`, which must not exist. Raises OSError."""
     root.mkdir(parents=True)
-    corpus, lines = Corpus(root), Lines(spec.seed, spec.line_bytes)
+    corpus, lines = Corpus(root), _lines(spec)
     for number in range(spec.pods):
         pod = Pod.of(number, spec.seed)
         path = pod.log(root)
@@ -111,10 +130,18 @@ def write(spec: Spec, root: Path) -> Corpus:
     return corpus
 
 
+def _lines(spec: Spec) -> Lines:
+    if spec.ztunnel is None:
+        return Lines.of_sidecar(spec.seed, spec.line_bytes)
+    if spec.share or spec.decoys:
+        raise ValueError("a ztunnel's corpus is of healthy lines only")
+    return Lines.of_ztunnel(spec.seed, spec.ztunnel)
+
+
 def _pieces(spec: Spec, number: int, pod: Pod, lines: Lines, expected: Tally) -> Iterator[tuple[bytes, int]]:
     """One file's bytes in pieces, each with its number of lines."""
     rng = random.Random(f"file {spec.seed} {number}")
-    total = max(1, spec.size // spec.pods // spec.line_bytes)
+    total = max(1, spec.size // spec.pods // lines.mean)
     keys = {caller: pod.labels(caller) for caller in CALLERS}
     kept_below, decoys_below = spec.share, spec.share + spec.decoys * (1 - spec.share)
     nanos, piece, size = spec.began * SECOND + number, list[bytes](), 0

@@ -50,7 +50,7 @@ class Logs:
 
     def __init__(self, root: Path, files: int) -> None:
         """Each begins with one healthy line. Raises OSError."""
-        self._lines = Lines(SEED, LINE_BYTES)
+        self._lines = Lines.of_sidecar(SEED, LINE_BYTES)
         self._count = 0
         self._stack = ExitStack()
         self._files: list[BinaryIO] = []

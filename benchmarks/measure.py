@@ -110,7 +110,7 @@ class Bench:
         results.stages = staging.measure(plan.rounds * 5)
         results.push = asyncio.run(pushing.cost(self._sink, plan.rounds, plan.pushes))
         self._measure_startup(agent())
-        for point in dict.fromkeys((*plan.anchors, *plan.sizes, *plan.files, *plan.shares)):
+        for point in plan.points:
             with self._corpus(point) as written:
                 results.measured.append(self._measure(agent(), point, written, plan.rounds))
         self._measure_living()
@@ -182,11 +182,19 @@ class Bench:
 
     @contextmanager
     def _corpus(self, point: Point) -> Iterator[Corpus]:
-        root = self._scratch / f"corpus-{point.share}-{point.size}-{point.pods}"
+        root = self._scratch / "corpus"
         began = int(time.time()) - AGO
         try:
             if point.size:
-                yield corpus.write(Spec(size=point.size, pods=point.pods, share=point.share, began=began), root)
+                spec = Spec(
+                    size=point.size,
+                    pods=point.pods,
+                    share=point.share,
+                    began=began,
+                    decoys=point.decoys,
+                    ztunnel=point.ztunnel,
+                )
+                yield corpus.write(spec, root)
             else:
                 root.mkdir(parents=True)
                 yield Corpus(root)

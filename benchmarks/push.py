@@ -37,7 +37,7 @@ class Push:
 
 async def cost(sink: Sink, rounds: int, pushes: int) -> Push:
     """Medians over `rounds`, in each of which every way makes so many pushes, one after the other."""
-    lines = [line for _, line in Lines(1, 840).kept[:ENTRIES]]
+    lines = [line for _, line in Lines.of_sidecar(1, 840).kept[:ENTRIES]]
     body = push_body(LABELS, [_entries(lines)])
     config = ClientConfig(url=sink.url, batchwait=Seconds(0))
     metrics = Metrics()

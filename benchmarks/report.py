@@ -70,6 +70,7 @@ def markdown(plan: Plan, results: Results) -> str:
         "Cost, start-up subtracted:\n\n" + _costs(results, plan.anchors),
         "The same for other sizes, numbers of files and shares kept:\n\n"
         + _costs(results, plan.sizes + plan.files + plan.shares),
+        "A log where all is well, of a sidecar and of a ztunnel:\n\n" + _healthy(plan, results),
         "What does not depend on the bytes:\n\n" + _constants(results),
         "One stage after the other:\n\n" + _stages(results),
     ]
@@ -104,6 +105,20 @@ def _costs(results: Results, points: Iterable[Point]) -> str:
         *("peak RSS, MiB", "pushes", "entries, all exact", "first push, s"),
     )
     return _table(heads, rows)
+
+
+def _healthy(plan: Plan, results: Results) -> str:
+    found = [one for point in plan.healthy if (one := _at(results, point))]
+    sidecar = found[0].ratios["read"]
+    rows = [
+        (
+            *(str(one.point), f"{one.cpu_per_gb:.2f}", f"{one.ratios['read']:.1f} times read"),
+            f"{one.ratios['read'] / sidecar:.2f} times" + (" (goal 1)" if one.point.ztunnel else ""),
+            *(f"{one.mb_per_second:,.0f}", f"{one.lines_per_second:,.0f}"),
+        )
+        for one in found
+    ]
+    return _table(("corpus", "CPU s/GB", "to the floor", "to a sidecar's", "MB/s", "lines/s"), rows)
 
 
 def _constants(results: Results) -> str:

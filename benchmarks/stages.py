@@ -40,7 +40,7 @@ class Stage:
 
 def block_of(share: float) -> bytes:
     """A block of whole lines, in which so many of a hundred are kept: evenly, with no random choice."""
-    lines, out, size, kept = Lines(1, LINE_BYTES), list[bytes](), 0, 0.0
+    lines, out, size, kept = Lines.of_sidecar(1, LINE_BYTES), list[bytes](), 0, 0.0
     while size < BLOCK - LINE_BYTES:
         kept += share
         at = len(out)

@@ -25,6 +25,7 @@ from shipper.pipeline.peers import NO_PEER, Peer, TargetPeers
 from shipper.pipeline.record import Record, text, without_port
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.workloads import Answer
+from shipper.pipeline.ztunnel import to_record
 from shipper.pod_names import app_of
 from shipper.times import parse_time
 
@@ -57,12 +58,14 @@ class Ambient:
         self._used: dict[str, int] = {}  # line time of each workload's last use
         self._latest = self._forgot = 0  # line times
 
-    def take(self, time: bytes, content: bytes, record: Record, found: Result, now: int) -> str:
-        """Add the line to the result if it is kept; returns its reason: KEPT, or why it is filtered or dropped."""
-        verdict = self._judge(record)
-        failure = verdict or (MTLS.judge_of_ztunnel(record) if self._is_counted else None)
+    def take(self, time: bytes, content: bytes, fields: Record, found: Result, now: int) -> str:
+        """Add the line with these fields to the result if it is kept; returns its reason: KEPT, or why it is filtered
+        or dropped."""
+        verdict = self._judge(fields)
+        failure = verdict or (MTLS.judge_of_ztunnel(fields) if self._is_counted else None)
         if failure is None:
             return NOT_KEPT
+        record = to_record(fields)
         nanos = parse_time(time) if time else own_time(record, now)
         if nanos is None:
             return MALFORMED

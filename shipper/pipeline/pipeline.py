@@ -37,7 +37,7 @@ from shipper.pipeline.result import (
 from shipper.pipeline.scan import Scanner, lines_at
 from shipper.pipeline.text_format import parse_text_line
 from shipper.pipeline.workloads import Workloads
-from shipper.pipeline.ztunnel import is_access_log, parse_ztunnel_line, to_record
+from shipper.pipeline.ztunnel import is_access_log, parse_ztunnel_line
 
 
 class Pipeline:
@@ -184,7 +184,7 @@ class TargetPipeline:
             inner_time, inner = line
             return self._take(time or inner_time, inner, found, now)
         if record is not None and is_access_log(record):
-            return self._ambient.take(time, content, to_record(record), found, now)
+            return self._ambient.take(time, content, record, found, now)
         return self._assembler.take(time, content, record, found, now)
 
     def _take_text(self, time: bytes, content: bytes, found: Result, now: int) -> str:
@@ -201,4 +201,4 @@ class TargetPipeline:
         if not self._scanner.matches(content):
             return NOT_KEPT
         fields = parse_ztunnel_line(content)
-        return self._ambient.take(time, content, to_record(fields), found, now) if fields else MALFORMED
+        return self._ambient.take(time, content, fields, found, now) if fields else MALFORMED

@@ -6,7 +6,11 @@ import pytest
 
 from benchmarks.corpus import SECOND, Corpus, Pod, Spec, cri_line, write
 from benchmarks.tally import Tally
+from benchmarks.ztunnel import Form
 from shipper.pipeline.cri import split_line
+from shipper.pipeline.keep import MTLS
+from shipper.pipeline.scan import Scanner
+from shipper.pipeline.ztunnel import classify, parse_ztunnel_line
 from shipper.times import parse_time
 
 SPEC = Spec(size=300_000, pods=3, share=0.05, began=1_790_000_000, decoys=0.05)
@@ -81,3 +85,23 @@ def test_none_and_all_are_kept_when_that_is_asked(tmp_path: Path, share: float, 
 )
 def test_times_are_written_as_go_does(fraction: int, text: bytes) -> None:
     assert cri_line(1_790_000_040 * SECOND + fraction, b"x").split()[0].endswith(b":" + text)
+
+
+@pytest.mark.parametrize("form", ["text", "json"])
+def test_a_ztunnels_log_is_of_lines_that_the_agent_reads_and_keeps_none_of(tmp_path: Path, form: Form) -> None:
+    spec = Spec(size=300_000, pods=3, share=0.0, decoys=0.0, began=1_790_000_000, ztunnel=form)
+    corpus = write(spec, tmp_path / "corpus")
+    lines = [part.content for _, each in read(corpus) for line in each if (part := split_line(line))]
+    fields = [parse_ztunnel_line(line) for line in lines]
+    assert len(fields) == corpus.lines
+    assert corpus.size == pytest.approx(spec.size, rel=0.02)
+    assert not corpus.expected.entries
+    assert all(one and one["message"] == "connection complete" and classify(one) is None for one in fields)
+    assert {str(one and one["direction"]) for one in fields} == {"inbound", "outbound"}
+    assert len(set(lines)) > len(lines) / 2
+    assert not any(Scanner(MTLS.patterns).matches(line) for line in lines)
+
+
+def test_a_ztunnels_log_with_kept_lines_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="healthy"):
+        write(Spec(size=1, pods=1, share=0.1, began=0, ztunnel="text"), tmp_path / "corpus")

@@ -42,7 +42,7 @@ def test_a_run_that_was_cheaper_than_a_start_costs_nothing_and_no_less() -> None
 
 @pytest.fixture
 def results() -> Results:
-    points = {*SHORT.anchors, *SHORT.sizes, *SHORT.files, *SHORT.shares, *SHORT.peers}
+    points = {*SHORT.points, *SHORT.peers}
     floors = {"read": [0.2], "scan": [0.3], "parse": [3.0]}
     return Results(
         startup={"this agent": Startup(0.25, 0.3)},
@@ -59,6 +59,7 @@ def results() -> Results:
 def test_the_report_tells_every_measurement(results: Results) -> None:
     text = report.markdown(SHORT, results)
     told = ["0.25%", "p50 250.0 ms", "sender 2.00 times bare", "5.0 times read (goal 3)", "it did not end within 5 s"]
+    told += [str(point) for point in SHORT.points]
     told += ("0.40 CPU s (goal 0.9)", "52.0 MiB (goal 84)", "5.0 MiB more (goal 16)", "1.30% of a core above 0.10%")
     assert [words for words in told if words not in text] == []
     for table in text.split("\n\n"):
