@@ -19,15 +19,16 @@ SCRAPE = ", kubernetes: true, pod_labels: {team: team}"
 AUTHORITY = trustme.CA()
 
 # Short waits: only their order matters.
-SMALL = replace(FAST, response=0.2, list_silence=0.1, list=0.3, watch_silence=0.3, pod_wait=0.2)
+SMALL = replace(FAST, response=0.2, list_silence=0.1, list=0.3, watch_silence=0.3, pod_wait=0.2, catch_up=0.01)
 
 
 class Cluster(World):
     """A world with an API server that knows its pods."""
 
-    def __init__(self) -> None:
+    def __init__(self, scrape: str = SCRAPE) -> None:
+        """`scrape` is added to that section."""
         seldom_saved = replace(TIMING, save_after_settling=10.0, save_after_reading=10.0)  # only when they must be
-        super().__init__(scrape=SCRAPE, timing=seldom_saved)
+        super().__init__(scrape=scrape, timing=seldom_saved)
         self._account = ServiceAccount(self._directory, "a token", AUTHORITY)
         self._api = {"connect": partial(by_service_account, self._directory), "api_timing": SMALL}
         self.api = ApiServer(context=self._account.context(), tokens={"a token"})
@@ -64,6 +65,12 @@ class Cluster(World):
         """Whether the agent knows this pod."""
         assert self._agent
         return bool(self._agent.pods.ask(f"{pod.namespace}_{pod.name}_{pod.uid}/of-the-model"))
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the agent knows the pods as they are now."""
+        assert self._agent
+        return self._agent.workloads is not None and self._agent.workloads.is_current
 
     def label_sets(self, pod: str) -> set[tuple[tuple[str, str], ...]]:
         """The label sets under which Loki has lines of this pod."""
