@@ -170,6 +170,24 @@ def test_after_some_failures_nobody_waits_and_one_probe_at_a_time_finds_the_end(
     assert [record.message for record in caplog.records][-1] == "peers: the directory answers again"
 
 
+def test_a_failure_holds_back_what_was_about_to_be_asked() -> None:
+    async def main() -> None:
+        directory = Directory(takes=0.005)
+        directory.failure = GONE
+        async with asking(directory, first_backoff=5.0) as (questions, _):  # a fifth of it at least
+            line = asyncio.create_task(questions.learn([(ADDRESS, AT)], within(60)))
+            await asyncio.sleep(TIMING.linger + 0.002)
+            assert len(directory.asked) == 1
+            other = asyncio.create_task(questions.learn([("10.0.1.21", AT)], within(60)))  # lingers as that fails
+            await asyncio.sleep(0.9)
+            assert len(directory.asked) == 1
+            directory.failure = None
+            assert [await line, await other] == ["", ""]
+            assert directory.times[1] - directory.times[0] >= 1.0
+
+    virtually(main)
+
+
 def test_requests_that_fail_together_count_once() -> None:
     async def main() -> None:
         directory = Directory(takes=1.0)
