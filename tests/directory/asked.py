@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 
 from lab.kubernetes import ApiServer
+from lab.pods import Pod
 from shipper.config import DirectoryConfig, Seconds, ServerConfig
 from shipper.directory.clock import Clock
 from shipper.directory.command import directory
@@ -27,6 +28,13 @@ FAST = ApiTiming(
     longest_backoff=0.02,
     longest_search=0.02,
     debounce=0.001,
+)
+CLIENT = Pod(
+    "default",
+    "legacy-client-7d4b9c6f5d-x2x7k",
+    labels={"app": "legacy", "pod-template-hash": "7d4b9c6f5d"},
+    owner=("ReplicaSet", "legacy-client-7d4b9c6f5d"),
+    address="10.0.1.20",
 )
 QUICK = {"settle": Seconds(0.001), "margin": Seconds(0.001)}
 

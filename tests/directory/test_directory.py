@@ -13,15 +13,7 @@ from lab.certificates import self_signed
 from lab.kubernetes import ApiServer
 from lab.kubernetes_forms import Node
 from lab.pods import Pod
-from tests.directory.asked import SECOND, Hour, asking
-
-CLIENT = Pod(
-    "default",
-    "legacy-client-7d4b9c6f5d-x2x7k",
-    labels={"app": "legacy", "pod-template-hash": "7d4b9c6f5d"},
-    owner=("ReplicaSet", "legacy-client-7d4b9c6f5d"),
-    address="10.0.1.20",
-)
+from tests.directory.asked import CLIENT, SECOND, Hour, asking
 
 
 async def test_a_pod_is_named_while_it_runs_and_after_another_has_its_address(api: ApiServer) -> None:

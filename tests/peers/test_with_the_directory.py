@@ -15,16 +15,9 @@ from lab.pods import Pod
 from shipper.config import PeersConfig, Seconds
 from shipper.metrics import Metrics
 from shipper.peers.questions import Questions, questions
-from tests.directory.asked import Asked, asking
+from tests.directory.asked import CLIENT, Asked, asking
 from tests.peers.asked import away, requests, within
 
-CLIENT = Pod(
-    "default",
-    "legacy-client-7d4b9c6f5d-x2x7k",
-    labels={"app": "legacy", "pod-template-hash": "7d4b9c6f5d"},
-    owner=("ReplicaSet", "legacy-client-7d4b9c6f5d"),
-    address="10.0.1.20",
-)
 NEXT = Pod("shop", "cart-0", address=CLIENT.address)
 
 
