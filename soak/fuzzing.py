@@ -14,7 +14,7 @@ from soak.report import Row
 
 TARGET: Final = Path("tests/fuzz/target.py")
 CORPUS: Final = TARGET.with_name("corpus")
-NAME: Final = "fuzzing: CRI, records, text format, labels, blocks"
+NAME: Final = "fuzzing: CRI, records, both text formats, labels, blocks"
 FOUND: Final = Path("fuzz-found")  # inputs that broke a promise
 INSTALL: Final = "atheris is not installed: pip install atheris; ATHERIS_PYTHON names a Python that has it"
 

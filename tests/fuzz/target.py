@@ -1,4 +1,4 @@
-"""Any bytes through CRI, record, text format, labels and the pipeline: for atheris, and for the saved corpus.
+"""Any bytes through CRI, record, both text formats, labels and the pipeline: for atheris, and for the saved corpus.
 
     python tests/fuzz/target.py tests/fuzz/corpus -max_total_time=60
 
@@ -21,6 +21,7 @@ from shipper.pipeline.labels import Admission
 from shipper.pipeline.pipeline import Pipeline
 from shipper.pipeline.result import Result
 from shipper.pipeline.text_format import parse_text_line
+from shipper.pipeline.ztunnel import classify, parse_ztunnel_line, to_record
 from shipper.times import parse_time
 
 NOW: Final = 1_795_429_800 * 10**9
@@ -82,8 +83,23 @@ def check_parts(line: bytes) -> None:
     if (parts := split_line(line)) is not None:
         parse_time(parts.time)
         parse_text_line(parts.content)
+        check_ztunnel(parts.content)
     parse_text_line(line)
+    check_ztunnel(line)
     parse_time(line[:40])
+
+
+def check_ztunnel(content: bytes) -> None:
+    """ztunnel's: what is read of a line stands in it, and its failure is of the side that it names."""
+    fields = parse_ztunnel_line(content)
+    if fields is None:
+        return
+    if content[:1] != b"{":
+        text = content.decode(errors="replace")
+        assert all(f"{name}=" in text for name in fields if "." in name or name in ("direction", "error")), fields
+    verdict = classify(fields)
+    is_outbound = to_record(fields).get("direction") == "outbound"
+    assert verdict is None or verdict.side == ("upstream" if is_outbound else "downstream"), fields
 
 
 def main() -> None:
