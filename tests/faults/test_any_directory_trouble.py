@@ -50,8 +50,7 @@ class WithDirectory(World):
             "structured_metadata: [source_ip, peer_kind]"
         )
         seldom_saved = replace(TIMING, save_after_settling=10.0, save_after_reading=10.0)  # only when they must be
-        # All values fit: what a budget does to them is for another model.
-        super().__init__(scrape=scrape, timing=seldom_saved, limits_config=", max_streams: 100, max_label_values: 50")
+        super().__init__(scrape=scrape, timing=seldom_saved)
         self._runner.run(self.directory.__aenter__())
 
     def close(self) -> None:
@@ -82,10 +81,13 @@ class AnyDirectoryTrouble(RuleBasedStateMachine):
 
     @initialize(up=st.sampled_from([True, True, False]))
     def begin(self, up: bool) -> None:
-        if not up:
+        if up:
+            self.somebody_else_has(ADDRESSES[0], CLIENTS[0])
+        else:
             self.world.kill_directory()
         self.world.start()
         self.write(ADDRESSES[0], 1)
+        self.world.until(self.world.is_delivered, 1.0 if up else 0.0)
 
     @rule(address=st.sampled_from(ADDRESSES), count=st.integers(1, 3))
     def write(self, address: str, count: int) -> None:

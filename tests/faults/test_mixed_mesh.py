@@ -52,7 +52,7 @@ class MixedMesh(RuleBasedStateMachine):
             self.world.kill_api()
         self.put(PODS[0], ADDRESSES[0])
         self.world.start()
-        self.world.until(lambda: self.world.is_current, 0.5 if up else 0.0)
+        self.world.until(lambda: self.world.is_current, 5.0 if up else 0.0)
         self.proxy_fails(SIDECAR, 1)
         self.ztunnel_fails(ADDRESSES[0], True, 1)
 
