@@ -17,11 +17,11 @@ from typing import Final
 from shipper.model import Target
 from shipper.pipeline.answers import OFTEN, REMEMBERED, UNKNOWN, Fields
 from shipper.pipeline.assemble import Plan, own_time, take_named
-from shipper.pipeline.failure import UPSTREAM, Failure
+from shipper.pipeline.failure import DOWNSTREAM, UPSTREAM, Failure
 from shipper.pipeline.keep import MTLS
 from shipper.pipeline.labels import LabelSets, label_text, target_labels
 from shipper.pipeline.line_fields import LineMetadata, getter
-from shipper.pipeline.peers import NO_PEER, Peer, TargetPeers
+from shipper.pipeline.peers import NO_PEER, Asked, Peer, TargetPeers, asked_about
 from shipper.pipeline.record import Record, text, without_port
 from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
 from shipper.pipeline.workloads import Answer
@@ -29,6 +29,7 @@ from shipper.pipeline.ztunnel import to_record
 from shipper.pod_names import app_of
 from shipper.times import parse_time
 
+_FAR_ENDS: Final = {DOWNSTREAM: "src", UPSTREAM: "dst"}
 _OF_THE_LOG: Final = ("container", "node")  # fields of the target that are true of each of its lines
 
 
@@ -69,30 +70,43 @@ class Ambient:
         nanos = parse_time(time) if time else own_time(record, now)
         if nanos is None:
             return MALFORMED
-        speaker, peers = self._speaker(failure, record, nanos), self._peers
+        speaker = self._speaker(failure, record, nanos)
         if verdict is None or len(content) > self._plan.max_line_size:
-            peer = NO_PEER if peers is None else peers.glimpse(failure, record)
-            self._count(speaker, failure, record, found, peer, is_kept=verdict is not None)
+            peer = NO_PEER if self._peers is None else self._peers.glimpse(self._asked(failure, record, nanos))
+            self._count(speaker, failure, record, found, peer, shipped=verdict is not None)
             return NOT_KEPT if verdict is None else TOO_LONG
-        if peers is None:
-            self._finish(speaker, verdict, record, nanos, content, found, NO_PEER)
-            return KEPT
-        finish = partial(self._finish, speaker, verdict, record, nanos, content)
-        take_named(peers, peers.of(verdict, record, nanos), content, finish, found)
+        if (peers := self._peers) is None:
+            self._finish(speaker, verdict, record, nanos, content, NO_PEER, found)
+        else:
+            finish = partial(self._finish, speaker, verdict, record, nanos, content)
+            take_named(peers, self._asked(verdict, record, nanos), content, finish, found)
         return KEPT
 
     def _finish(
-        self, speaker: Speaker, verdict: Failure, record: Record, nanos: int, content: bytes, found: Result, peer: Peer
+        self,
+        speaker: Speaker,
+        verdict: Failure,
+        record: Record,
+        nanos: int,
+        content: bytes,
+        peer: Peer,
+        found: Result,
     ) -> None:
-        self._count(speaker, verdict, record, found, peer, is_kept=True)
-        metadata = speaker.metadata.of(record, verdict, peer.fields)
-        found.stream(self._text(speaker, record, verdict, found, peer)).add(nanos, content, metadata)
+        found.name(peer)
+        self._count(speaker, verdict, record, found, peer, shipped=True)
+        entries = found.stream(self._text(speaker, record, verdict, found, peer))
+        entries.add(nanos, content, speaker.metadata.of(record, verdict, peer.fields))
 
     def _count(
-        self, speaker: Speaker, failure: Failure, record: Record, found: Result, peer: Peer, *, is_kept: bool
+        self, speaker: Speaker, failure: Failure, record: Record, found: Result, peer: Peer, *, shipped: bool
     ) -> None:
         if (audit := self._plan.audit) is not None:
-            audit.count(failure, record, self._target.key, is_kept, found.failures, speaker.app, peer.app)
+            audit.count(failure, record, self._target.key, shipped, found.failures, speaker.app, peer.app)
+
+    @staticmethod
+    def _asked(failure: Failure, record: Record, nanos: int) -> Asked:
+        """What to ask about the other end, as the connection has it: where it is a tunnel, the tunnel's."""
+        return asked_about(text(record, f"{_FAR_ENDS[failure.side]}.addr"), text(record, "start_time"), nanos)
 
     def _text(self, speaker: Speaker, record: Record, verdict: Failure, found: Result, peer: Peer) -> str:
         labels = speaker.labels.text(tuple([value(record, verdict, peer.fields) for value in self._values]))

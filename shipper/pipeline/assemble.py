@@ -20,11 +20,11 @@ from shipper.pipeline.gateways import is_gateway
 from shipper.pipeline.keep import MTLS, KeepRule
 from shipper.pipeline.labels import OVERFLOW, Admission, LabelSets
 from shipper.pipeline.line_fields import LineMetadata, getter
-from shipper.pipeline.peers import NO_PEER, Asked, Peer, PeerRule, TargetPeers, Unanswered
+from shipper.pipeline.peers import NO_PEER, Asked, Peer, PeerRule, TargetPeers, asked_of
 from shipper.pipeline.record import Loads, Record, text
-from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result
+from shipper.pipeline.result import KEPT, MALFORMED, NOT_KEPT, TOO_LONG, Result, Unanswered
 from shipper.pipeline.scan import Scanner
-from shipper.pipeline.workloads import Workloads
+from shipper.pipeline.workloads import FOREVER, Workloads
 from shipper.times import parse_time
 
 
@@ -44,7 +44,7 @@ class Plan:
     peers: PeerRule | None = None  # who knows whose an address was; None: no line has a peer
 
 
-_OVERHEAD: Final = 1024  # bytes of a line that is not finished, beside its text and its values
+_OVERHEAD: Final = 2304  # bytes of a line that is not finished, beside its text and the record made of it
 
 
 class Assembler:
@@ -86,14 +86,15 @@ class Assembler:
             self.count(verdict, record, found)
             return TOO_LONG if is_too_long else MALFORMED
         if (peers := self.peers) is None:
-            self._finish(verdict, record, nanos, content, found, NO_PEER)
+            self._finish(verdict, record, nanos, content, NO_PEER, found)
             return KEPT
-        asked = peers.of(verdict, record, nanos) if peers.has(verdict) else None
+        asked = asked_of(verdict, record, nanos) if peers.has(verdict) else None
         finish = partial(self._finish, verdict, record, nanos, content)
         take_named(peers, asked, content, finish, found)
         return KEPT
 
-    def _finish(self, verdict: Failure, record: Record, nanos: int, content: bytes, found: Result, peer: Peer) -> None:
+    def _finish(self, verdict: Failure, record: Record, nanos: int, content: bytes, peer: Peer, found: Result) -> None:
+        found.name(peer)
         self.count(verdict, record, found, peer)
         metadata = self.metadata.of(record, verdict, peer.fields)
         found.stream(self._text(verdict, record, found, peer)).add(nanos, content, metadata)
@@ -106,8 +107,20 @@ class Assembler:
         if failure is None:
             return
         if peer is None:
-            peer = NO_PEER if self._glimpsed is None else self._glimpsed.glimpse(failure, record)
-        self._audit.count(failure, record, self._target, verdict is not None, found.failures, peer=peer.app)
+            peer = NO_PEER if self._glimpsed is None else self._glimpsed.glimpse(asked_of(failure, record, FOREVER))
+        self._audit.count(failure, record, self._target, verdict is not None, found.failures, None, peer.app)
+
+    def count_many(
+        self, judged: Sequence[tuple[Failure | None, Record]], peers: Sequence[Peer | None], found: Result
+    ) -> None:
+        """The same for lines that are kept, and each one's peer."""
+        if self.peers is not None:
+            counts = found.peers
+            for peer in peers:
+                if peer is not None and peer is not NO_PEER:
+                    counts[peer.counted] += 1
+        if self._audit is not None:
+            self._audit.count_many(judged, peers, self._target, found.failures)
 
     def _text(self, verdict: Failure, record: Record, found: Result, peer: Peer) -> str:
         values = tuple(map(record.get, self.keys))
@@ -131,16 +144,15 @@ class Assembler:
 
 
 def take_named(
-    peers: TargetPeers, asked: Asked | None, content: bytes, finish: Callable[[Result, Peer], None], found: Result
+    peers: TargetPeers, asked: Asked | None, content: bytes, finish: Callable[[Peer, Result], None], found: Result
 ) -> None:
     """Finish a kept line, or leave it unanswered; `asked`: about its peer, None where it has none."""
     peer = NO_PEER if asked is None else peers.find(asked)
     if peer is None or found.unanswered:  # each stream keeps the order of the log
-        memory = _OVERHEAD + 3 * len(content)
+        memory = _OVERHEAD + 2 * len(content)
         found.unanswered.append(Unanswered(asked or Asked("", 0), peer, memory, finish))
     else:
-        found.name(peer)
-        finish(found, peer)
+        finish(peer, found)
 
 
 def is_json(content: bytes) -> bool:

@@ -6,10 +6,11 @@ ztunnel, which writes one line about a connection on each of its sides.
 """
 
 from collections import Counter
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Final, NamedTuple
 
 from shipper.pipeline.failure import TIMEOUT, Failure
+from shipper.pipeline.peers import Peer
 from shipper.pipeline.record import Record
 
 REMEMBERED: Final = 4096  # connections: the lines of one come within moments
@@ -46,6 +47,22 @@ class Audit:
         """Count the failure, unless its connection was counted already; `app` and `peer`: see `FailureKind`."""
         if self.is_first(failure, record, target):
             into[FailureKind(failure.reason, failure.side, shipped, app, peer)] += 1
+
+    def count_many(
+        self,
+        judged: Iterable[tuple[Failure | None, Record]],
+        peers: Iterable[Peer | None],
+        target: str,
+        into: Counter[FailureKind],
+    ) -> None:
+        """The same for lines that are shipped, each with its peer: a kind is made for all that are of it."""
+        firsts: dict[tuple[Failure, tuple[str, str]], int] = {}
+        for (failure, record), peer in zip(judged, peers, strict=True):
+            if failure is not None and peer is not None and self.is_first(failure, record, target):
+                kind = failure, peer.app
+                firsts[kind] = firsts.get(kind, 0) + 1
+        for (failure, app), times in firsts.items():
+            into[FailureKind(failure.reason, failure.side, True, None, app)] += times
 
     def is_first(self, failure: Failure, record: Record, target: str) -> bool:
         """Whether this is the first line about its connection, as far as the last ones are remembered."""

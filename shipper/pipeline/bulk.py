@@ -39,11 +39,11 @@ class BulkPath:
     """Takes the candidate lines of one target."""
 
     def __init__(self, plan: Plan, assembler: Assembler) -> None:
-        self._assembler, self._texts = assembler, assembler.texts
+        self._assembler, self._texts, self._peers = assembler, assembler.texts, assembler.peers
         self._metadata = assembler.metadata
         self._is_decided = assembler.is_decided  # the values of the keys decide
         self._keys, self._values = assembler.keys, itemgetter(*assembler.keys)
-        self._loads, self._longest, self._peers = plan.loads, plan.max_line_size, assembler.peers
+        self._loads, self._longest = plan.loads, plan.max_line_size
 
     def take(self, lines: Sequence[bytes], found: Result, fallback: Fallback) -> Counter[str]:
         """Add the lines to keep to the result; returns the reasons of the lines that fell back, with their number."""
@@ -71,7 +71,8 @@ class BulkPath:
         self, lines: Sequence[bytes], step: "LookedUp", found: Result, fallback: Fallback, reasons: Counter[str]
     ) -> None:
         into: dict[str, _Adders] = {}
-        unanswered = found.unanswered
+        unanswered, taken = found.unanswered, list[tuple[Failure | None, Record]]()
+        named: list[Peer | None] = []
         for line, labels, nanos, content, metadata, judged, peer in zip(
             lines,
             step.labels,
@@ -95,19 +96,21 @@ class BulkPath:
             if add_metadata is not None:
                 add_metadata(metadata)
             if judged is not None:
-                failure, record = judged
-                self._assembler.count(failure, record, found, peer)
-                if peer is not None:
-                    found.name(peer)
+                taken.append(judged)
+                named.append(peer)
+        if taken:
+            self._assembler.count_many(taken, named, found)
 
     def _look_up(self, lines: Sequence[bytes]) -> "LookedUp | None":
         """What is known of these lines; None when any of them is not as containerd and Envoy write lines."""
         loads = self._loads
-        times, _, contents = zip(*[line.partition(PLAIN) for line in lines], strict=True)
+        texts, _, contents = zip(*[line.partition(PLAIN) for line in lines], strict=True)
+        times = parse_times(texts)
+        peers: Sequence[Peer | None] = ()
         try:
             firsts = set(map(_FIRST, contents))
             if firsts.isdisjoint(_BRACE) or _OF_ZTUNNEL in contents[0]:  # text, or ztunnel's: all fall back
-                return LookedUp((None,) * len(lines), contents, (None,) * len(lines), (), None, ())
+                return LookedUp((None,) * len(lines), contents, (None,) * len(lines), (), (), None)
             if firsts != _BRACE or max(map(len, contents)) > self._longest:
                 return None
             if self._is_decided and not self._metadata:
@@ -117,27 +120,17 @@ class BulkPath:
                 records = list(map(loads, contents))
                 judged = list(zip(map(self._assembler.judge, records), records, strict=True))
                 values = self._values_of(records) or self._missing(records)
-            nanos = parse_times(times)
-            peers = self._peers.find_many(judged, nanos) if self._peers else ()
-            labels = list(map(self._texts.get, self._looked_up_by(values, judged, peers)))
-            metadata = self._metadata.of_many(judged, peers or _NO_PEERS) if self._metadata else None
+            verdicts = [failure for failure, _ in judged]
+            keys: Iterable[tuple[object, ...]] = values if self._is_decided else zip(verdicts, values, strict=True)
+            if self._peers is not None:
+                peers = self._peers.find_many(judged, times)
+                beside = [None if peer is None else peer.labels for peer in peers]  # None: no label text is known
+                keys = zip(verdicts, values, beside, strict=True)
+            labels = list(map(self._texts.get, keys))
+            metadata = self._metadata.of_many(judged, peers) if self._metadata else None
         except (ValueError, TypeError, IndexError):  # no JSON; a value that is an object or a list; an empty line
             return None
-        return LookedUp(nanos, contents, labels, judged, metadata, peers)
-
-    def _looked_up_by(
-        self,
-        values: list[tuple[object, ...]],
-        judged: Sequence[tuple[Failure | None, Record]],
-        peers: Sequence[Peer | None],
-    ) -> Iterable[tuple[object, ...]]:
-        """What the label text of each line is looked up by (see `Assembler`)."""
-        if self._is_decided:
-            return values
-        verdicts = map(_FIRST, judged)
-        if self._peers is None:
-            return zip(verdicts, values, strict=True)
-        return zip(verdicts, values, [peer and peer.labels for peer in peers], strict=True)
+        return LookedUp(times, contents, labels, judged, peers, metadata)
 
     def _values_of(self, records: Iterable[Record]) -> list[tuple[object, ...]]:
         """The values of the keys; empty where a record lacks one. A record lives only until the next is parsed."""
@@ -158,5 +151,5 @@ class LookedUp(NamedTuple):
     contents: Sequence[bytes]
     labels: Sequence[str | None]  # None: not kept, or not seen before
     judged: Sequence[tuple[Failure | None, Record]]  # verdicts and records; empty where the keys decide
+    peers: Sequence[Peer | None]  # None: to be asked for; empty where nobody is
     metadata: Sequence[Metadata] | None  # None: none is configured
-    peers: Sequence[Peer | None]  # None: not known yet, nor are those behind it; empty where none is asked for

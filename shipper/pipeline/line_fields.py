@@ -20,14 +20,15 @@ def getter(field: str) -> Callable[[Record, Failure, Fields], str]:
     if field in PEER_FIELDS:
         return lambda _, __, peer: peer.get(field, "")
     if field == "source_ip":
-        return lambda record, *_: source_ip(record)
+        return lambda record, _, __: source_ip(record)
     if field == "failure_reason":
         return lambda _, verdict, __: verdict.reason
     if field == "side":
         return lambda _, verdict, __: verdict.side
     if field not in KEYS:
         raise ValueError(f"{field} is no field of a line")
-    return lambda record, *_, key=KEYS[field]: text(record, key)
+    key = KEYS[field]
+    return lambda record, _, __: text(record, key)
 
 
 class LineMetadata:
@@ -46,10 +47,14 @@ class LineMetadata:
         """Names and values; a value that says nothing is left out. `peer`: the fields of the line's peer."""
         return (*self._own, *[(name, value) for name, get in self._getters if (value := get(record, verdict, peer))])
 
-    def of_many(self, records: Iterable[tuple[Failure | None, Record]], peers: Iterable[Peer | None]) -> list[Metadata]:
-        """The same for each record and its peer; of one without a verdict nothing."""
+    def of_many(
+        self, records: Iterable[tuple[Failure | None, Record]], peers: Sequence[Peer | None] = ()
+    ) -> list[Metadata]:
+        """The same for each record and its peer, if there are any; of one without a verdict nothing."""
         of = self.of
+        if not peers:
+            return [of(record, verdict) if verdict else () for verdict, record in records]
         return [
             of(record, verdict, peer.fields) if verdict and peer else ()
-            for (verdict, record), peer in zip(records, peers, strict=False)
+            for (verdict, record), peer in zip(records, peers, strict=True)
         ]

@@ -2,24 +2,23 @@
 
 The address is the client's (`downstream_remote_address`) or the server's (`upstream_host`); a name that a line claims
 is never used. The pipeline asks from memory and never waits. A line whose peer must be asked for first is handed out
-unfinished (`Unanswered`) and finished when that is known or given up. What was used for a line stays true for it: it is
-among the answers that are saved, "unknown" as well.
+unfinished (`result.Unanswered`) and finished when that is known or given up. What was used for a line stays true for
+it: it is among the answers that are saved, "unknown" as well.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, cast
+
+import orjson
 
 from shipper.fields import PEER_FIELDS
 from shipper.pipeline.answers import MOST_PEERS, OFTEN, REMEMBERED, Answers, Fields, Span
 from shipper.pipeline.failure import DOWNSTREAM, TIMEOUT, UPSTREAM, Failure
 from shipper.pipeline.record import Record, text
 from shipper.pipeline.workloads import FOREVER, Answer
-from shipper.times import parse_time, parse_times
-
-if TYPE_CHECKING:
-    from shipper.pipeline.result import Result
+from shipper.times import SECOND, parse_time, parse_times
 
 # Reasons of this pipeline for a peer that is unknown; others come from who answers.
 NOT_AN_ADDRESS: Final = "not_an_address"
@@ -28,6 +27,8 @@ NOT_ANSWERED: Final = "not_answered"
 
 _UNKNOWN: Final = "unknown"
 _PREFIX: Final = "peer "  # of the keys among the answers
+_DIGITS: Final = bytes.maketrans(b"123456789", b"0" * 9)
+_WRITTEN: Final = b"0000-00-00T00:00:00.000Z"  # %START_TIME%
 _KEYS: Final = {DOWNSTREAM: "downstream_remote_address", UPSTREAM: "upstream_host"}
 
 
@@ -56,7 +57,7 @@ class Peer:
     """A peer as lines of it are labelled and counted."""
 
     fields: Fields  # of PEER_FIELDS, where known
-    labels: tuple[str, ...]  # its values of the fields that are labels
+    labels: str  # its values of the fields that are labels, as one text
     app: tuple[str, str]  # namespace and app, empty where unknown
     counted: tuple[str, str]  # kind, and why it is unknown
 
@@ -66,27 +67,12 @@ def peer_of(fields: Fields, names: Iterable[str]) -> Peer:
     known = {name: fields[name] for name in PEER_FIELDS if fields.get(name)}
     kind = known.setdefault("peer_kind", _UNKNOWN)
     app = known.get("peer_namespace", ""), known.get("peer_app", "")
-    counted = kind, fields.get("reason", "") if kind == _UNKNOWN else ""
-    return Peer(known, tuple(known.get(name, "") for name in names), app, counted)
+    reason = fields.get("reason", "") if kind == _UNKNOWN else ""
+    return Peer(known, orjson.dumps([known.get(name, "") for name in names]).decode(), app, (kind, reason))
 
 
-NO_PEER: Final = Peer({}, (), ("", ""), ("", ""))
+NO_PEER: Final = Peer({}, "", ("", ""), ("", ""))
 """Of a line that has none: a timeout, or where nobody is asked."""
-
-
-class Unanswered:
-    """A kept line that is not finished yet, since its peer is not known, or that of a line before it."""
-
-    __slots__ = ("address", "at", "finish", "memory", "peer")
-
-    def __init__(
-        self, asked: "Asked", peer: Peer | None, memory: int, finish: Callable[["Result", Peer], None]
-    ) -> None:
-        """`finish`: adds the line's entry to a result, given its peer."""
-        self.address, self.at = asked  # who had this address at this time, in nanoseconds since 1970
-        self.peer = peer  # None: that must be asked
-        self.memory = memory  # bytes, about
-        self.finish = finish
 
 
 class Asked(NamedTuple):
@@ -131,17 +117,6 @@ class TargetPeers:
 
     # -- one line
 
-    def asked(self, address: str, start: str, nanos: int) -> Asked:
-        """What to ask about a line: whose this address, with its port, was when the connection began.
-
-        That is `start`, RFC 3339, or else the time of the line: where there is none, or one after the line.
-        """
-        return Asked(_ip(address), _at(parse_time(start.encode(errors="replace")), nanos))
-
-    def of(self, failure: Failure, record: Record, nanos: int) -> Asked:
-        """The same for a record of Envoy."""
-        return self.asked(text(record, _KEYS[failure.side]), text(record, "start_time"), nanos)
-
     def find(self, asked: Asked) -> Peer | None:
         """The peer, as far as it is known now; remembered, as it will be used. None: it must be asked for."""
         if not asked.address:
@@ -161,18 +136,8 @@ class TargetPeers:
         answer = Answer({"peer_kind": _UNKNOWN, "reason": reason or NOT_ANSWERED}, asked.at, asked.at + 1)
         return self._used(asked, answer)
 
-    def finish(self, found: "Result", missing: str) -> None:
-        """Finish what is unanswered in a result, in its order; `missing`: why a peer that is still not known is not."""
-        for line in found.unanswered:
-            asked = Asked(line.address, line.at)
-            peer = line.peer or self.find(asked) or self.give_up(asked, missing)
-            found.name(peer)
-            line.finish(found, peer)
-        found.unanswered.clear()
-
-    def glimpse(self, failure: Failure, record: Record) -> Peer:
+    def glimpse(self, asked: Asked) -> Peer:
         """The peer of a failure that is only counted: nothing is asked for it, or remembered."""
-        asked = self.of(failure, record, FOREVER)
         if not asked.address:
             return NO_PEER
         fields = self._answers.find(self._target, *asked.key)
@@ -184,9 +149,47 @@ class TargetPeers:
 
     def find_many(
         self, judged: Sequence[tuple[Failure | None, Record]], times: Sequence[int | None]
-    ) -> list[Peer | None]:
+    ) -> Sequence[Peer | None]:
         """For each line, given its time: the peer, NO_PEER where it has none. From one on that must be asked for, None
         for each."""
+        return self._find_together(judged, times) or self._find_each(judged, times)
+
+    def _find_together(
+        self, judged: Sequence[tuple[Failure | None, Record]], times: Sequence[int | None]
+    ) -> Sequence[Peer]:
+        """The peers, where the last answer about each address holds for all times of these lines; else none."""
+        within = _within(judged, times)
+        if within is None:
+            return ()
+        first, last = within
+        timeouts = self._timeouts
+        try:
+            hosts = [
+                record[_KEYS[failure.side]].rpartition(":")[0] if failure is not TIMEOUT or timeouts else None  # type: ignore[union-attr, attr-defined]
+                for failure, record in judged
+            ]
+        except (KeyError, AttributeError):  # a line that is not kept, or without an address
+            return ()
+        peers: dict[str | None, Peer] = {None: NO_PEER}
+        near = self._near
+        for host in set(hosts):
+            if host is None:
+                continue
+            known = near.get(host)
+            if known is None:
+                return ()
+            span = known.span
+            if span.start > first or span.end <= last:
+                return ()
+            if span.used < last:
+                span.used = last
+            peers[host] = known.peer
+        self._latest = max(self._latest, last)
+        return list(map(peers.__getitem__, hosts))
+
+    def _find_each(
+        self, judged: Sequence[tuple[Failure | None, Record]], times: Sequence[int | None]
+    ) -> list[Peer | None]:
         peers: list[Peer | None] = []
         near, timeouts, latest = self._near.get, self._timeouts, self._latest
         for (failure, record), nanos, start in zip(judged, times, _starts(judged), strict=True):
@@ -205,7 +208,7 @@ class TargetPeers:
                     latest = max(latest, at)
                     peers.append(known.peer)
                     continue
-            asked = self.of(failure, record, nanos)
+            asked = asked_of(failure, record, nanos)
             peer = self.find(asked)
             if peer is None:
                 peers += [None] * (len(judged) - len(peers))
@@ -264,8 +267,46 @@ class TargetPeers:
         self._near.clear()
 
 
+def asked_about(address: str, start: str, nanos: int) -> Asked:
+    """What to ask about a line: whose this address, with or without its port, was when the connection began.
+
+    That is `start`, RFC 3339, or else the time of the line: where there is none, or one after the line.
+    """
+    return Asked(_ip(address), _at(parse_time(start.encode(errors="replace")), nanos))
+
+
+def asked_of(failure: Failure, record: Record, nanos: int) -> Asked:
+    """The same for a record of Envoy."""
+    return asked_about(text(record, _KEYS[failure.side]), text(record, "start_time"), nanos)
+
+
 def _at(start: int | None, nanos: int) -> int:
     return start if start is not None and 0 <= start <= nanos else nanos
+
+
+def _within(judged: Sequence[tuple[object, Record]], times: Sequence[int | None]) -> tuple[int, int] | None:
+    """The first and the last time that is asked about, or an earlier and a later one; None where each must be looked
+    at: times that are written in another way than Envoy's, or are further apart than a minute."""
+    if None in times:
+        return None
+    lines = cast("Sequence[int]", times)
+    starts: list[Any] = [record.get("start_time") for _, record in judged]
+    first = starts[0]
+    if first is None:
+        return (min(lines), max(lines)) if starts.count(None) == len(starts) else None
+    try:
+        written = "".join(starts).encode().translate(_DIGITS)
+    except TypeError:
+        return None
+    first, last = min(starts), max(starts)
+    if written != _WRITTEN * len(starts) or first[:16] != last[:16] or last[17] > "5":
+        return None
+    begin = parse_time(first.encode())
+    if begin is None or begin < 0:
+        return None
+    end = begin + (int(last[17:19]) - int(first[17:19])) * SECOND + (int(last[20:23]) - int(first[20:23])) * 1_000_000
+    # A connection that begins after its line is asked about at the time of the line.
+    return min(begin, *lines), end
 
 
 def _starts(judged: Iterable[tuple[object, Record]]) -> list[int | None]:

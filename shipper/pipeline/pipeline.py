@@ -22,7 +22,7 @@ from shipper.pipeline.kinds import kinds_of
 from shipper.pipeline.known_format import KnownFormat
 from shipper.pipeline.labels import Admission
 from shipper.pipeline.partial import Joiner, LogicalLine
-from shipper.pipeline.peers import PeerRule, TargetPeers
+from shipper.pipeline.peers import NO_PEER, PeerRule, TargetPeers
 from shipper.pipeline.record import Loads, parse_record
 from shipper.pipeline.result import (
     MALFORMED,
@@ -66,7 +66,7 @@ class Pipeline:
 
     @property
     def answers(self) -> Answers:
-        """What was asked about the workloads that lines speak for, and about their peers."""
+        """What was answered about the workloads that lines speak for, and about their peers."""
         return self._plan.answers
 
     def release(self, target: str) -> None:
@@ -80,8 +80,9 @@ class TargetPipeline:
 
     def __init__(self, plan: Plan, target: Target) -> None:
         self._scanner, self._keeps_text = plan.scanner, plan.rule is MTLS
-        self._peers = TargetPeers(plan.peers, plan.answers, target.key, plan.admission.names) if plan.peers else None
-        self._assembler, self._ambient = Assembler(plan, target, self._peers), Ambient(plan, target, self._peers)
+        rule, names = plan.peers, plan.admission.names
+        self._peers = peers = TargetPeers(rule, plan.answers, target.key, names) if rule is not None else None
+        self._assembler, self._ambient = Assembler(plan, target, peers), Ambient(plan, target, peers)
         self._bulk = BulkPath(plan, self._assembler)
         self._loads, self._format = plan.loads, KnownFormat(plan.loads)
         self.joiner = Joiner(plan.max_line_size)
@@ -114,8 +115,13 @@ class TargetPipeline:
 
         `missing`: why a peer is unknown that is still not known; empty where that cannot be.
         """
-        if self._peers is not None:
-            self._peers.finish(found, missing)
+        peers, lines = self._peers, found.unanswered
+        found.unanswered = []
+        for line in lines:
+            peer = line.peer
+            if peer is None and peers is not None:
+                peer = peers.find(line.asked) or peers.give_up(line.asked, missing)
+            line.finish(peer or NO_PEER, found)
 
     def nothing_unsettled(self) -> None:
         """All lines that were read are settled."""

@@ -4,11 +4,12 @@ Each complete line is counted once, so that the ledger adds up.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from shipper.model import Columns
 from shipper.pipeline.audit import FailureKind
-from shipper.pipeline.peers import NO_PEER, Peer, Unanswered
+from shipper.pipeline.peers import NO_PEER, Asked, Peer
 
 KEPT = "kept"
 # reasons to filter a line
@@ -16,6 +17,26 @@ NOT_KEPT, NOT_JSON, TEXT_FORMAT, MALFORMED = "no_match", "not_json", "text_forma
 UNKNOWN_FORMAT = "unknown_format"  # JSON of a target whose lines have had none of the access log's keys so far
 UNCLEAR = "text_unclear"  # a text access log that can be read in two ways, which a client can bring about
 TOO_LONG = "line_too_long"  # the reason to drop one
+
+
+@dataclass(slots=True)
+class Unanswered:
+    """A kept line that is not finished yet, since its peer is not known, or that of a line before it."""
+
+    asked: Asked  # about its peer
+    peer: Peer | None  # None: that must be asked
+    memory: int  # bytes, about
+    finish: Callable[[Peer, "Result"], None]  # makes its entry and counts it
+
+    @property
+    def address(self) -> str:
+        """Whose address it is about, without port and brackets; empty where it has none."""
+        return self.asked.address
+
+    @property
+    def at(self) -> int:
+        """The time that is asked about, in nanoseconds since 1970."""
+        return self.asked.at
 
 
 @dataclass(slots=True)
@@ -33,7 +54,7 @@ class Result:
 
     def questions(self) -> list[tuple[str, int]]:
         """The addresses and times, in nanoseconds, that must be asked about to finish what is unanswered."""
-        return list(dict.fromkeys((line.address, line.at) for line in self.unanswered if line.peer is None))
+        return list(dict.fromkeys(line.asked for line in self.unanswered if line.peer is None))
 
     def rest(self) -> "Result":
         """What is still to be handed on, once the counts are entered: the entries, and the lines to be finished."""

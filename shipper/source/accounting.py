@@ -15,8 +15,7 @@ from shipper.source.positions.file import SavedTarget
 from shipper.source.tail.losses import Losses
 
 MOST_APPS: Final = 500  # whose failures are counted apart: in its whole life a node may see more
-MOST_PAIRS: Final = 1000  # of an app and its peer, the same
-_NOBODY: Final = ("", "")
+MOST_PAIRS: Final = 1000  # of an app and a peer of it: beyond, the peer is given up, the app is not
 
 
 class _ByReason(dict[str, CounterMetric]):
@@ -124,9 +123,8 @@ class Accounting:
         return app
 
     def _counted_peer(self, app: tuple[str, str], peer: tuple[str, str]) -> tuple[str, str]:
-        if peer == _NOBODY or (app, peer) in self._pairs:
-            return peer
-        if len(self._pairs) >= MOST_PAIRS:
-            return OVERFLOW, OVERFLOW
-        self._pairs.add((app, peer))
+        if any(peer) and (app, peer) not in self._pairs:
+            if len(self._pairs) >= MOST_PAIRS:
+                return OVERFLOW, OVERFLOW
+            self._pairs.add((app, peer))
         return peer

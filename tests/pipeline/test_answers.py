@@ -46,6 +46,46 @@ def test_spans_that_touch_and_say_the_same_become_one() -> None:
     assert answers.answered("t") == {"a": [SavedAnswer(0, 1000, 990, WEB)]}
 
 
+def test_answers_about_single_moments_become_one_where_they_say_the_same() -> None:
+    answers = Answers()
+    for at in (50, 10, 90, 30, 70):
+        assert answers.add("t", "a", at, Answer({}, at, at + 1), fills=True) == {}
+    assert answers.answered("t") == {"a": [SavedAnswer(10, 91, 90, {})]}
+
+
+def test_what_another_answer_stands_between_stays_apart() -> None:
+    answers = Answers()
+    answers.add("t", "a", 10, Answer({}, 10, 11), fills=True)
+    answers.add("t", "a", 30, Answer(WEB, 25, 35))
+    answers.add("t", "a", 50, Answer({}, 50, 51), fills=True)
+    answers.add("t", "a", 20, Answer({}, 20, 21), fills=True)
+    found = [answers.find("t", "a", at) for at in (10, 15, 20, 21, 25, 34, 35, 49, 50)]
+    assert found == [{}, {}, {}, None, WEB, WEB, None, None, {}]
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=40))
+def test_what_was_answered_stays_whatever_is_filled(asked: list[tuple[int, bool]]) -> None:
+    answers, given_so_far = Answers(), dict[int, object]()
+    for at, is_known in asked:
+        known = answers.find("t", "a", at)
+        if known is None:
+            answer = Answer(WEB, at - 1, at + 2) if is_known else Answer({}, at, at + 1)
+            known = answers.add("t", "a", at, answer, fills=not is_known)
+        given_so_far.setdefault(at, known)
+        assert all(answers.find("t", "a", before) == fields for before, fields in given_so_far.items())
+
+
+def test_there_is_room_for_a_key_up_to_the_most_and_for_its_spans() -> None:
+    answers = Answers()
+    answers.add("t", "a", 0, Answer(WEB, 0, 1))
+    assert [answers.has_room("t", key, most=1) for key in ("a", "b")] == [True, False]
+    assert answers.has_room("t", "b", most=2)
+    for at in range(1, MOST_SPANS):
+        assert answers.has_room("t", "a", most=1)
+        answers.add("t", "a", 10 * at, Answer(WEB, 10 * at, 10 * at + 1))
+    assert not answers.has_room("t", "a")
+
+
 def test_beyond_the_bounds_what_is_new_is_unknown() -> None:
     answers = Answers()
     for key in range(MOST_KEYS):

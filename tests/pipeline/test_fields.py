@@ -17,6 +17,11 @@ def test_each_field_gives_its_own_value(field: str) -> None:
     assert getter(field)(RECORD, VERDICT, PEER) == (expected.get(field) or RECORD[KEYS[field]])
 
 
+@pytest.mark.parametrize("field", PEER_FIELDS)
+def test_a_peers_fields_are_never_read_from_the_line(field: str) -> None:
+    assert getter(field)(RECORD | {field: "claimed"}, VERDICT, {}) == ""
+
+
 @pytest.mark.parametrize("field", [*TARGET_FIELDS, "any_unknown", ""])
 def test_what_no_line_has_is_refused(field: str) -> None:
     with pytest.raises(ValueError, match="no field of a line"):

@@ -121,6 +121,13 @@ def test_with_too_many_streams_the_san_is_given_up_first_and_then_the_details() 
     assert admission.admit("a", ("UT", "reset", "y")) == ("UT", OVERFLOW, OVERFLOW)
 
 
+def test_with_too_many_streams_the_peer_is_given_up_before_all_else() -> None:
+    admission = admitting(streams=1, names=("source_san", "peer_namespace", "peer_app", "peer_kind"))
+    admission.admit("a", ("x", "default", OVERFLOW, "pod"))
+    assert admission.admit("a", ("x", "default", "web", "pod")) == ("x", "default", OVERFLOW, "pod")
+    assert admission.admit("a", ("x", "shop", "web", "pod")) == (OVERFLOW, OVERFLOW, OVERFLOW, "pod")
+
+
 def test_a_stream_there_is_needs_no_room() -> None:
     admission = admitting(streams=1)
     assert admission.admit("a", ("UT", "timeout", "x")) == ("UT", "timeout", "x")

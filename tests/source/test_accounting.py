@@ -12,7 +12,7 @@ from shipper.model import Target
 from shipper.pipeline.audit import FailureKind
 from shipper.pipeline.labels import OVERFLOW
 from shipper.pipeline.result import TEXT_FORMAT, TOO_LONG, Result
-from shipper.source.accounting import MOST_APPS, Accounting
+from shipper.source.accounting import MOST_APPS, MOST_PAIRS, Accounting
 from shipper.source.notices import Notices
 
 
@@ -72,6 +72,55 @@ def test_apps_without_end_become_one() -> None:
         accounting.enter(target(f"app-{number}"), seen(1, shipped=True), 0)
     labels = FAILURE | {"namespace": OVERFLOW, "app": OVERFLOW}
     assert value(metrics, "mtls_handshake_failures_total", **labels, shipped="true") == 5
+
+
+def of_peer(peer: tuple[str, str]) -> Result:
+    return Result(lines=1, failures=Counter({FailureKind("cert_expired", "downstream", True, peer=peer): 1}))
+
+
+def test_a_failure_names_its_peer() -> None:
+    metrics = Metrics()
+    Accounting(metrics).enter(target(), of_peer(("default", "legacy-client")), 0)
+    labels = FAILURE | {"peer_namespace": "default", "peer_app": "legacy-client"}
+    assert value(metrics, "mtls_handshake_failures_total", **labels, shipped="true") == 1
+
+
+def test_peers_without_end_become_one_and_their_app_stays() -> None:
+    metrics = Metrics()
+    accounting = Accounting(metrics)
+    for number in range(MOST_PAIRS + 5):
+        accounting.enter(target(), of_peer(("default", f"client-{number}")), 0)
+    overflow = FAILURE | {"peer_namespace": OVERFLOW, "peer_app": OVERFLOW}
+    assert value(metrics, "mtls_handshake_failures_total", **overflow, shipped="true") == 5
+    accounting.enter(target(), of_peer(("default", "client-3")), 0)
+    accounting.enter(target(), of_peer(("", "")), 0)
+    accounting.enter(target("cart"), of_peer(("default", "client-3")), 0)
+    known = FAILURE | {"peer_namespace": "default", "peer_app": "client-3"}
+    of_another_app = overflow | {"app": "cart"}
+    found = [
+        value(metrics, "mtls_handshake_failures_total", **labels, shipped="true")
+        for labels in (known, FAILURE, of_another_app)
+    ]
+    assert found == [2, 1, 1]
+
+
+def test_series_of_apps_and_peers_are_bounded() -> None:
+    metrics = Metrics()
+    accounting = Accounting(metrics)
+    for number in range(MOST_PAIRS + MOST_APPS):
+        accounting.enter(target(f"app-{number}"), of_peer(("default", f"client-{number}")), 0)
+    (family,) = metrics.handshake_failures.collect()
+    series = {(sample.labels["app"], sample.labels["peer_app"]) for sample in family.samples}
+    assert len(series) <= MOST_PAIRS + MOST_APPS + 1
+    assert (OVERFLOW, OVERFLOW) in series
+
+
+def test_kept_lines_are_counted_by_what_is_known_of_their_peers() -> None:
+    metrics = Metrics()
+    peers = Counter({("pod", ""): 3, ("unknown", "changed_hands"): 2})
+    Accounting(metrics).enter(target(), Result(lines=5, peers=peers), 0)
+    assert value(metrics, "shipper_peers_total", kind="pod", reason="") == 3
+    assert value(metrics, "shipper_peers_total", kind="unknown", reason="changed_hands") == 2
 
 
 def test_unshipped_failures_are_said_as_a_whole_with_what_to_set(said: Said) -> None:

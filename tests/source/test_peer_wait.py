@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipper.model import Columns
-from shipper.pipeline.peers import NO_PEER, Asked, Unanswered
-from shipper.pipeline.result import Result
+from shipper.pipeline.peers import NO_PEER, Asked
+from shipper.pipeline.result import Result, Unanswered
 from shipper.source.peer_wait import PeerWait
 
 
@@ -38,7 +38,7 @@ class Asking:
 
 
 def unanswered(*addresses: str) -> Result:
-    lines = [Unanswered(Asked(address, 5), None, 100, lambda found, peer: None) for address in addresses]
+    lines = [Unanswered(Asked(address, 5), None, 100, lambda peer, found: None) for address in addresses]
     return Result(unanswered=lines)
 
 
@@ -108,7 +108,7 @@ async def test_a_result_behind_none_that_waits_need_not_wait() -> None:
 async def test_a_line_whose_peer_is_known_is_not_asked_about() -> None:
     asking = Asking()
     result = unanswered("10.0.0.1")
-    result.unanswered.append(Unanswered(Asked("10.0.0.2", 5), NO_PEER, 100, lambda found, peer: None))
+    result.unanswered.append(Unanswered(Asked("10.0.0.2", 5), NO_PEER, 100, lambda peer, found: None))
     async with PeerWait(asking.learn, 2.0) as wait:
         wait.hold("a", result, lambda result, missing: None)
         await asking.asked(1)
