@@ -273,7 +273,7 @@ class DirectoryConfig(Section, frozen=True):
         Seconds, "how late a change may reach the API, and how far clocks may differ; an answer waits so long"
     ] = Seconds(1)
     margin: Annotated[Seconds, "so long before an address was given up nobody is named; at least `settle`"] = Seconds(3)
-    wait: Annotated[Seconds, "how long a question is held at most until its time has settled"] = Seconds(1.5)
+    wait: Annotated[Seconds, "how long a question is held at most until its time has settled"] = Seconds(1.8)
     cluster_ranges: Annotated[
         tuple[str, ...],
         "networks of pods, Services and nodes, of both families; an address outside is `external`; empty: nothing is",

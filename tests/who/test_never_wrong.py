@@ -5,10 +5,10 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.who.cluster import Cluster, Directory, wrong_answers
+from lab.pod_addresses import Cluster, Directory, wrong_answers
 
 HAPPENS = ("start", "start", "stop", "restart", "crash", "force", "end_forced", "die", "collect")
-WATCHED = ("open", "end", "end", "lose", "list", "read", "end_late")
+WATCHED = ("open", "end", "end", "lose", "list", "read", "end_late", "restart_directory")
 step = st.tuples(st.sampled_from(HAPPENS + WATCHED), st.sampled_from((0, 1, 10, 100, 300, 700, 1500, 4000, 20_000)))
 
 
@@ -24,6 +24,8 @@ def test_no_answer_is_ever_wrong(steps: list[tuple[str, int]], offset: int, seed
             getattr(cluster, name)()
         elif name in ("list", "end_late"):
             getattr(directory, name)(time)
+        elif name == "restart_directory":
+            directory.restart()
         elif name == "read":
             directory.read(1 + time % 3)
         else:

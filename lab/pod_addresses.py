@@ -5,7 +5,7 @@ time is a millisecond; the history counts nanoseconds, so a margin of it is give
 """
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -47,6 +47,7 @@ class Cluster:
 
     random: random.Random
     now: int = 1_000_000
+    addresses: Sequence[str] = ADDRESSES
     truth: list[Held] = field(default_factory=list)
     log: list[tuple[int, str, Shown | None]] = field(default_factory=list)
     shown: dict[str, Shown] = field(default_factory=dict)
@@ -87,7 +88,7 @@ class Cluster:
     @property
     def free(self) -> list[str]:
         taken = {held.address for held in self.held}
-        return [address for address in ADDRESSES if address not in taken]
+        return [address for address in self.addresses if address not in taken]
 
     def start(self) -> None:
         """A pod gets an address, if there is a free one."""
@@ -171,10 +172,14 @@ class Directory:
 
     cluster: Cluster
     offset: int
-    history: History = field(default_factory=lambda: History(MARGINS, keep=10**9))
+    margins: Margins = MARGINS
+    history: History = field(init=False)
     _read: int | None = None  # how much of the log it has; None: a list is due
     _opened: int = 0
     _is_open: bool = False
+
+    def __post_init__(self) -> None:
+        self.restart()
 
     @property
     def now(self) -> int:
@@ -229,6 +234,11 @@ class Directory:
             self.history.advance(ended)
             self._is_open = False
 
+    def restart(self) -> None:
+        """The directory begins anew, and knows nothing of before."""
+        self.history = History(self.margins, keep=10**9)
+        self.lose()
+
     def lose(self) -> None:
         """The watch breaks, and the server no longer has the changes since."""
         self._read, self._is_open = None, False
@@ -237,7 +247,7 @@ class Directory:
 def wrong_answers(cluster: Cluster, history: History, times: Iterable[int]) -> list[str]:
     """Answers that name somebody else than who truly had it."""
     found = []
-    for address in ADDRESSES:
+    for address in cluster.addresses:
         for time in times:
             true = cluster.holder(address, time)
             for asked in (time - SKEW, time, time + SKEW):
