@@ -14,7 +14,9 @@ from shipper.pipeline.cri import BARE_JSON, COLORED, PLAIN, PREFIX, TEXT, ZTUNNE
 from shipper.pipeline.scan import NEWLINE, count_lines
 
 _PLAIN_JSON: Final = PLAIN + b"{"
-_PLAIN_DATED: Final = PLAIN + b"2"  # as the lines of ztunnel begin, and those of a proxy's own log
+_PLAIN_DATED: Final = (
+    b"Z" + PLAIN + b"2"
+)  # as the lines of ztunnel begin, and those of a proxy's own log; with the end of a time
 _OF_ZTUNNEL: Final = b"\taccess\tconnection "  # ztunnel writes a tab only between the parts of a line
 _BEGINNING: Final = 64  # bytes: a time and what stands between it and the content
 
